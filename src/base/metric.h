@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Counters, gauges and histograms the server keeps about itself, printed as Prometheus text. */
+#ifndef BASE_METRIC_H
+#define BASE_METRIC_H
+
+#include <stdatomic.h>
+#include "base/buffer.h"
+
+/*
+ * Model: a registry made at start owns every metric; modules keep a pointer to theirs and update it without a lock.
+ * Histograms have fixed upper bounds in seconds. Names follow Prometheus (unit suffix, _total for counters).
+ */
+struct metric_registry;
+struct metric { _Atomic int64_t value; };
+#define METRIC_BUCKET_COUNT 14
+struct metric_histogram {
+    _Atomic uint64_t buckets[METRIC_BUCKET_COUNT + 1];
+    _Atomic uint64_t sum_us;
+};
+
+struct metric_registry *metric_registry_create(void);
+void metric_registry_destroy(struct metric_registry *registry);
+/* `name` and `help` are string literals; `labels` may be "" or like `state="open"`. Stops the program when out of memory. */
+struct metric *metric_counter(struct metric_registry *registry, const char *name, const char *labels, const char *help);
+struct metric *metric_gauge(struct metric_registry *registry, const char *name, const char *labels, const char *help);
+struct metric_histogram *metric_histogram(struct metric_registry *registry, const char *name, const char *help);
+static inline void metric_add(struct metric *metric, int64_t delta)
+{
+    atomic_fetch_add_explicit(&metric->value, delta, memory_order_relaxed);
+}
+static inline void metric_set(struct metric *metric, int64_t value)
+{
+    atomic_store_explicit(&metric->value, value, memory_order_relaxed);
+}
+static inline int64_t metric_get(struct metric *metric)
+{
+    return atomic_load_explicit(&metric->value, memory_order_relaxed);
+}
+void metric_observe_us(struct metric_histogram *histogram, uint64_t microseconds);
+/* Appends the whole registry in Prometheus text format 0.0.4. Any thread. */
+void metric_registry_write(struct metric_registry *registry, struct buffer *out);
+
+#endif

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The event store as the rest sees it: insert rows, run a query. One driver speaks ClickHouse over HTTP, one is a fake. */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdatomic.h>
+#include "base/buffer.h"
+#include "base/error.h"
+
+/*
+ * Model: a `struct store` says where the event store is and is shared; a `struct store_session` is one connection to it
+ * and belongs to one thread at a time. Calls block: they are made on the loader's thread and on pool threads only.
+ * Errors: ERROR_UNAVAILABLE (cannot reach it, or it is starting), ERROR_TIMEOUT, ERROR_CANCELLED, ERROR_STORE (it refused;
+ * error.detail is the ClickHouse exception code, error.message its text).
+ */
+struct store;
+struct store_session;
+
+struct store_settings {
+    const char *unix_path;      /* the embedded engine's socket, or NULL */
+    const char *url;            /* "http://host:port" when unix_path is NULL */
+    const char *user;           /* NULL: none */
+    const char *password;
+    int64_t connect_timeout_ms;
+};
+
+/* Runs for everybody's rows: administrators' SQL, migrations, the loader. */
+#define STORE_ALL_TENANTS "*"
+
+struct store_parameter {
+    const char *name;
+    struct slice value; /* as text; escaping for the wire is the driver's work */
+};
+struct store_query {
+    struct slice sql;
+    const char *tenant;                       /* never NULL: a tenant id, or STORE_ALL_TENANTS. The engine's row policies use it */
+    const struct store_parameter *parameters; /* {name:Type} in the SQL */
+    size_t parameter_count;
+    const struct store_parameter *settings;   /* ClickHouse settings, e.g. max_execution_time */
+    size_t setting_count;
+    const char *format;                       /* default format of the answer, e.g. "Native"; NULL: the server's */
+    int64_t timeout_ms;                       /* 0: 30 s */
+    atomic_bool *cancelled;                   /* may be NULL; when it turns true the query is given up and the engine told */
+    /* When not NULL the answer is given in pieces as it comes, and `out` stays empty. Returning false gives up. */
+    bool (*received)(void *context, struct slice bytes);
+    void *received_context;
+    size_t answer_limit_bytes;                /* 0: 256 MiB; more is ERROR_TOO_LARGE */
+};
+struct store_insert {
+    const char *database;
+    const char *table;
+    const char *token;       /* insert_deduplication_token */
+    struct slice native;     /* one or more Native blocks */
+    int64_t timeout_ms;      /* 0: 120 s */
+};
+
+enum error_code store_create(const struct store_settings *settings, struct store **ret_store, struct error *error);
+void store_destroy(struct store *store);
+enum error_code store_session_create(struct store *store, struct store_session **ret_session, struct error *error);
+void store_session_destroy(struct store_session *session);
+/* Appends the answer to `out`. */
+enum error_code store_session_query(struct store_session *session, const struct store_query *query, struct buffer *out,
+                                    struct error *error);
+enum error_code store_session_insert(struct store_session *session, const struct store_insert *insert, struct error *error);
+/* Convenience for statements without an answer (DDL), for all tenants. */
+enum error_code store_session_execute(struct store_session *session, struct slice sql, struct error *error);
+/* Whether it answers now. */
+enum error_code store_session_ping(struct store_session *session, struct error *error);
+
+/* The driver table: http_store.c and fake/fake_store.c each define one. */
+struct store_driver {
+    enum error_code (*session_create)(struct store *store, struct store_session **ret_session, struct error *error);
+    void (*session_destroy)(struct store_session *session);
+    enum error_code (*query)(struct store_session *session, const struct store_query *query, struct buffer *out,
+                             struct error *error);
+    enum error_code (*insert)(struct store_session *session, const struct store_insert *insert, struct error *error);
+    void (*destroy)(struct store *store);
+};
+/* First member of every driver's store and session. */
+struct store { const struct store_driver *driver; };
+struct store_session { const struct store_driver *driver; };
+
+#endif
