@@ -17,11 +17,13 @@ struct os_loop;
 
 #define OS_LOOP_READ 1u
 #define OS_LOOP_WRITE 2u
-#define OS_LOOP_HANGUP 4u /* always reported: the peer closed or reset */
+#define OS_LOOP_HANGUP 4u /* always reported, asked or not: both directions are gone (reset, or the last writer of a pipe left) */
+/* Reported only when asked for: the peer will send no more. It stays true for ever, so stop asking once it was seen. */
+#define OS_LOOP_PEER_CLOSED 8u
 
 struct os_watch {
     int fd;
-    uint32_t events; /* what is asked for: OS_LOOP_READ | OS_LOOP_WRITE */
+    uint32_t events; /* what is asked for: OS_LOOP_READ | OS_LOOP_WRITE | OS_LOOP_PEER_CLOSED */
     void (*ready)(struct os_watch *watch, uint32_t events);
 };
 struct os_timer {
@@ -46,7 +48,7 @@ enum error_code os_loop_watch(struct os_loop *loop, struct os_watch *watch, stru
 void os_loop_watch_update(struct os_loop *loop, struct os_watch *watch);
 /* Safe inside any callback: a watch removed in this turn is not called any more in it. */
 void os_loop_unwatch(struct os_loop *loop, struct os_watch *watch);
-/* Arms or re-arms. */
+/* Arms or re-arms; fires in a later turn, also with a delay of 0. */
 void os_loop_timer_start(struct os_loop *loop, struct os_timer *timer, int64_t delay_ms);
 void os_loop_timer_stop(struct os_loop *loop, struct os_timer *timer);
 /* Runs `task` once on the loop's thread, soon. Any thread; never blocks, never fails. The task must stay alive until run. */
@@ -54,9 +56,11 @@ void os_loop_post(struct os_loop *loop, struct os_task *task);
 void os_loop_turn_hook(struct os_loop *loop, struct os_turn_hook *hook);
 /* Runs until os_loop_stop; tasks already posted are still run before it returns. */
 void os_loop_run(struct os_loop *loop);
+/* One turn, waiting at most `wait_ms` for something to happen (-1: for ever). For tests that drive a loop by hand. */
+void os_loop_turn(struct os_loop *loop, int wait_ms);
 /* Any thread, and signal handlers. */
 void os_loop_stop(struct os_loop *loop);
-/* Monotonic time at the start of this turn, so that timers need no system call. */
+/* Monotonic time at the start of this turn (now, outside of one), so that timers need no system call. */
 int64_t os_loop_now_ms(const struct os_loop *loop);
 
 #endif

@@ -13,9 +13,11 @@ struct os_process {
 };
 
 /* Starts argv[0] (a path) with stdin from /dev/null, the lifeline on descriptor 3 and no other inherited descriptors but
- * stdout (redirected to stderr) and stderr. */
+ * stdout (redirected to stderr) and stderr. Signals are at their defaults, and it has its own process group: a terminal's
+ * Ctrl-C reaches the parent alone. */
 enum error_code os_process_start(struct os_process *process, char *const argv[], struct error *error);
-/* Whether it has ended; then *ret_status is the exit status, or 128 + signal. Reaps it. */
+/* Whether it has ended (or was never started); when this call sees the end it reaps it, sets pid to 0 and fills *ret_status
+ * with the exit status, or 128 + signal. */
 bool os_process_has_ended(struct os_process *process, int *ret_status);
 /* Sends the signal; no effect once ended. */
 void os_process_signal(struct os_process *process, int signal);
