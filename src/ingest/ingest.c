@@ -1,0 +1,415 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The belt on one event loop: decode into the open batch, hand it to the spool, answer after the sync. */
+#include "ingest/ingest.h"
+
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "decode/json.h"
+#include "enrich/client_address.h"
+#include "os/clock.h"
+
+/* One being synced, one queued behind it; the third fills up. More would only make groups smaller. */
+#define INGEST_BATCHES 3
+/* How soon an answer is looked at again that depends on another loop's batch. */
+#define INGEST_DEFERRED_MS 2
+
+struct ingest {
+    struct ingest_settings settings;
+    const struct ingest_tables *tables;
+    struct metric *requests, *accepted, *refused, *duplicates, *failed;
+    struct metric_histogram *latency;
+};
+
+/* A request whose answer is written and waits for durability. Lives in the request's arena. */
+struct ingest_waiter {
+    struct ingest_waiter *next;
+    struct request *request;
+    const struct domain_route *route;
+    int status;
+    const char *content_type;
+    struct slice body;
+    int64_t started_us;
+    struct ingest_window_key *pending; /* ids another batch had not settled yet */
+    size_t pending_count;
+};
+
+struct ingest_batch {
+    struct spool_batch spool_batch; /* first: the spool gives it back */
+    struct os_task settled;
+    struct ingest_loop *loop;
+    enum error_code result;
+    struct ingest_waiter *waiters, **waiters_end;
+    struct buffer claimed;          /* struct ingest_window_key of the ids in this batch */
+    bool in_use;                    /* open or under way */
+};
+
+struct ingest_loop {
+    struct ingest *ingest;
+    struct os_loop *loop;
+    const struct tenant_view *view;
+    struct json_parser *json;
+    struct buffer answer;           /* reused for every request's answer */
+    struct ingest_batch batches[INGEST_BATCHES];
+    struct ingest_batch *open;      /* never NULL */
+    size_t under_way;
+    struct ingest_waiter *deferred;
+    struct os_timer deferred_timer;
+    struct os_turn_hook hook;
+};
+
+/* What a domain's decoder writes into during one request. */
+struct domain_rows {
+    struct ingest_loop *loop;
+    size_t first_table;             /* of this domain in ingest_tables */
+    struct slice tenant;
+    struct ingest_waiter *waiter;
+    int64_t now_ms;
+    size_t pending_capacity;
+    struct arena *arena;
+};
+
+struct ingest_tables ingest_tables_make(const struct domain *const *domains, size_t domain_count)
+{
+    struct ingest_tables tables = {0};
+    for (size_t i = 0; i < domain_count; i++) tables.count += domains[i]->table_count;
+    tables.schemas = calloc(tables.count + 1, sizeof(void *));
+    tables.tables = calloc(tables.count + 1, sizeof(void *));
+    ASSERT(tables.schemas && tables.tables);
+    size_t position = 0;
+    for (size_t i = 0; i < domain_count; i++)
+        for (size_t j = 0; j < domains[i]->table_count; j++, position++) {
+            tables.tables[position] = &domains[i]->tables[j];
+            tables.schemas[position] = domains[i]->tables[j].schema;
+        }
+    return tables;
+}
+
+void ingest_tables_free(struct ingest_tables *tables)
+{
+    free(tables->schemas);
+    free(tables->tables);
+    *tables = (struct ingest_tables){0};
+}
+
+struct ingest *ingest_create(const struct ingest_settings *settings, const struct ingest_tables *tables)
+{
+    struct ingest *ingest = calloc(1, sizeof *ingest);
+    if (!ingest) return NULL;
+    ingest->settings = *settings;
+    ingest->tables = tables;
+    struct metric_registry *metrics = settings->metrics;
+    ingest->requests = metric_counter(metrics, "millrace_ingest_requests_total", "", "Requests taken on ingest routes.");
+    static const char *const help = "Items of ingest requests by what became of them.";
+    ingest->accepted = metric_counter(metrics, "millrace_ingest_items_total", "result=\"accepted\"", help);
+    ingest->refused = metric_counter(metrics, "millrace_ingest_items_total", "result=\"refused\"", help);
+    ingest->duplicates = metric_counter(metrics, "millrace_ingest_items_total", "result=\"duplicate\"", help);
+    ingest->failed = metric_counter(metrics, "millrace_ingest_requests_failed_total", "",
+                                    "Requests answered 503 because their rows could not be made durable.");
+    ingest->latency = metric_histogram(metrics, "millrace_ingest_answer_seconds",
+                                       "From the complete request to the answer, sync included.");
+    return ingest;
+}
+
+void ingest_destroy(struct ingest *ingest) { free(ingest); }
+
+/* ---- answers ---- */
+
+static void ingest_respond(struct request *request, int status, const char *content_type, struct slice body)
+{
+    struct response response = {.status = status, .content_type = content_type, .body = body};
+    request_respond(request, &response);
+}
+
+static void ingest_respond_error(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
+                                 const struct error *error)
+{
+    if (!route->refuse) {
+        request_respond_error(request, error);
+        return;
+    }
+    buffer_clear(&loop->answer);
+    int status = error_code_http_status(error->code);
+    const char *content_type = route->refuse(error, request, &status, &loop->answer);
+    struct response response = {.status = status, .content_type = content_type, .body = buffer_slice(&loop->answer)};
+    if (error_code_is_retryable(error->code)) response.extra_headers = SLICE("Retry-After: 1\r\n");
+    request_respond(request, &response);
+}
+
+static void ingest_fail_waiter(struct ingest_loop *loop, struct ingest_waiter *waiter, enum error_code code)
+{
+    struct error error;
+    error_set(&error, code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_UNAVAILABLE,
+              "the events could not be made durable and are not stored; send the same request again");
+    metric_add(loop->ingest->failed, 1);
+    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+}
+
+/* Answers the waiter if all ids it depends on are settled; false when it must wait on. */
+static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *waiter)
+{
+    while (waiter->pending_count) {
+        enum ingest_window_state state =
+            ingest_window_look(loop->ingest->settings.window, waiter->pending[waiter->pending_count - 1]);
+        if (state == INGEST_WINDOW_PENDING) return false;
+        if (state == INGEST_WINDOW_NEW) { /* the other batch failed: nobody stored this event */
+            ingest_fail_waiter(loop, waiter, ERROR_UNAVAILABLE);
+            return true;
+        }
+        waiter->pending_count--;
+    }
+    metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));
+    ingest_respond(waiter->request, waiter->status, waiter->content_type, waiter->body);
+    return true;
+}
+
+static void ingest_answer_or_defer(struct ingest_loop *loop, struct ingest_waiter *waiter)
+{
+    if (ingest_try_answer(loop, waiter)) return;
+    waiter->next = loop->deferred;
+    loop->deferred = waiter;
+    os_loop_timer_start(loop->loop, &loop->deferred_timer, INGEST_DEFERRED_MS);
+}
+
+static void ingest_deferred_fire(struct os_timer *timer)
+{
+    struct ingest_loop *loop = (struct ingest_loop *)((char *)timer - offsetof(struct ingest_loop, deferred_timer));
+    struct ingest_waiter *waiter = loop->deferred;
+    loop->deferred = NULL;
+    for (struct ingest_waiter *next; waiter; waiter = next) {
+        next = waiter->next;
+        ingest_answer_or_defer(loop, waiter);
+    }
+}
+
+/* ---- batches ---- */
+
+static void ingest_batch_settle(struct ingest_batch *batch)
+{
+    struct ingest_loop *loop = batch->loop;
+    struct ingest *ingest = loop->ingest;
+    const struct ingest_window_key *keys = (const struct ingest_window_key *)batch->claimed.data;
+    for (size_t i = 0; i < batch->claimed.size / sizeof *keys; i++)
+        ingest_window_settle(ingest->settings.window, keys[i], batch->result == ERROR_NONE);
+    struct ingest_waiter *waiter = batch->waiters;
+    batch->waiters = NULL;
+    batch->waiters_end = &batch->waiters;
+    buffer_clear(&batch->claimed);
+    for (size_t i = 0; i < ingest->tables->count; i++) block_reset(batch->spool_batch.blocks[i]);
+    for (struct ingest_waiter *next; waiter; waiter = next) {
+        next = waiter->next;
+        if (batch->result == ERROR_NONE) ingest_answer_or_defer(loop, waiter);
+        else ingest_fail_waiter(loop, waiter, batch->result);
+    }
+}
+
+static void ingest_batch_settled(struct os_task *task)
+{
+    struct ingest_batch *batch = (struct ingest_batch *)((char *)task - offsetof(struct ingest_batch, settled));
+    batch->loop->under_way--;
+    ingest_batch_settle(batch);
+    batch->in_use = false;
+}
+
+/* On the committer's thread. */
+static void ingest_batch_done(struct spool_batch *spool_batch, enum error_code code)
+{
+    struct ingest_batch *batch = (struct ingest_batch *)spool_batch;
+    batch->result = code;
+    os_loop_post(batch->loop->loop, &batch->settled);
+}
+
+static bool ingest_batch_seal(struct ingest_batch *batch)
+{
+    struct error error;
+    size_t rows = 0;
+    for (size_t i = 0; i < batch->loop->ingest->tables->count; i++) {
+        struct block *block = batch->spool_batch.blocks[i];
+        rows += block->rows;
+        if (block_seal(block, &error) != ERROR_NONE) {
+            log_error("ingest: a batch was dropped and its requests refused: %s", error.message);
+            return false;
+        }
+    }
+    return rows > 0;
+}
+
+/* At the end of each turn of the loop: everything decoded in it goes to the spool together. */
+static void ingest_turn(struct os_turn_hook *hook)
+{
+    struct ingest_loop *loop = (struct ingest_loop *)((char *)hook - offsetof(struct ingest_loop, hook));
+    struct ingest_batch *batch = loop->open;
+    if (!batch->waiters || loop->under_way == INGEST_BATCHES - 1) return;
+    struct ingest_batch *next = NULL;
+    for (size_t i = 0; i < INGEST_BATCHES; i++)
+        if (!loop->batches[i].in_use) next = &loop->batches[i];
+    ASSERT(next != NULL);
+    next->in_use = true;
+    loop->open = next;
+    batch->result = ERROR_MEMORY;
+    if (ingest_batch_seal(batch)) {
+        loop->under_way++;
+        if (spool_submit(loop->ingest->settings.spool, &batch->spool_batch)) return;
+        loop->under_way--;
+        batch->result = ERROR_UNAVAILABLE;
+    }
+    ingest_batch_settle(batch);
+    batch->in_use = false;
+}
+
+struct ingest_loop *ingest_loop_create(struct ingest *ingest, struct os_loop *os_loop, const struct tenant_view *view)
+{
+    struct ingest_loop *loop = calloc(1, sizeof *loop);
+    ASSERT(loop != NULL);
+    loop->ingest = ingest;
+    loop->loop = os_loop;
+    loop->view = view;
+    loop->json = json_parser_create();
+    ASSERT(loop->json != NULL);
+    loop->deferred_timer.fire = ingest_deferred_fire;
+    for (size_t i = 0; i < INGEST_BATCHES; i++) {
+        struct ingest_batch *batch = &loop->batches[i];
+        batch->loop = loop;
+        batch->settled.run = ingest_batch_settled;
+        batch->spool_batch.done = ingest_batch_done;
+        batch->waiters_end = &batch->waiters;
+        batch->spool_batch.blocks = calloc(ingest->tables->count, sizeof(struct block *));
+        ASSERT(batch->spool_batch.blocks != NULL);
+        for (size_t j = 0; j < ingest->tables->count; j++) {
+            batch->spool_batch.blocks[j] = block_create(ingest->tables->schemas[j]);
+            ASSERT(batch->spool_batch.blocks[j] != NULL);
+        }
+    }
+    loop->open = &loop->batches[0];
+    loop->open->in_use = true;
+    loop->hook.run = ingest_turn;
+    os_loop_turn_hook(os_loop, &loop->hook);
+    return loop;
+}
+
+void ingest_loop_destroy(struct ingest_loop *loop)
+{
+    if (!loop) return;
+    for (size_t i = 0; i < INGEST_BATCHES; i++) {
+        for (size_t j = 0; j < loop->ingest->tables->count; j++) block_destroy(loop->batches[i].spool_batch.blocks[j]);
+        free(loop->batches[i].spool_batch.blocks);
+        buffer_free(&loop->batches[i].claimed);
+    }
+    json_parser_destroy(loop->json);
+    buffer_free(&loop->answer);
+    free(loop);
+}
+
+bool ingest_is_full(const struct ingest_loop *loop)
+{
+    if (spool_is_full(loop->ingest->settings.spool)) return true;
+    size_t bytes = 0;
+    for (size_t i = 0; i < loop->ingest->tables->count; i++) bytes += block_bytes(loop->open->spool_batch.blocks[i]);
+    return bytes > loop->ingest->settings.batch_bytes_limit;
+}
+
+/* ---- what decoders call ---- */
+
+struct block *domain_rows_block(struct domain_rows *rows, size_t table)
+{
+    return rows->loop->open->spool_batch.blocks[rows->first_table + table];
+}
+
+bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
+{
+    struct ingest_window_key key = ingest_window_key_make(rows->tenant, id);
+    enum ingest_window_state state = ingest_window_claim(rows->loop->ingest->settings.window, key, rows->now_ms);
+    if (state == INGEST_WINDOW_NEW) {
+        buffer_append(&rows->loop->open->claimed, &key, sizeof key);
+        return false;
+    }
+    struct ingest_waiter *waiter = rows->waiter;
+    if (state == INGEST_WINDOW_PENDING) {
+        if (waiter->pending_count == rows->pending_capacity) {
+            size_t capacity = rows->pending_capacity ? rows->pending_capacity * 2 : 8;
+            struct ingest_window_key *larger = arena_allocate(rows->arena, capacity * sizeof *larger);
+            if (!larger) return false; /* the arena's flag refuses the whole request below */
+            if (waiter->pending_count) memcpy(larger, waiter->pending, waiter->pending_count * sizeof *larger);
+            waiter->pending = larger;
+            rows->pending_capacity = capacity;
+        }
+        waiter->pending[waiter->pending_count++] = key;
+    }
+    return true;
+}
+
+/* ---- a request ---- */
+
+static size_t ingest_first_table(const struct ingest *ingest, const struct domain *domain)
+{
+    size_t first = 0;
+    for (size_t i = 0; ingest->settings.domains[i] != domain; i++) first += ingest->settings.domains[i]->table_count;
+    return first;
+}
+
+static size_t ingest_open_rows(const struct ingest_loop *loop)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < loop->ingest->tables->count; i++) rows += loop->open->spool_batch.blocks[i]->rows;
+    return rows;
+}
+
+static void ingest_forget_claims(struct ingest_loop *loop, size_t from)
+{
+    struct ingest_batch *batch = loop->open;
+    const struct ingest_window_key *keys = (const struct ingest_window_key *)batch->claimed.data;
+    for (size_t i = from / sizeof *keys; i < batch->claimed.size / sizeof *keys; i++)
+        ingest_window_settle(loop->ingest->settings.window, keys[i], false);
+    buffer_truncate(&batch->claimed, from);
+}
+
+void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                   struct request *request)
+{
+    struct ingest *ingest = loop->ingest;
+    struct error error = {0};
+    int64_t started_us = os_clock_monotonic_us();
+    metric_add(ingest->requests, 1);
+    struct ingest_waiter *waiter = arena_allocate(request->arena, sizeof *waiter);
+    struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret};
+    if (!waiter) {
+        error_set(&error, ERROR_MEMORY, "out of memory");
+        ingest_respond_error(loop, route, request, &error);
+        return;
+    }
+    if (route->find_key && tenant_key_check(tenant_view_snapshot(loop->view), route->find_key(request), TENANT_MAY_WRITE,
+                                            request->received_ms, &input.key, &error) != ERROR_NONE) {
+        ingest_respond_error(loop, route, request, &error);
+        return;
+    }
+    input.client_address = enrich_client_address(request->peer, request->headers, request->header_count,
+                                                 ingest->settings.trusted_proxies, ingest->settings.trusted_proxy_count);
+    struct domain_rows rows = {.loop = loop, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
+                               .tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY,
+                               .now_ms = request->received_ms, .arena = request->arena};
+    size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
+    buffer_clear(&loop->answer);
+    struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
+    enum error_code code = route->decode(&input, &output, &error);
+    if (code != ERROR_NONE) {
+        ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */
+        ingest_forget_claims(loop, claims_before);
+        ingest_respond_error(loop, route, request, &error);
+        return;
+    }
+    metric_add(ingest->accepted, (int64_t)output.accepted);
+    metric_add(ingest->refused, (int64_t)output.refused);
+    metric_add(ingest->duplicates, (int64_t)output.duplicates);
+    waiter->request = request;
+    waiter->route = route;
+    waiter->status = output.status;
+    waiter->content_type = output.content_type;
+    waiter->body = arena_copy(request->arena, buffer_slice(&loop->answer));
+    waiter->started_us = started_us;
+    if (ingest_open_rows(loop) == rows_before) {
+        ingest_answer_or_defer(loop, waiter);
+        return;
+    }
+    *loop->open->waiters_end = waiter;
+    loop->open->waiters_end = &waiter->next;
+}

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The belt: takes a request of a domain's route through decode, block and spool, and answers when its rows are durable. */
+#ifndef INGEST_INGEST_H
+#define INGEST_INGEST_H
+
+#include "base/metric.h"
+#include "domain/domain.h"
+#include "ingest/window.h"
+#include "spool/spool.h"
+
+/*
+ * Model
+ *   struct ingest       what all loops share: the tables of all domains, the spool, the window; read-only once made
+ *   struct ingest_loop  one event loop's part: its open batch, its JSON parser, its batches under way
+ *   batch               the rows decoded in one or more turns of the loop, and the requests that wait for them
+ *
+ * A batch:   OPEN --end of turn, fewer than two under way--> SUBMITTED --sync--> SETTLED (answers leave) --> free
+ * While two batches of a loop are under way the open one grows: under load groups get larger, not more numerous.
+ */
+struct ingest;
+struct ingest_loop;
+
+struct ingest_settings {
+    const struct domain *const *domains;
+    size_t domain_count;
+    struct spool *spool;
+    struct ingest_window *window;
+    const unsigned char *secret;      /* 32 bytes, the installation's: daily salts come from it */
+    const char *const *trusted_proxies;
+    size_t trusted_proxy_count;
+    size_t batch_bytes_limit;         /* of one loop's open batch: more is answered 503 until the spool catches up */
+    struct metric_registry *metrics;
+};
+
+/* All tables of all domains in one array; their positions are the spool's schema indexes. */
+struct ingest_tables {
+    const struct block_schema **schemas;
+    const struct domain_table **tables;
+    size_t count;
+};
+/* Stops the program when out of memory (at start). */
+struct ingest_tables ingest_tables_make(const struct domain *const *domains, size_t domain_count);
+void ingest_tables_free(struct ingest_tables *tables);
+
+/* NULL when out of memory. `settings` is copied; what it points to must outlive the result. */
+struct ingest *ingest_create(const struct ingest_settings *settings, const struct ingest_tables *tables);
+void ingest_destroy(struct ingest *ingest);
+/* Before the loop runs. `view` is this loop's view of tenants and keys. */
+struct ingest_loop *ingest_loop_create(struct ingest *ingest, struct os_loop *loop, const struct tenant_view *view);
+/* After the loop has ended and the spool is closed: no batch is under way any more. */
+void ingest_loop_destroy(struct ingest_loop *ingest_loop);
+/* Takes the request over: it is answered now or when its rows are durable. On the loop's thread. */
+void ingest_handle(struct ingest_loop *ingest_loop, const struct domain *domain, const struct domain_route *route,
+                   struct request *request);
+/* Whether to refuse a new request before its body is read. On the loop's thread. */
+bool ingest_is_full(const struct ingest_loop *ingest_loop);
+
+#endif
