@@ -21,8 +21,15 @@ struct listen_protocol {
     void *(*opened)(void *context, struct listen_stream *stream);
     /* Bytes arrived. All of them are taken (the protocol keeps what it needs). Not called while reading is paused. */
     void (*received)(void *state, struct slice bytes);
-    /* Everything written so far has left. */
+    /* Everything written so far has left, after some of it had to wait. May be NULL. */
     void (*drained)(void *state);
+    /*
+     * The peer has closed its side: it is gone, or it waits for answers and will send no more. With `all_received` every
+     * byte it sent has been given to `received`; without, reading is paused and more may come once it is resumed (then
+     * this is called again). Called at most once with each value. The stream stays open until the protocol closes it or
+     * writing fails. NULL: closes the stream once all is received.
+     */
+    void (*peer_closed)(void *state, bool all_received);
     /* The deadline set with listen_stream_set_deadline has passed. */
     void (*timed_out)(void *state);
     /* The connection is gone (peer, error or our close); last call for this state, which must be freed now. */
@@ -30,7 +37,7 @@ struct listen_protocol {
 };
 
 struct listen_settings {
-    const char *host;          /* NULL when unix_path is set */
+    const char *host;          /* NULL when unix_path is set; both NULL: takes only connections given by listen_listener_adopt */
     uint16_t port;             /* 0 picks a free one */
     const char *unix_path;
     size_t connection_limit;   /* per listener; more are closed at once: memory per connection must have a ceiling */
@@ -43,17 +50,23 @@ enum error_code listen_listener_create(struct os_loop *loop, const struct listen
                                        struct listen_listener **ret_listener, struct error *error);
 uint16_t listen_listener_port(const struct listen_listener *listener);
 size_t listen_listener_connections(const struct listen_listener *listener);
+/* Takes an already connected socket (inherited, or one end of a socketpair in a test) as if it had been accepted; the
+ * descriptor is the listener's from here on, also when it is refused: then the result is an error. */
+enum error_code listen_listener_adopt(struct listen_listener *listener, int fd, struct error *error);
 /* Stops taking new connections; those that exist go on. */
 void listen_listener_stop(struct listen_listener *listener);
-/* Closes everything (each stream gets `closed`) and frees. On the loop's thread, or after the loop has ended. */
+/* Closes everything (each stream gets `closed`) and frees; NULL is allowed. On the loop's thread but not inside a callback
+ * of one of its streams, or after the loop has ended. */
 void listen_listener_destroy(struct listen_listener *listener);
 
-/* Queues bytes and writes as much as the socket takes. The bytes are copied only when they do not leave at once. */
+/* Queues bytes and writes as much as the socket takes. The bytes are copied only when they do not leave at once. Bytes
+ * written to a stream that is closing or gone are dropped: `closed` follows. */
 void listen_stream_write(struct listen_stream *stream, struct slice bytes);
 size_t listen_stream_pending(const struct listen_stream *stream);
 void listen_stream_pause(struct listen_stream *stream);
 void listen_stream_resume(struct listen_stream *stream);
-/* Closes once all output has left (or after 5 s); no more `received`. */
+/* Closes once all output has left (or none of it for 5 s); no more callbacks but `closed`. What the peer still sends is
+ * read and thrown away for up to 5 s, so that it can read our last answer instead of seeing a reset. */
 void listen_stream_close(struct listen_stream *stream);
 /* Closes now. `closed` is called from the loop, not inside this call. */
 void listen_stream_abort(struct listen_stream *stream);
