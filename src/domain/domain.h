@@ -27,11 +27,13 @@ struct block *domain_rows_block(struct domain_rows *rows, size_t table);
  */
 bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id);
 
+#define DOMAIN_SECRET_SIZE 32
 struct domain_input {
     const struct request *request;      /* body, headers, query, peer, received_ms, arena */
     const struct tenant_key *key;       /* checked; NULL when route->find_key is NULL */
     struct slice client_address;        /* by trusted proxies' rules: enrich/client_address.h */
     struct json_parser *json;           /* this loop's parser */
+    const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes of this installation, kept over restarts: for salts */
 };
 struct domain_output {
     struct domain_rows *rows;
