@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads that wait for the event store, so that event loops never do. */
+#ifndef API_QUERY_POOL_H
+#define API_QUERY_POOL_H
+
+#include "base/metric.h"
+#include "proto/request.h"
+#include "store/store.h"
+
+/*
+ * Model: a job is a function and its request; it runs on one of the pool's threads with that thread's own session of the
+ * event store and must answer the request (request_respond_from_thread). The queue is bounded: past it, questions are
+ * refused with "retry later" rather than piled up.
+ */
+struct query_job {
+    void (*run)(struct query_job *job, struct store_session *session);
+};
+struct query_pool;
+enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity, struct metric_registry *metrics,
+                                  struct query_pool **ret_pool, struct error *error);
+/* Runs what is queued, then ends the threads. */
+void query_pool_destroy(struct query_pool *pool);
+/* False when the queue is full. The job must live until it has run. Any thread. */
+bool query_pool_submit(struct query_pool *pool, struct query_job *job);
+
+#endif

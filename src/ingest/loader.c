@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The loader thread. */
+#include "ingest/loader.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/queue.h"
+#include "os/clock.h"
+#include "os/thread.h"
+
+#define LOADER_FIRST_PAUSE_MS 100
+#define LOADER_LONGEST_PAUSE_MS 5000
+/* How often it looks up from waiting to see whether it should end. */
+#define LOADER_WAIT_MS 200
+
+struct loader {
+    struct loader_settings settings;
+    struct store_session *session;
+    struct os_thread thread;
+    atomic_bool stopping;
+    struct queue *wake; /* always empty: closing it ends a pause */
+    struct buffer native;
+    struct metric *segments, *rows, *retries, *refused;
+    struct metric_histogram *seconds;
+};
+
+/* Exception codes that say "this statement or this data will never fit". Everything else may pass: memory, disk, network. */
+static const int loader_final_codes[] = {
+    6,   /* CANNOT_PARSE_TEXT */
+    8,   /* THERE_IS_NO_COLUMN */
+    10,  /* NOT_FOUND_COLUMN_IN_BLOCK */
+    16,  /* NO_SUCH_COLUMN_IN_TABLE */
+    20,  /* NUMBER_OF_COLUMNS_DOESNT_MATCH */
+    43,  /* ILLEGAL_TYPE_OF_ARGUMENT */
+    44,  /* ILLEGAL_COLUMN */
+    47,  /* UNKNOWN_IDENTIFIER */
+    50,  /* UNKNOWN_TYPE */
+    53,  /* TYPE_MISMATCH */
+    60,  /* UNKNOWN_TABLE */
+    70,  /* CANNOT_CONVERT_TYPE */
+    81,  /* UNKNOWN_DATABASE */
+    117, /* INCORRECT_DATA */
+    349, /* CANNOT_INSERT_NULL_IN_ORDINARY_COLUMN */
+};
+
+bool loader_is_refused_for_good(int exception_code)
+{
+    for (size_t i = 0; i < sizeof loader_final_codes / sizeof loader_final_codes[0]; i++)
+        if (loader_final_codes[i] == exception_code) return true;
+    return false;
+}
+
+static enum error_code loader_insert_table(struct loader *loader, const struct spool_segment_info *segment, size_t table,
+                                           struct error *error)
+{
+    const struct block_schema *schema = loader->settings.tables->schemas[table];
+    struct block *block = NULL;
+    enum error_code code = spool_read_table(loader->settings.spool, segment->number, table, &block, error);
+    if (code != ERROR_NONE || !block) return code;
+    buffer_clear(&loader->native);
+    block_write_native(block, "segment", segment->number, &loader->native);
+    size_t rows = block->rows;
+    block_destroy(block);
+    if (loader->native.failed) return error_set(error, ERROR_MEMORY, "out of memory for an insert of %zu rows", rows);
+    char token[96];
+    snprintf(token, sizeof token, "%016llx-%s.%s", (unsigned long long)segment->number, schema->database, schema->table);
+    struct store_insert insert = {.database = schema->database, .table = schema->table, .token = token,
+                                  .native = buffer_slice(&loader->native)};
+    code = store_session_insert(loader->session, &insert, error);
+    if (code == ERROR_NONE) metric_add(loader->rows, (int64_t)rows);
+    return code;
+}
+
+static enum error_code loader_insert_segment(struct loader *loader, const struct spool_segment_info *segment,
+                                             struct error *error)
+{
+    for (size_t table = 0; table < loader->settings.tables->count; table++) {
+        enum error_code code = loader_insert_table(loader, segment, table, error);
+        if (code != ERROR_NONE) return code;
+    }
+    return ERROR_NONE;
+}
+
+/* One attempt after the other until the segment is stored, refused, or the loader is told to end. */
+static void loader_load(struct loader *loader, const struct spool_segment_info *segment)
+{
+    struct error error = {0};
+    int64_t pause_ms = LOADER_FIRST_PAUSE_MS, started_us = os_clock_monotonic_us();
+    while (!atomic_load(&loader->stopping)) {
+        enum error_code code = loader_insert_segment(loader, segment, &error);
+        if (code == ERROR_NONE) {
+            metric_observe_us(loader->seconds, (uint64_t)(os_clock_monotonic_us() - started_us));
+            metric_add(loader->segments, 1);
+            if (spool_stored(loader->settings.spool, segment->number, &error) != ERROR_NONE)
+                log_error("loader: segment %llu is stored but its file stays: %s", (unsigned long long)segment->number, error.message);
+            return;
+        }
+        if (code == ERROR_CORRUPT || (code == ERROR_STORE && loader_is_refused_for_good(error.detail))) {
+            log_error("loader: segment %llu goes to quarantine: %s", (unsigned long long)segment->number, error.message);
+            metric_add(loader->refused, 1);
+            struct error move;
+            if (spool_refuse(loader->settings.spool, segment->number, error.message, &move) == ERROR_NONE) return;
+            log_error("loader: quarantine failed: %s", move.message);
+        }
+        metric_add(loader->retries, 1);
+        log_warn("loader: segment %llu is not stored yet, next try in %lld ms: %s", (unsigned long long)segment->number,
+                 (long long)pause_ms, error.message);
+        queue_pop(loader->wake, (int)pause_ms);
+        pause_ms = pause_ms * 2 < LOADER_LONGEST_PAUSE_MS ? pause_ms * 2 : LOADER_LONGEST_PAUSE_MS;
+    }
+    spool_retry(loader->settings.spool, segment->number);
+}
+
+static void loader_run(void *context)
+{
+    struct loader *loader = context;
+    while (!atomic_load(&loader->stopping)) {
+        struct spool_segment_info segment;
+        if (spool_take(loader->settings.spool, LOADER_WAIT_MS, &segment)) loader_load(loader, &segment);
+    }
+}
+
+enum error_code loader_start(const struct loader_settings *settings, struct loader **ret_loader, struct error *error)
+{
+    struct loader *loader = calloc(1, sizeof *loader);
+    if (!loader) return error_set(error, ERROR_MEMORY, "out of memory for the loader");
+    loader->settings = *settings;
+    struct metric_registry *metrics = settings->metrics;
+    loader->segments = metric_counter(metrics, "millrace_loader_segments_total", "", "Segments stored.");
+    loader->rows = metric_counter(metrics, "millrace_loader_rows_total", "", "Rows inserted into the event store, repeats included.");
+    loader->retries = metric_counter(metrics, "millrace_loader_retries_total", "", "Attempts that must be repeated.");
+    loader->refused = metric_counter(metrics, "millrace_loader_refused_total", "", "Segments moved to quarantine.");
+    loader->seconds = metric_histogram(metrics, "millrace_loader_segment_seconds", "Time to store one segment.");
+    loader->wake = queue_create(1);
+    enum error_code code = loader->wake ? store_session_create(settings->store, &loader->session, error)
+                                        : error_set(error, ERROR_MEMORY, "out of memory for the loader");
+    if (code == ERROR_NONE) code = os_thread_start(&loader->thread, "loader", loader_run, loader, error);
+    if (code != ERROR_NONE) {
+        store_session_destroy(loader->session);
+        queue_destroy(loader->wake);
+        free(loader);
+        return code;
+    }
+    *ret_loader = loader;
+    return ERROR_NONE;
+}
+
+void loader_stop(struct loader *loader)
+{
+    if (!loader) return;
+    atomic_store(&loader->stopping, true);
+    queue_close(loader->wake);
+    os_thread_join(&loader->thread);
+    store_session_destroy(loader->session);
+    queue_destroy(loader->wake);
+    buffer_free(&loader->native);
+    free(loader);
+}

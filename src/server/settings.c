@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The settings table. */
+#include "server/settings.h"
+
+#include <ctype.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+#include "os/file.h"
+
+enum setting_type { SETTING_TEXT, SETTING_INTEGER, SETTING_BYTES, SETTING_MILLISECONDS, SETTING_MICROSECONDS };
+
+struct setting {
+    const char *name;
+    enum setting_type type;
+    size_t offset;
+    const char *value;   /* default, as one would write it */
+    int64_t least, most; /* for numbers */
+    const char *help;
+};
+
+#define KIB 1024LL
+#define MIB (1024 * KIB)
+#define GIB (1024 * MIB)
+#define DAY_MS 86400000LL
+#define AT(field) offsetof(struct settings, field)
+
+static const struct setting settings_table[] = {
+    {"data", SETTING_TEXT, AT(data), "./data", 0, 0, "Folder that holds everything: metadata, spool, event store."},
+    {"listen", SETTING_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, "HOST:PORT to serve on; port 0 picks a free one."},
+    {"loops", SETTING_INTEGER, AT(loops), "0", 0, 256, "Event loops; 0: one per processor."},
+    {"log.level", SETTING_TEXT, AT(log_level), "info", 0, 0, "debug, info, warn or error."},
+    {"http.trusted_proxies", SETTING_TEXT, AT(trusted_proxies), "127.0.0.1,::1", 0, 0,
+     "Peers whose forwarding headers are believed when the client's address is looked for; comma-separated addresses."},
+    {"http.body_limit", SETTING_BYTES, AT(http_body_limit_bytes), "1MiB", KIB, GIB,
+     "Body limit of routes that have none of their own, after decompression."},
+    {"http.connection_limit", SETTING_INTEGER, AT(http_connection_limit), "10000", 16, 1000000,
+     "Connections per event loop; more are closed at once."},
+    {"http.header_timeout", SETTING_MILLISECONDS, AT(http_header_timeout_ms), "10s", 100, DAY_MS,
+     "From the first byte of a request to its complete header."},
+    {"http.body_timeout", SETTING_MILLISECONDS, AT(http_body_timeout_ms), "20s", 100, DAY_MS,
+     "Longest pause between two bytes of a body."},
+    {"http.idle_timeout", SETTING_MILLISECONDS, AT(http_idle_timeout_ms), "75s", 100, DAY_MS,
+     "How long a connection may stay open without a request."},
+    {"ingest.batch_bytes", SETTING_BYTES, AT(ingest_batch_bytes), "16MiB", MIB, GIB,
+     "Rows one event loop may hold that are not handed to the spool yet; past it requests get 503."},
+    {"ingest.duplicate_window_rows", SETTING_INTEGER, AT(ingest_duplicate_window_rows), "1000000", 1000, 1000000000,
+     "Event ids remembered at least, to store an event once that a client sends twice. 32 bytes each."},
+    {"ingest.duplicate_window", SETTING_MILLISECONDS, AT(ingest_duplicate_window_ms), "24h", 1000, 365 * DAY_MS,
+     "How long an event id is remembered at least, unless ingest.duplicate_window_rows is reached first."},
+    {"spool.commit_interval", SETTING_MICROSECONDS, AT(spool_commit_interval_us), "0us", 0, 1000000,
+     "Wait this long for more rows before a sync; 0: sync as soon as rows are there (rows that come meanwhile share the next)."},
+    {"spool.commit_bytes", SETTING_BYTES, AT(spool_commit_bytes), "8MiB", 64 * KIB, GIB, "A group is synced at this size at the latest."},
+    {"spool.seal_rows", SETTING_INTEGER, AT(spool_seal_rows), "100000", 100, 10000000, "A segment goes to the event store at this many rows,"},
+    {"spool.seal_bytes", SETTING_BYTES, AT(spool_seal_bytes), "64MiB", 64 * KIB, 4 * GIB, "or at this size,"},
+    {"spool.seal_age", SETTING_MILLISECONDS, AT(spool_seal_age_ms), "600ms", 10, DAY_MS,
+     "or at this age: how fresh answers are, against how many inserts the event store has to take."},
+    {"spool.limit", SETTING_BYTES, AT(spool_limit_bytes), "10GiB", 16 * MIB, 1024 * GIB * 1024,
+     "Disk the spool may use while the event store is away; at the limit requests get 503."},
+    {"query.threads", SETTING_INTEGER, AT(query_threads), "0", 0, 64, "Questions asked at the same time; 0: twice the processors."},
+    {"query.queue", SETTING_INTEGER, AT(query_queue), "256", 1, 100000, "Questions that may wait; more get 503."},
+    {"query.timeout", SETTING_MILLISECONDS, AT(query_timeout_ms), "30s", 100, DAY_MS, "Longest time for one question."},
+    {"engine.library", SETTING_TEXT, AT(engine_library), "", 0, 0,
+     "Path of libchdb.so; empty: beside the program, then /usr/local/lib and /usr/lib."},
+    {"engine.memory", SETTING_BYTES, AT(engine_memory_bytes), "1GiB", 256 * MIB, 1024 * GIB,
+     "Memory the embedded event store may track for queries, inserts and merges."},
+    {"engine.listen", SETTING_TEXT, AT(engine_listen), "", 0, 0,
+     "Loopback HOST:PORT on which the embedded event store also speaks the ClickHouse HTTP protocol, without a password; empty: not at all."},
+};
+#define SETTINGS_COUNT (sizeof settings_table / sizeof settings_table[0])
+
+static enum settings_origin settings_origins[SETTINGS_COUNT];
+static const char *const settings_origin_names[] = {"default", "file", "environment", "flag"};
+
+static const struct {
+    const char *suffix;
+    enum setting_type type;
+    int64_t factor;
+} settings_units[] = {
+    {"KiB", SETTING_BYTES, KIB}, {"MiB", SETTING_BYTES, MIB}, {"GiB", SETTING_BYTES, GIB}, {"B", SETTING_BYTES, 1},
+    {"ms", SETTING_MILLISECONDS, 1}, {"s", SETTING_MILLISECONDS, 1000}, {"m", SETTING_MILLISECONDS, 60000},
+    {"h", SETTING_MILLISECONDS, 3600000}, {"d", SETTING_MILLISECONDS, DAY_MS},
+    {"us", SETTING_MICROSECONDS, 1}, {"ms", SETTING_MICROSECONDS, 1000},
+};
+
+static bool settings_parse_number(enum setting_type type, const char *text, int64_t *value)
+{
+    struct slice rest = slice_trim(slice_from_string(text));
+    size_t digits = 0;
+    while (digits < rest.size && isdigit((unsigned char)rest.data[digits])) digits++;
+    if (!slice_parse_int64(slice_first(rest, digits), value)) return false;
+    struct slice suffix = slice_trim(slice_from(rest, digits));
+    if (suffix.size == 0) return true;
+    for (size_t i = 0; i < sizeof settings_units / sizeof settings_units[0]; i++)
+        if (settings_units[i].type == type && slice_equal(suffix, slice_from_string(settings_units[i].suffix)))
+            return !__builtin_mul_overflow(*value, settings_units[i].factor, value);
+    return false;
+}
+
+static void settings_write_number(enum setting_type type, int64_t value, struct buffer *out)
+{
+    const char *suffix = type == SETTING_BYTES ? "B" : type == SETTING_MILLISECONDS ? "ms" : type == SETTING_MICROSECONDS ? "us" : "";
+    int64_t factor = 1;
+    for (size_t i = 0; i < sizeof settings_units / sizeof settings_units[0]; i++)
+        if (settings_units[i].type == type && value && value % settings_units[i].factor == 0 && settings_units[i].factor >= factor) {
+            factor = settings_units[i].factor;
+            suffix = settings_units[i].suffix;
+        }
+    buffer_printf(out, "%lld%s", (long long)(value / factor), suffix);
+}
+
+static enum error_code settings_apply(struct settings *settings, size_t index, const char *value, enum settings_origin origin,
+                                      struct error *error)
+{
+    const struct setting *setting = &settings_table[index];
+    if (origin < settings_origins[index]) return ERROR_NONE; /* a flag stays above the file */
+    char *field = (char *)settings + setting->offset;
+    if (setting->type == SETTING_TEXT) {
+        char *copy = strdup(value);
+        ASSERT(copy != NULL);
+        memcpy(field, &copy, sizeof copy);
+    } else {
+        int64_t number;
+        if (!settings_parse_number(setting->type, value, &number) || number < setting->least || number > setting->most) {
+            struct buffer range = {0};
+            settings_write_number(setting->type, setting->least, &range);
+            buffer_append_string(&range, " to ");
+            settings_write_number(setting->type, setting->most, &range);
+            error_set_field(error, ERROR_INVALID, setting->name, "setting %s: \"%s\" (from %s) is not allowed; allowed is %.*s",
+                            setting->name, value, settings_origin_names[origin], SLICE_ARGS(buffer_slice(&range)));
+            buffer_free(&range);
+            return ERROR_INVALID;
+        }
+        memcpy(field, &number, sizeof number);
+    }
+    settings_origins[index] = origin;
+    return ERROR_NONE;
+}
+
+static void settings_environment_name(const char *name, char *out, size_t size)
+{
+    int used = snprintf(out, size, "MILLRACE_%s", name);
+    for (int i = 0; i < used && out[i]; i++) out[i] = out[i] == '.' ? '_' : (char)toupper((unsigned char)out[i]);
+}
+
+enum error_code settings_load(struct settings *settings, struct error *error)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        settings_origins[i] = SETTINGS_DEFAULT;
+        enum error_code code = settings_apply(settings, i, settings_table[i].value, SETTINGS_DEFAULT, error);
+        if (code != ERROR_NONE) return code;
+        char name[128];
+        settings_environment_name(settings_table[i].name, name, sizeof name);
+        const char *value = getenv(name);
+        if (value && (code = settings_apply(settings, i, value, SETTINGS_ENVIRONMENT, error)) != ERROR_NONE) return code;
+    }
+    return ERROR_NONE;
+}
+
+enum error_code settings_set(struct settings *settings, struct slice name, const char *value, enum settings_origin origin,
+                             struct error *error)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++)
+        if (slice_equal(name, slice_from_string(settings_table[i].name)))
+            return settings_apply(settings, i, value, origin, error);
+    return error_set(error, ERROR_NOT_FOUND, "there is no setting \"%.*s\" (see docs/config.md)", SLICE_ARGS(name));
+}
+
+enum error_code settings_read_file(struct settings *settings, const char *path, struct error *error)
+{
+    struct buffer text = {0};
+    enum error_code code = os_file_read(path, MIB, &text, error);
+    struct slice rest = buffer_slice(&text);
+    for (int line = 1; code == ERROR_NONE && rest.size; line++) {
+        struct slice content = slice_cut(&rest, '\n');
+        struct slice before_comment = slice_trim(slice_cut(&content, '#'));
+        if (before_comment.size == 0) continue;
+        struct slice name = slice_trim(slice_cut(&before_comment, '='));
+        char value[1024];
+        snprintf(value, sizeof value, "%.*s", SLICE_ARGS(slice_trim(before_comment)));
+        struct error inner;
+        code = settings_set(settings, name, value, SETTINGS_FILE, &inner);
+        if (code != ERROR_NONE) error_set(error, code, "%s line %d: %s", path, line, inner.message);
+    }
+    buffer_free(&text);
+    return code;
+}
+
+static void settings_write_value(const struct settings *settings, const struct setting *setting, struct buffer *out)
+{
+    const char *field = (const char *)settings + setting->offset;
+    if (setting->type == SETTING_TEXT) {
+        const char *text;
+        memcpy(&text, field, sizeof text);
+        buffer_append_string(out, text);
+    } else {
+        int64_t number;
+        memcpy(&number, field, sizeof number);
+        settings_write_number(setting->type, number, out);
+    }
+}
+
+void settings_print(const struct settings *settings, struct buffer *out)
+{
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        buffer_printf(out, "%s = ", settings_table[i].name);
+        settings_write_value(settings, &settings_table[i], out);
+        buffer_printf(out, "  # %s\n", settings_origin_names[settings_origins[i]]);
+    }
+}
+
+void settings_document(struct buffer *out)
+{
+    buffer_append_string(out,
+        "# Settings\n\nPrinted by `millrace serve --document-config`; the table in `src/server/settings.c` is the source.\n\n"
+        "A value comes from its default, then from a file (`--config FILE`, lines `name = value`), then from the environment\n"
+        "(`MILLRACE_SPOOL_SEAL_AGE` for `spool.seal_age`), then from a flag (`--spool.seal_age 1s`); the last one wins.\n"
+        "`millrace serve --print-config` shows the values in force and where each came from.\n\n"
+        "| setting | default | allowed | meaning |\n| --- | --- | --- | --- |\n");
+    for (size_t i = 0; i < SETTINGS_COUNT; i++) {
+        const struct setting *setting = &settings_table[i];
+        buffer_printf(out, "| `%s` | %s%s%s | ", setting->name, setting->value[0] ? "`" : "", setting->value[0] ? setting->value : "(empty)",
+                      setting->value[0] ? "`" : "");
+        if (setting->type == SETTING_TEXT) buffer_append_string(out, "text");
+        else {
+            settings_write_number(setting->type, setting->least, out);
+            buffer_append_string(out, " to ");
+            settings_write_number(setting->type, setting->most, out);
+        }
+        buffer_printf(out, " | %s |\n", setting->help);
+    }
+}
