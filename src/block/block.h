@@ -14,6 +14,8 @@
  *   struct block         rows: every column holds its values as one to three byte streams in the very layout that
  *                        Native wants, so that writing Native is one copy per stream
  * A block is open (one owner appends) until it is sealed; a sealed block is immutable and may be read by any thread.
+ * Defaults are lazy: a column without a value in a row is only known to lag behind, and its defaults are written in one go
+ * before its next value or at the seal. So a column nobody fills costs nothing per row; an open block's streams may be short.
  * All integers are little-endian. Out of memory is sticky (block_failed) and checked once, when the block is sealed.
  *
  * Streams of a column, by type (source: ClickHouse docs "Native format" and src/DataTypes/Serializations):
@@ -34,7 +36,7 @@ enum block_kind {
     BLOCK_FIXED_STRING,                                 /* parameter: width in bytes */
     BLOCK_UUID,
     BLOCK_DATE,                                         /* days since 1970-01-01, uint16 */
-    BLOCK_DATETIME,                                     /* Unix seconds, uint32 */
+    BLOCK_DATETIME,                                     /* Unix seconds, uint32; always 'UTC' */
     BLOCK_DATETIME64,                                   /* parameter: digits; Unix time times 10^digits, int64; always 'UTC' */
     BLOCK_ENUM8,                                        /* names: enum_names */
     BLOCK_IPV4, BLOCK_IPV6,
@@ -48,7 +50,7 @@ struct block_type {
     int parameter;
     const struct block_type *inner;
     const struct block_type *key;
-    const struct block_enum_name *enum_names; /* ended by a NULL name */
+    const struct block_enum_name *enum_names; /* ended by a NULL name; at least one */
 };
 struct block_schema_column {
     const char *name;
@@ -61,37 +63,77 @@ struct block_schema {
     size_t column_count; /* 1 to BLOCK_COLUMN_LIMIT */
 };
 #define BLOCK_COLUMN_LIMIT 256
-#define BLOCK_STREAM_LIMIT 8 /* streams of one column: Map(LowCardinality(String), Array(Nullable(T))) needs 6 */
+#define BLOCK_STREAM_LIMIT 8 /* streams of one column: Map(LowCardinality(String), Array(Nullable(T))) needs 5 */
+/* What types may hold: Nullable a plain value; LowCardinality a plain value that is no Decimal, DateTime64 or Enum8, or such a
+ * Nullable; Array and Map anything; a Map's key a plain value or LowCardinality of one. block_create asserts it. */
+bool block_type_is_valid(const struct block_type *type);
 
-/* The type as ClickHouse writes it: "LowCardinality(String)", "DateTime64(3, 'UTC')", ... */
+/* The type as ClickHouse writes it: "LowCardinality(String)", "DateTime64(3, 'UTC')", "DateTime('UTC')", ... */
 void block_type_write_name(const struct block_type *type, struct buffer *out);
 /* Changes whenever a column's name, type or position changes: the spool stores it beside rows. */
 uint64_t block_schema_fingerprint(const struct block_schema *schema);
 
-struct block_stream { struct buffer bytes; };
+struct block_stream {
+    struct buffer bytes;
+    size_t mark; /* size before the row begun; valid while the column holds a value of that row */
+};
+/* How a node's values are held; decides which append functions it takes. */
+enum block_shape {
+    BLOCK_SHAPE_UINT, BLOCK_SHAPE_INT, BLOCK_SHAPE_INT128, BLOCK_SHAPE_DOUBLE, BLOCK_SHAPE_STRING, BLOCK_SHAPE_FIXED_STRING,
+    BLOCK_SHAPE_UUID, BLOCK_SHAPE_IPV6, BLOCK_SHAPE_ARRAY, BLOCK_SHAPE_MAP
+};
+/*
+ * The type tree of a column, flattened in preorder when the block is made, so that an append walks nothing. Nullable and
+ * LowCardinality are properties of the plain value inside them. Private to block/.
+ */
+#define BLOCK_NO_STREAM UINT8_MAX
+struct block_node {
+    uint8_t shape;       /* enum block_shape */
+    uint8_t kind;        /* enum block_kind */
+    uint8_t parent;      /* of node 0: 0 */
+    uint8_t key;         /* Map: node of the keys */
+    uint8_t inner;       /* Array, Map: node of the elements */
+    uint8_t null_stream; /* or BLOCK_NO_STREAM */
+    uint8_t stream;      /* of the values, or of the offsets */
+    bool low_cardinality;
+    uint8_t default_byte; /* a default value is this byte, `width` times (once for String) */
+    uint32_t width;       /* bytes of a value or an offset; 0: String */
+    uint64_t count;       /* values in the streams */
+    uint64_t count_mark;  /* as block_stream.mark */
+    uint64_t maximum;     /* UINT, INT: what the type can hold */
+    int64_t minimum;
+};
 struct block_column {
     const struct block_type *type;
-    size_t rows;
-    uint32_t stream_count;
+    size_t rows;         /* complete rows, and the row begun if it has this column */
+    uint8_t current;     /* node that takes the next value; 0 outside of containers */
+    uint8_t node_count;
+    uint8_t stream_count;
+    struct block_node nodes[BLOCK_STREAM_LIMIT];
     struct block_stream streams[BLOCK_STREAM_LIMIT];
 };
 struct block {
     const struct block_schema *schema;
     size_t rows; /* complete rows */
     bool sealed;
+    bool appendable;       /* not sealed, and the row begun is not completed by block_append_defaults_for_missing */
+    uint32_t column_count;
+    uint32_t appended;     /* columns that hold a value of the row begun */
     struct block_column columns[]; /* schema->column_count */
 };
 
 struct block *block_create(const struct block_schema *schema); /* NULL when out of memory */
 void block_destroy(struct block *block);
-/* Empties it and keeps the memory. */
+/* Empties it and keeps the memory; it is open again and has not failed. */
 void block_reset(struct block *block);
 bool block_failed(const struct block *block);
+/* Bytes of all streams, lazy defaults included. */
 size_t block_bytes(const struct block *block);
 
 /*
  * Appending. Append to each column exactly once, in any order, then block_row_commit (asserts that no column was
- * forgotten); or block_row_rollback to drop the row begun. A wrong append for the column's type is an assert.
+ * forgotten); or block_row_rollback to drop the row begun. A wrong append for the column's type is an assert. A number beyond
+ * the type's range becomes the nearest one the type holds, never a wrapped one; bounds are the decoder's to check.
  */
 void block_append_uint(struct block *block, size_t column, uint64_t value);        /* unsigned kinds, Date, DateTime, IPv4, Bool */
 void block_append_int(struct block *block, size_t column, int64_t value);          /* signed kinds, DateTime64, Enum8, Decimal32/64 (unscaled) */
@@ -101,14 +143,16 @@ void block_append_string(struct block *block, size_t column, struct slice value)
 void block_append_uuid(struct block *block, size_t column, const struct uuid *value);
 void block_append_ipv6(struct block *block, size_t column, const uint8_t address[16]);
 void block_append_null(struct block *block, size_t column);                        /* Nullable only */
-/* The type's default: 0, "", NULL, empty array or map. */
+/* The type's default: 0, "", NULL, empty array or map; of an Enum8 without a 0 the smallest value, as in ClickHouse. */
 void block_append_default(struct block *block, size_t column);
+/* Rows are sparse: gives every column the row begun lacks its default, at no cost per column. Only commit or rollback may follow. */
+void block_append_defaults_for_missing(struct block *block);
 /* Nullable(T) and LowCardinality(T) take T's append functions directly. Containers: begin, then `count` entries, then end.
  * Between begin and end the same append functions add elements; for a Map call block_map_key first, then the value. */
 void block_array_begin(struct block *block, size_t column);
 void block_array_end(struct block *block, size_t column);
 void block_map_begin(struct block *block, size_t column);
-void block_map_key(struct block *block, size_t column, struct slice key); /* String and LowCardinality(String) keys */
+void block_map_key(struct block *block, size_t column, struct slice key); /* [LowCardinality] String and FixedString keys */
 void block_map_end(struct block *block, size_t column);
 void block_row_commit(struct block *block);
 void block_row_rollback(struct block *block);
@@ -116,21 +160,24 @@ void block_row_rollback(struct block *block);
 /* No more appends. ERROR_MEMORY when an allocation failed on the way: then the block must be dropped. */
 enum error_code block_seal(struct block *block, struct error *error) MUST_CHECK;
 
-/* Appends all rows of `source` to the open `target` of the same schema: one copy per stream, offsets rebased. */
+/* Appends all rows of the sealed `source` to the open `target` (no row begun) of the same schema: one copy per stream,
+ * offsets rebased. After ERROR_MEMORY the target has failed. */
 enum error_code block_append_block(struct block *target, const struct block *source, struct error *error) MUST_CHECK;
 
 /*
  * The block as one ClickHouse Native block (no block info, as in FORMAT Native over HTTP). When `constant_name` is not
  * NULL, one more column UInt64 with `constant_value` in every row is written last (the segment id of the raw tables).
+ * The block must be sealed. Out of memory shows as out->failed.
  */
 void block_write_native(const struct block *block, const char *constant_name, uint64_t constant_value, struct buffer *out);
 
 /*
  * The rows without names and types, for the spool: per column its streams, each with a length, so that blocks can be
- * joined without being parsed. Byte table in docs/formats.md. The schema's fingerprint travels beside it.
+ * joined by copying. Byte table in docs/formats.md. The schema's fingerprint travels beside it. The block must be sealed.
  */
 void block_write_streams(const struct block *block, struct buffer *out);
-/* Appends the rows found in `bytes` to the open `target`. ERROR_CORRUPT for anything a writer cannot have written. */
+/* Appends the rows found in `bytes` to the open `target` (no row begun). ERROR_CORRUPT when they are not
+ * well-formed (sizes, string lengths, offsets, null maps, Bools): the target is then unchanged. */
 enum error_code block_read_streams(struct block *target, uint64_t rows, struct slice bytes, struct error *error) MUST_CHECK;
 
 #endif

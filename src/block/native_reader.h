@@ -12,7 +12,7 @@
  */
 struct native_value {
     enum block_kind kind; /* of the value after Nullable and LowCardinality are taken off */
-    bool is_null;
+    bool is_null;         /* the union is then zero */
     union {
         uint64_t u;      /* unsigned kinds, Bool, Date (days), DateTime (seconds), IPv4 */
         int64_t i;       /* signed kinds, DateTime64 (ticks), Enum8 (number), Decimal32/64 (unscaled) */
@@ -37,7 +37,9 @@ struct native_block {
 
 /*
  * Reads one block from the front of `*bytes` and advances it. ERROR_CORRUPT names the column and the reason; needing more
- * bytes is also ERROR_CORRUPT (callers have the whole answer). Types not in block_kind are ERROR_INVALID.
+ * bytes is also ERROR_CORRUPT (callers have the whole answer). Types not in block_kind are ERROR_INVALID. A full arena is
+ * ERROR_MEMORY: a block needs up to 32 bytes of it per byte read. Names, strings and types may point into `*bytes`, which must
+ * outlive the block. After an error `*bytes` is where it was.
  */
 enum error_code native_reader_next(struct slice *bytes, struct arena *arena, struct native_block *ret_block,
                                    struct error *error) MUST_CHECK;
