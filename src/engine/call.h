@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What a ClickHouse client asks for in one HTTP request: statement, parameters, settings. */
+#ifndef ENGINE_CALL_H
+#define ENGINE_CALL_H
+
+#include "base/arena.h"
+#include "base/buffer.h"
+#include "engine/chdb.h"
+#include "proto/request.h"
+
+struct engine_call {
+    struct slice query;          /* the query parameter; the body may hold the rest */
+    struct slice database;       /* empty: the engine's default */
+    struct slice default_format; /* "TabSeparated" when the client names none */
+    struct slice query_id;       /* the client's, or a fresh UUID; printable ASCII */
+    struct slice log_comment;    /* "*" when absent */
+    struct engine_chdb_parameters parameters; /* param_name=value */
+    struct slice settings;       /* "name = 'value', name = 'value'", or empty */
+    bool read_only;              /* GET */
+    bool wait_end_of_query;      /* hold the answer back until it is complete, as far as memory allows */
+    bool limits_time, limits_memory; /* the client set max_execution_time, max_memory_usage */
+};
+
+/* Reads path, parameters and headers. Everything lives in the arena. An error's `detail` is ClickHouse's number. */
+enum error_code engine_call_parse(struct request *request, struct arena *arena, struct engine_call *call,
+                                  struct error *error) MUST_CHECK;
+
+/* Appends 'text' as a SQL string literal. */
+void engine_call_append_literal(struct buffer *out, struct slice text);
+/* Appends `name` as a quoted SQL name. */
+void engine_call_append_name(struct buffer *out, struct slice name);
+/* Whether it can stand unquoted as the name of a setting, a parameter or a format. */
+bool engine_call_is_name(struct slice name);
+
+/* The statement sent before the client's own. `unique` is appended to log_comment; writes get no time and memory limits
+ * of the profile, because a segment that is refused would be refused for ever. */
+void engine_call_append_set(struct buffer *out, const struct engine_call *call, struct slice unique, bool is_write);
+
+#endif
