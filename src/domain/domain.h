@@ -4,6 +4,7 @@
 #define DOMAIN_DOMAIN_H
 
 #include "base/arena.h"
+#include "base/embedded.h"
 #include "block/block.h"
 #include "decode/json.h"
 #include "proto/request.h"
@@ -72,14 +73,6 @@ struct domain_view {
     const char *table;
     const char *tenant_column;
 };
-/* SQL of the event store, embedded at build time from src/domains/<name>/migrations/NNNN_name.up.sql and .down.sql. */
-struct domain_migration {
-    unsigned number;
-    const char *name;
-    const char *up;
-    const char *down;
-};
-
 struct domain {
     const char *name;
     const struct domain_table *tables;
@@ -90,8 +83,9 @@ struct domain {
     size_t route_count;
     const struct query_catalog *const *catalogs;
     size_t catalog_count;
-    const struct domain_migration *migrations;
-    size_t migration_count;
+    /* SQL of the event store: migrations/NNNN_name.up.sql and .down.sql, embedded by tools/embed, ended by a NULL name;
+     * meta/migrate.h pairs them. Running a file again must be harmless (IF NOT EXISTS). */
+    const struct embedded_file *migrations;
 };
 
 #endif

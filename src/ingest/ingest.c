@@ -340,6 +340,11 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
 
 /* ---- a request ---- */
 
+static struct slice ingest_header(const void *request, const char *lower_case_name)
+{
+    return request_header_get(request, lower_case_name);
+}
+
 static size_t ingest_first_table(const struct ingest *ingest, const struct domain *domain)
 {
     size_t first = 0;
@@ -382,8 +387,8 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
         ingest_respond_error(loop, route, request, &error);
         return;
     }
-    input.client_address = enrich_client_address(request->peer, request->headers, request->header_count,
-                                                 ingest->settings.trusted_proxies, ingest->settings.trusted_proxy_count);
+    input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
+                                               request->arena);
     struct domain_rows rows = {.loop = loop, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
                                .tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY,
                                .now_ms = request->received_ms, .arena = request->arena};

@@ -5,6 +5,7 @@
 
 #include "base/metric.h"
 #include "domain/domain.h"
+#include "enrich/client_address.h"
 #include "ingest/window.h"
 #include "spool/spool.h"
 
@@ -26,8 +27,7 @@ struct ingest_settings {
     struct spool *spool;
     struct ingest_window *window;
     const unsigned char *secret;      /* 32 bytes, the installation's: daily salts come from it */
-    const char *const *trusted_proxies;
-    size_t trusted_proxy_count;
+    const struct client_address_rules *address_rules;
     size_t batch_bytes_limit;         /* of one loop's open batch: more is answered 503 until the spool catches up */
     struct metric_registry *metrics;
 };

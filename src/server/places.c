@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The data folder's layout. */
+#include "server/places.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/uuid.h"
+#include "os/file.h"
+#include "os/process.h"
+
+/* sun_path holds 108 bytes with its zero. */
+#define PLACES_SOCKET_LIMIT 107
+
+static enum error_code places_find_library(const struct settings *settings, struct places *places, struct error *error)
+{
+    if (settings->engine_library[0]) {
+        if (realpath(settings->engine_library, places->library)) return ERROR_NONE;
+        return error_set_field(error, ERROR_INVALID, "engine.library", "engine.library: there is no file %s", settings->engine_library);
+    }
+    char program[PATH_MAX];
+    enum error_code code = os_process_self_path(program, sizeof program, error);
+    if (code != ERROR_NONE) return code;
+    char *slash = strrchr(program, '/');
+    if (slash) *slash = 0;
+    const char *const folders[] = {program, "/usr/local/lib", "/usr/lib"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        char candidate[PATH_MAX + 16];
+        snprintf(candidate, sizeof candidate, "%s/libchdb.so", folders[i]);
+        if (realpath(candidate, places->library)) return ERROR_NONE;
+    }
+    return error_set_field(error, ERROR_INVALID, "engine.library",
+                           "libchdb.so, the embedded event store, is not beside the program (%s) nor in /usr/local/lib or /usr/lib; "
+                           "set engine.library, or build with ./dev build", program);
+}
+
+enum error_code places_find(const struct settings *settings, struct places *places, struct error *error)
+{
+    enum error_code code = os_directory_create(settings->data, error);
+    if (code != ERROR_NONE) return code;
+    char absolute[PATH_MAX];
+    if (!realpath(settings->data, absolute)) return error_set_errno(error, errno, "data folder %s", settings->data);
+    if (strlen(absolute) >= sizeof places->data)
+        return error_set_field(error, ERROR_INVALID, "data", "the path of the data folder is too long: %s", absolute);
+    snprintf(places->data, sizeof places->data, "%s", absolute);
+    snprintf(places->metadata, sizeof places->metadata, "sqlite:%s/metadata", places->data);
+    snprintf(places->spool, sizeof places->spool, "%s/spool", places->data);
+    snprintf(places->engine, sizeof places->engine, "%s/engine", places->data);
+    snprintf(places->secret, sizeof places->secret, "%s/secret", places->data);
+    snprintf(places->engine_socket, sizeof places->engine_socket, "%s/engine.sock", places->data);
+    if (strlen(places->engine_socket) > PLACES_SOCKET_LIMIT) {
+        /* A name made from the path, in a folder only this user may enter. */
+        char folder[64];
+        snprintf(folder, sizeof folder, "/tmp/millrace-%u", (unsigned)getuid());
+        if (mkdir(folder, 0700) != 0 && errno != EEXIST) return error_set_errno(error, errno, "create %s", folder);
+        struct stat status;
+        if (lstat(folder, &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != getuid() || (status.st_mode & 077))
+            return error_set(error, ERROR_FORBIDDEN, "%s belongs to somebody else or is open to others", folder);
+        snprintf(places->engine_socket, sizeof places->engine_socket, "%s/%016llx.sock", folder,
+                 (unsigned long long)slice_hash(slice_from_string(places->data)));
+    }
+    return places_find_library(settings, places, error);
+}
+
+enum error_code places_secret(const struct places *places, unsigned char secret[32], struct error *error)
+{
+    struct buffer content = {0};
+    enum error_code code = ERROR_NONE;
+    if (!os_file_exists(places->secret)) {
+        uuid_random_bytes(secret, 32);
+        return os_file_replace(places->secret, slice_make(secret, 32), error);
+    }
+    code = os_file_read(places->secret, 1024, &content, error);
+    if (code == ERROR_NONE && content.size != 32)
+        code = error_set(error, ERROR_CORRUPT, "%s must hold 32 bytes and holds %zu", places->secret, content.size);
+    if (code == ERROR_NONE) memcpy(secret, content.data, 32);
+    buffer_free(&content);
+    return code;
+}
