@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A top list: rows with bars, each a button that filters by its value. Rows are kept between refreshes, so focus stays.
+import type { ApiError, Measure, Row } from './api';
+import { element, icon, set_attribute, set_text } from './dom';
+import { country_name, number_full, number_tile, percent } from './format';
+import { MEASURES, dimension_of } from './state';
+
+export interface ListColumn {
+  measure: Measure;
+  title: string;
+  /** Left out where there is little room. */
+  optional?: boolean;
+}
+
+export function value_text(dimension: string, value: string): string {
+  if (value === '') return dimension_of(dimension).missing;
+  return dimension === 'country' ? country_name(value) : value;
+}
+
+interface ShownRow {
+  root: HTMLLIElement;
+  button: HTMLButtonElement;
+  bar: HTMLElement;
+  label: HTMLElement;
+  numbers: HTMLElement[];
+  share: HTMLElement;
+}
+
+export class List {
+  private readonly head = element('div', { class: 'list-head', 'aria-hidden': 'true' });
+  private readonly rows = element('ul', { class: 'list-rows' });
+  private readonly note = element('div', { class: 'list-note' });
+  private shown = new Map<string, ShownRow>();
+  private layout = '';
+  readonly root = element('div', { class: 'list' }, this.head, this.rows, this.note);
+
+  constructor(private readonly pick: (dimension: string, value: string) => void) {
+    this.note.hidden = true;
+  }
+
+  /** Grey bars until the first answer. */
+  show_loading(): void {
+    this.clear();
+    for (let index = 0; index < 6; index++) {
+      this.rows.append(element('li', { class: 'skeleton skeleton-row', 'aria-hidden': 'true', style: `width: ${92 - index * 11}%` }));
+    }
+  }
+
+  show_error(error: ApiError): void {
+    this.clear();
+    this.say(icon('alert'), error.message);
+  }
+
+  show(dimension: string, rows: Row[], columns: ListColumn[], total: number, active: Set<string>): void {
+    const first = columns[0]!;
+    const layout = `${dimension}|${columns.map(({ measure }) => measure).join()}`;
+    if (layout !== this.layout || this.shown.size === 0) {
+      this.clear();
+      this.layout = layout;
+      const singular = dimension_of(dimension).singular;
+      this.head.replaceChildren(
+        element('span', { class: 'list-label' }, singular),
+        ...columns.map(({ title, optional }) => element('span', { class: optional ? 'list-number optional' : 'list-number' }, title)),
+        element('span', { class: 'list-share' }, 'Share'),
+      );
+    }
+    if (rows.length === 0) {
+      this.clear();
+      this.say(icon('empty'), 'Nothing in this period.');
+      return;
+    }
+    this.note.hidden = true;
+    const highest = Math.max(1, ...rows.map((row) => row[first.measure] ?? 0));
+    const kept = new Map<string, ShownRow>();
+    rows.forEach((row, index) => {
+      const shown = this.shown.get(row.value) ?? this.make(dimension, row.value, columns);
+      this.shown.delete(row.value);
+      kept.set(row.value, shown);
+      const text = value_text(dimension, row.value);
+      const pressed = active.has(row.value);
+      set_text(shown.label, text);
+      shown.label.title = text;
+      shown.label.classList.toggle('missing', row.value === '');
+      shown.bar.style.width = `${Math.max(0.5, (100 * (row[first.measure] ?? 0)) / highest)}%`;
+      columns.forEach(({ measure }, column) => {
+        const value = row[measure] ?? 0;
+        set_text(shown.numbers[column]!, number_tile(value));
+        shown.numbers[column]!.title = number_full(value);
+      });
+      set_text(shown.share, percent(row[first.measure] ?? 0, total));
+      set_attribute(shown.button, 'aria-pressed', String(pressed));
+      const spoken = columns.map(({ measure }) => `${number_full(row[measure] ?? 0)} ${MEASURES.find(({ name }) => name === measure)!.title.toLowerCase()}`);
+      set_attribute(shown.button, 'aria-label', `${text}: ${spoken.join(', ')}. ${pressed ? 'Remove this filter' : 'Filter by it'}`);
+      if (this.rows.children[index] !== shown.root) this.rows.insertBefore(shown.root, this.rows.children[index] ?? null);
+    });
+    for (const gone of this.shown.values()) gone.root.remove();
+    this.shown = kept;
+  }
+
+  private make(dimension: string, value: string, columns: ListColumn[]): ShownRow {
+    const bar = element('span', { class: 'bar' });
+    const label = element('span', { class: 'list-label' });
+    const numbers = columns.map(({ optional }) => element('span', { class: optional ? 'list-number optional' : 'list-number' }));
+    const share = element('span', { class: 'list-share' });
+    const code = dimension === 'country' && value !== '' ? element('span', { class: 'country-code' }, value.slice(0, 2)) : null;
+    const button = element(
+      'button',
+      { type: 'button', class: 'row', onclick: () => this.pick(dimension, value) },
+      element('span', { class: 'row-name' }, bar, code, label),
+      ...numbers,
+      share,
+    );
+    return { root: element('li', {}, button), button, bar, label, numbers, share };
+  }
+
+  private say(picture: Element, text: string): void {
+    this.note.replaceChildren(picture, element('span', {}, text));
+    this.note.hidden = false;
+  }
+
+  private clear(): void {
+    this.shown.clear();
+    this.layout = '';
+    this.head.replaceChildren();
+    this.rows.replaceChildren();
+    this.note.hidden = true;
+  }
+}
