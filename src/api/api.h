@@ -17,8 +17,9 @@ struct api_settings {
     const struct domain *const *domains;
     size_t domain_count;
     struct query_pool *pool;
+    int64_t query_timeout_ms;
     struct metric_registry *metrics;
-    /* NULL or an error: whether the event store answers and migrations are applied. Any thread, no waiting. */
+    /* Whether the event store answers and migrations are applied. Any thread, no waiting. */
     bool (*is_ready)(void *context);
     void *ready_context;
     const struct embedded_file *page; /* the built web page, ended by a NULL name */

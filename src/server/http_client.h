@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A blocking HTTP client for the commands that talk to a running server. */
+#ifndef SERVER_HTTP_CLIENT_H
+#define SERVER_HTTP_CLIENT_H
+
+#include "base/buffer.h"
+#include "base/error.h"
+
+/* One kept-alive connection; one thread. */
+struct http_client;
+/* `server` is "http://host:port"; `bearer` may be NULL. */
+enum error_code http_client_create(const char *server, const char *bearer, struct http_client **ret_client, struct error *error);
+void http_client_destroy(struct http_client *client);
+/*
+ * POSTs a body and appends the answer's body to `answer`. Statuses that may pass (429, 503, 504) and refused connections are
+ * tried again with growing pauses for up to a minute. Any other status is returned in *ret_status, not as an error.
+ */
+enum error_code http_client_post(struct http_client *client, const char *path, const char *content_type, struct slice body,
+                                 int *ret_status, struct buffer *answer, struct error *error);
+
+#endif
