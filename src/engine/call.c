@@ -163,6 +163,9 @@ enum error_code engine_call_parse(struct request *request, struct arena *arena, 
                                                        parameters.value_sizes, parameters.count};
     call->settings = arena_copy(arena, buffer_slice(&settings));
     if (!code && (settings.failed || arena_failed(arena))) code = error_set(error, ERROR_MEMORY, "out of memory");
+    /* A parameter that did not fit reads as empty, which must not pass for what was asked. */
+    if (!code && arena_failed(request->arena))
+        code = error_set(error, ERROR_TOO_LARGE, "the request's parameters are too large");
     buffer_free(&settings);
     check_query_id(request, arena, call);
     if (call->default_format.size == 0) call->default_format = SLICE("TabSeparated");

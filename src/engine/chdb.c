@@ -9,6 +9,8 @@
 enum error_code engine_chdb_load(const char *library_path, struct engine_chdb *chdb, struct error *error)
 {
     *chdb = (struct engine_chdb){0};
+    /* The only way to tell it: the configuration's <timezone> is ignored, and DateTime columns follow it. */
+    setenv("TZ", "UTC", 1);
     /* RTLD_LOCAL and no unloading: the library brings its own malloc and threads that outlive every connection. */
     void *library = dlopen(library_path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) {

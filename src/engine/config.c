@@ -15,7 +15,6 @@ struct fixed {
 
 /* The engine's own defaults are for a big server: caches of 5 GB each, ten thousand threads. */
 static const struct fixed server_defaults[] = {
-    {"timezone", "UTC"},
     {"mark_cache_size", "33554432"},
     {"primary_index_cache_size", "33554432"},
     {"index_mark_cache_size", "8388608"},

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The threads that run statements: readers, each with a runner beside it, and writers. */
+#include "engine/engine_priv.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include "engine/exception.h"
+
+#define CHUNK_BYTES (256u << 10)
+/* An answer is held back this long, so that an error found early still gets its own status. */
+#define HELD_BYTES (256u << 10)
+/* With wait_end_of_query: as much as one answer may take from everyone's memory. */
+#define HELD_BYTES_WAITING (64u << 20)
+
+/* Bytes from the pipe; 0 at its end. The end is also reached when the statement is finished and the pipe is empty: the
+ * engine may keep its own end open after an error. */
+static size_t read_chunk(struct engine_worker *worker, struct engine_job *job)
+{
+    for (;;) {
+        bool finished = atomic_load(&job->finished);
+        struct pollfd poll_fd = {.fd = job->pipe_read, .events = POLLIN};
+        int ready = poll(&poll_fd, 1, finished ? 0 : 100);
+        if (ready > 0) {
+            ssize_t size = read(job->pipe_read, worker->chunk, CHUNK_BYTES);
+            if (size < 0 && errno == EINTR) continue;
+            return size > 0 ? (size_t)size : 0;
+        }
+        if (ready == 0 && finished) return 0;
+    }
+}
+
+static void run_aside(void *context)
+{
+    struct engine_worker *worker = context;
+    for (;;) {
+        while (sem_wait(&worker->start) != 0) {
+        }
+        if (!worker->job) return;
+        engine_job_execute(worker->job);
+        sem_post(&worker->done);
+    }
+}
+
+/* Starts the answer: what was held back, then the chunk that did not fit any more. */
+static enum error_code begin_stream(struct engine_job *job, struct buffer *held, struct slice chunk)
+{
+    engine_answer_stream_begin(job);
+    enum error_code code = request_stream_write(job->request, buffer_slice(held));
+    if (!code) code = request_stream_write(job->request, chunk);
+    buffer_free(held);
+    return code;
+}
+
+static void answer_select(struct engine_worker *worker, struct engine_job *job)
+{
+    struct buffer held = {0};
+    size_t held_limit = job->call.wait_end_of_query ? HELD_BYTES_WAITING : HELD_BYTES;
+    bool streaming = false;
+    worker->job = job;
+    sem_post(&worker->start);
+    /* Read to the end in any case: the engine would wait for room in the pipe for ever. */
+    for (size_t size; (size = read_chunk(worker, job)) > 0;) {
+        struct slice chunk = slice_make(worker->chunk, size);
+        if (atomic_load(&job->abandoned)) continue;
+        enum error_code code = 0;
+        if (atomic_load(&job->engine->stopping) || atomic_load(&job->request->cancelled)) {
+            code = ERROR_CANCELLED;
+        } else if (streaming) {
+            code = request_stream_write(job->request, chunk);
+        } else if (held.size + size <= held_limit) {
+            buffer_append_slice(&held, chunk);
+            if (held.failed) code = ERROR_MEMORY;
+        } else {
+            streaming = true;
+            code = begin_stream(job, &held, chunk);
+        }
+        if (code) atomic_store(&job->abandoned, true);
+    }
+    while (sem_wait(&worker->done) != 0) {
+    }
+    if (!job->failed && atomic_load(&job->abandoned)) {
+        struct error error;
+        engine_exception_set(&error, ERROR_CANCELLED, ENGINE_EXCEPTION_QUERY_WAS_CANCELLED, "Query was cancelled");
+        engine_job_fail(job, &error);
+    }
+    if (!streaming) {
+        engine_answer(job, buffer_slice(&held));
+    } else {
+        if (job->failed) request_stream_write(job->request, buffer_slice(&job->error_text));
+        request_stream_end(job->request, job->failed);
+        job->request = NULL;
+    }
+    buffer_free(&held);
+}
+
+static void run_job(struct engine_worker *worker, struct engine_job *job)
+{
+    if (atomic_load(&worker->engine->stopping)) {
+        struct error error;
+        engine_exception_set(&error, ERROR_UNAVAILABLE, ENGINE_EXCEPTION_ABORTED, "Server is shutting down");
+        engine_job_fail(job, &error);
+        engine_answer(job, SLICE_EMPTY);
+    } else if (engine_job_prepare(job)) {
+        engine_answer(job, SLICE_EMPTY);
+    } else if (job->statement.kind == ENGINE_STATEMENT_SELECT && worker->runner.running) {
+        answer_select(worker, job);
+    } else {
+        engine_job_execute(job);
+        engine_answer(job, buffer_slice(&job->output));
+    }
+}
+
+static void work(void *context)
+{
+    struct engine_worker *worker = context;
+    struct engine_job *job;
+    while ((job = queue_pop(worker->queue, -1))) {
+        run_job(worker, job);
+        engine_job_destroy(job);
+        atomic_fetch_sub(&worker->engine->pending, 1);
+    }
+}
+
+static enum error_code start_worker(struct engine *engine, struct engine_worker *worker, bool is_reader, struct error *error)
+{
+    worker->engine = engine;
+    worker->queue = is_reader ? engine->queries : engine->writes;
+    sem_init(&worker->start, 0, 0);
+    sem_init(&worker->done, 0, 0);
+    enum error_code code = 0;
+    if (is_reader) {
+        worker->chunk = malloc(CHUNK_BYTES);
+        if (!worker->chunk) return error_set(error, ERROR_MEMORY, "no memory to start the engine");
+        code = os_thread_start(&worker->runner, "engine-run", run_aside, worker, error);
+    }
+    return code ? code : os_thread_start(&worker->thread, is_reader ? "engine-read" : "engine-write", work, worker, error);
+}
+
+enum error_code engine_pool_start(struct engine *engine, struct error *error)
+{
+    size_t readers = engine->settings.query_limit;
+    engine->queries = queue_create(engine->settings.queue_limit);
+    engine->writes = queue_create(engine->settings.queue_limit);
+    engine->workers = calloc(readers + ENGINE_WRITER_COUNT, sizeof *engine->workers);
+    if (!engine->queries || !engine->writes || !engine->workers)
+        return error_set(error, ERROR_MEMORY, "no memory to start the engine");
+    for (size_t i = 0; i < readers + ENGINE_WRITER_COUNT; i++) {
+        engine->worker_count = i + 1;
+        enum error_code code = start_worker(engine, &engine->workers[i], i < readers, error);
+        if (code) return code;
+    }
+    return 0;
+}
+
+void engine_pool_stop(struct engine *engine)
+{
+    if (engine->queries) queue_close(engine->queries);
+    if (engine->writes) queue_close(engine->writes);
+    for (size_t i = 0; i < engine->worker_count; i++) {
+        struct engine_worker *worker = &engine->workers[i];
+        os_thread_join(&worker->thread);
+        worker->job = NULL;
+        if (worker->runner.running) sem_post(&worker->start);
+        os_thread_join(&worker->runner);
+        sem_destroy(&worker->start);
+        sem_destroy(&worker->done);
+        free(worker->chunk);
+    }
+    free(engine->workers);
+    engine->workers = NULL;
+    engine->worker_count = 0;
+    if (engine->queries) queue_destroy(engine->queries);
+    if (engine->writes) queue_destroy(engine->writes);
+    engine->queries = engine->writes = NULL;
+}
