@@ -63,6 +63,8 @@ void listen_listener_destroy(struct listen_listener *listener);
  * written to a stream that is closing or gone are dropped: `closed` follows. */
 void listen_stream_write(struct listen_stream *stream, struct slice bytes);
 size_t listen_stream_pending(const struct listen_stream *stream);
+/* Bytes the socket has taken since the connection began: tells a slow reader from one that has stopped. */
+uint64_t listen_stream_sent(const struct listen_stream *stream);
 void listen_stream_pause(struct listen_stream *stream);
 void listen_stream_resume(struct listen_stream *stream);
 /* Closes once all output has left (or none of it for 5 s); no more callbacks but `closed`. What the peer still sends is

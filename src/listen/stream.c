@@ -40,6 +40,7 @@ struct listen_stream {
     struct os_timer timer;
     int64_t deadline_ms; /* 0: none. The timer may fire earlier: moving it for every request would cost more. */
     struct buffer output;
+    uint64_t sent_bytes;
     size_t output_sent; /* bytes at the front of `output` that have left */
     char peer[OS_SOCKET_ADDRESS_SIZE];
 };
@@ -103,6 +104,7 @@ static size_t send_bytes(struct listen_stream *stream, struct slice bytes)
         ssize_t result = send(stream->watch.fd, bytes.data + sent, bytes.size - sent, MSG_NOSIGNAL);
         if (result > 0) {
             sent += (size_t)result;
+            stream->sent_bytes += (uint64_t)result;
         } else if (result < 0 && errno == EINTR) {
             continue;
         } else {
@@ -268,6 +270,11 @@ void listen_stream_write(struct listen_stream *stream, struct slice bytes)
 size_t listen_stream_pending(const struct listen_stream *stream)
 {
     return stream->output.size - stream->output_sent;
+}
+
+uint64_t listen_stream_sent(const struct listen_stream *stream)
+{
+    return stream->sent_bytes;
 }
 
 void listen_stream_pause(struct listen_stream *stream)

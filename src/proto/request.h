@@ -12,8 +12,12 @@
 /*
  * Model: the protocol reads a whole request, then calls the handler once, on the loop's thread. The handler answers at
  * once or later, exactly once, by request_respond (or a stream). Until then the request and all it points to stay alive,
- * even when the client hangs up: then `cancelled` turns true and the answer is thrown away. After the answer the request
- * must not be touched. Answers on one connection leave in the order of the requests (pipelining).
+ * even when the client hangs up: then `cancelled` turns true. After the answer the request must not be touched. Answers
+ * on one connection leave in the order of the requests (pipelining).
+ *
+ * `cancelled` is a hint that the work is worthless: it is set as soon as the client has closed its side (curl and browsers
+ * do that when their user gives up). A client that closed only its sending side still gets a plain answer; a streamed one
+ * is cut short.
  */
 enum request_method {
     METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_PATCH, METHOD_DELETE, METHOD_OPTIONS, METHOD_OTHER,
@@ -34,9 +38,10 @@ struct request {
     struct slice query;        /* raw, without the '?' */
     const struct request_header *headers;
     size_t header_count;
-    struct slice body;         /* de-chunked and de-compressed; readable for 64 bytes past its end (simdjson wants that) */
-    int body_fd;               /* with http_settings.body_in_memory_file: a memfd holding the body (-1 without body); body is mapped from it */
-    struct slice peer;         /* the socket's numeric address, "" for Unix sockets; proxies' headers are not looked at here */
+    struct slice body;         /* de-chunked, de-compressed; readable for 64 bytes past its end (simdjson wants that) */
+    int body_fd;               /* with http1_settings.body_in_memory_file: a memfd holding the body, which is mapped from
+                                * it; -1 without a body */
+    struct slice peer;         /* the socket's numeric address, "" for Unix sockets; proxies' headers are not looked at */
     int64_t received_ms;       /* wall clock when the request was complete */
     atomic_bool cancelled;     /* any thread may read it */
     uint64_t id;               /* unique in this process: for logs and for the event store's log_comment */
@@ -56,7 +61,7 @@ struct response {
     int status;
     const char *content_type;      /* NULL when there is no body */
     struct slice extra_headers;    /* complete "Name: value\r\n" lines, or empty */
-    struct slice body;             /* copied before request_respond returns */
+    struct slice body;             /* copied before request_respond returns; the answer to HEAD has only its length */
 };
 
 /* Answers. On the loop's thread. */
@@ -75,6 +80,8 @@ enum error_code request_stream_write(struct request *request, struct slice bytes
 void request_stream_end(struct request *request, bool failed);
 /* As request_respond, from a thread that is not the loop's. */
 void request_respond_from_thread(struct request *request, const struct response *response);
+/* As request_respond_error, from a thread that is not the loop's. */
+void request_respond_error_from_thread(struct request *request, const struct error *error);
 
 /* What a protocol implements; handlers use the functions above. */
 struct request_transport {
