@@ -62,14 +62,18 @@ enum error_code query_pool_create(struct store *store, int threads, size_t queue
     return ERROR_NONE;
 }
 
-void query_pool_destroy(struct query_pool *pool)
+void query_pool_stop(struct query_pool *pool)
 {
     if (!pool) return;
     if (pool->queue) queue_close(pool->queue);
-    for (int i = 0; i < pool->thread_count; i++) {
-        os_thread_join(&pool->threads[i].thread);
-        store_session_destroy(pool->threads[i].session);
-    }
+    for (int i = 0; i < pool->thread_count; i++) os_thread_join(&pool->threads[i].thread);
+}
+
+void query_pool_destroy(struct query_pool *pool)
+{
+    if (!pool) return;
+    query_pool_stop(pool);
+    for (int i = 0; i < pool->thread_count; i++) store_session_destroy(pool->threads[i].session);
     queue_destroy(pool->queue);
     free(pool);
 }

@@ -18,7 +18,9 @@ struct query_job {
 struct query_pool;
 enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity, struct metric_registry *metrics,
                                   struct query_pool **ret_pool, struct error *error);
-/* Runs what is queued, then ends the threads. */
+/* Runs what is queued, then ends the threads; submitting goes on being answered with false. */
+void query_pool_stop(struct query_pool *pool);
+/* Stops and frees. Accepts NULL. */
 void query_pool_destroy(struct query_pool *pool);
 /* False when the queue is full. The job must live until it has run. Any thread. */
 bool query_pool_submit(struct query_pool *pool, struct query_job *job);

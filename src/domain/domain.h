@@ -66,6 +66,10 @@ struct domain_route {
 struct domain_table {
     const struct block_schema *schema;  /* the ingest columns, in order; without `segment`, which the loader adds */
     const char *tenant_column;          /* for row policies: "tenant_id" */
+    /* The columns by which the window of event ids is filled again at start; NULL: rows of this table have no ids that a
+     * client could repeat. */
+    const char *id_column;              /* UUID */
+    const char *received_column;        /* DateTime64: when we took the row in */
 };
 /* A table or view of the event store that is not filled by ingest but holds tenants' rows (rollups, views). */
 struct domain_view {

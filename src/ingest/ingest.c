@@ -300,6 +300,8 @@ void ingest_loop_destroy(struct ingest_loop *loop)
     free(loop);
 }
 
+bool ingest_loop_is_idle(const struct ingest_loop *loop) { return loop->under_way == 0 && !loop->open->waiters && !loop->deferred; }
+
 bool ingest_is_full(const struct ingest_loop *loop)
 {
     if (spool_is_full(loop->ingest->settings.spool)) return true;

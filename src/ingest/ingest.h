@@ -47,6 +47,8 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
 void ingest_destroy(struct ingest *ingest);
 /* Before the loop runs. `view` is this loop's view of tenants and keys. */
 struct ingest_loop *ingest_loop_create(struct ingest *ingest, struct os_loop *loop, const struct tenant_view *view);
+/* Nothing waits for the spool here. On the loop's thread. */
+bool ingest_loop_is_idle(const struct ingest_loop *ingest_loop);
 /* After the loop has ended and the spool is closed: no batch is under way any more. */
 void ingest_loop_destroy(struct ingest_loop *ingest_loop);
 /* Takes the request over: it is answered now or when its rows are durable. On the loop's thread. */

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Opening the event store from the command line. */
+#include "server/embedded_store.h"
+
+#include "base/log.h"
+
+#define EMBEDDED_STORE_WAIT_MS 60000
+
+enum error_code embedded_store_open(const struct settings *settings, struct embedded_store *store, struct error *error)
+{
+    *store = (struct embedded_store){0};
+    enum error_code code = places_find(settings, &store->places, error);
+    if (code != ERROR_NONE) return code;
+    struct store_settings store_settings = {.unix_path = store->places.engine_socket, .connect_timeout_ms = 2000};
+    code = store_create(&store_settings, &store->store, error);
+    if (code == ERROR_NONE) code = store_session_create(store->store, &store->session, error);
+    if (code == ERROR_NONE && store_session_ping(store->session, error) != ERROR_NONE) {
+        log_set_level(LOG_LEVEL_ERROR); /* the engine's coming and going is no news here */
+        code = engine_child_start(settings, &store->places, NULL, EMBEDDED_STORE_WAIT_MS, &store->child, error);
+    }
+    if (code != ERROR_NONE) embedded_store_close(store);
+    return code;
+}
+
+void embedded_store_close(struct embedded_store *store)
+{
+    store_session_destroy(store->session);
+    store_destroy(store->store);
+    engine_child_stop(store->child);
+    *store = (struct embedded_store){0};
+}

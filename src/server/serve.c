@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Wires everything: the only place that knows all modules. */
+#include "server/serve.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "api/api.h"
+#include "base/log.h"
+#include "ingest/loader.h"
+#include "ingest/window_rebuild.h"
+#include "meta/migrate_meta.h"
+#include "os/clock.h"
+#include "os/socket.h"
+#include "os/thread.h"
+#include "proto/http1.h"
+#include "server/domains.h"
+#include "server/engine_child.h"
+#include "server/places.h"
+#include "server/store_migrations.h"
+#include "tenant/refresher.h"
+
+#define SERVER_ENGINE_WAIT_MS 60000
+/* How long the loader may take at start for segments an earlier process left, before requests are taken anyway. */
+#define SERVER_RECOVERY_LOG_MS 5000
+#define SERVER_DRAIN_MS 3000
+#define SERVER_DRAIN_CHECK_MS 5
+#define SERVER_SPOOL_QUEUE 1024
+#define SERVER_LOOP_LIMIT 256
+
+extern const struct embedded_file server_page[]; /* tools/embed, from ui/dist */
+
+/* One event loop and all that belongs to its thread. */
+struct server_loop {
+    struct server *server;
+    struct os_loop *loop;
+    struct os_thread thread;
+    struct tenant_view view;
+    struct ingest_loop *ingest;
+    struct api_loop api;
+    struct http1_settings http;
+    struct listen_listener *listener;
+    struct os_task drain_task;
+    struct os_timer drain_timer;
+    int64_t drain_until_ms;
+};
+
+struct server {
+    const struct settings *settings;
+    struct places places;
+    int lock_fd;
+    unsigned char secret[DOMAIN_SECRET_SIZE];
+    struct metric_registry *metrics;
+    struct meta_database *metadata;
+    struct engine_child *engine;
+    struct store *store;
+    struct ingest_tables tables;
+    struct spool *spool;
+    struct ingest_window *window;
+    struct client_address_rules address_rules;
+    struct ingest *ingest;
+    struct query_pool *pool;
+    struct api *api;
+    struct tenant_refresher *refresher;
+    struct loader *loader;
+    size_t loop_count;
+    struct server_loop *loops;
+    char url[320];
+};
+
+static enum error_code server_lock(struct server *server, struct error *error)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/lock", server->places.data);
+    server->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (server->lock_fd < 0) return error_set_errno(error, errno, "open %s", path);
+    if (flock(server->lock_fd, LOCK_EX | LOCK_NB) != 0)
+        return error_set(error, ERROR_CONFLICT, "another server uses the data folder %s", server->places.data);
+    return ERROR_NONE;
+}
+
+static bool server_is_ready(void *context)
+{
+    struct server *server = context;
+    return engine_child_is_up(server->engine);
+}
+
+static void server_report_refresh(void *context, const struct error *error)
+{
+    if (error) log_error("tenants: keys and tenants cannot be read and stay as they were: %s", error->message);
+    else log_info("tenants: keys and tenants are read again");
+}
+
+static enum error_code server_start_store(struct server *server, struct error *error)
+{
+    enum error_code code = engine_child_start(server->settings, &server->places, server->metrics, SERVER_ENGINE_WAIT_MS,
+                                              &server->engine, error);
+    if (code != ERROR_NONE) return code;
+    struct store_settings settings = {.unix_path = server->places.engine_socket, .connect_timeout_ms = 2000};
+    code = store_create(&settings, &server->store, error);
+    struct store_session *session = NULL;
+    if (code == ERROR_NONE) code = store_session_create(server->store, &session, error);
+    if (code == ERROR_NONE) code = store_migrations_up(session, NULL, NULL, error);
+    store_session_destroy(session);
+    return code;
+}
+
+static enum error_code server_start_spool(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    struct spool_settings spool = {
+        .directory = server->places.spool,
+        .files = &os_file_system_real,
+        .schemas = server->tables.schemas,
+        .schema_count = server->tables.count,
+        .commit_interval_us = settings->spool_commit_interval_us,
+        .commit_bytes_limit = (size_t)settings->spool_commit_bytes,
+        .seal_rows = (uint64_t)settings->spool_seal_rows,
+        .seal_bytes = (uint64_t)settings->spool_seal_bytes,
+        .seal_age_ms = settings->spool_seal_age_ms,
+        .limit_bytes = (uint64_t)settings->spool_limit_bytes,
+        .queue_capacity = SERVER_SPOOL_QUEUE,
+        .metrics = server->metrics,
+    };
+    size_t recovered = 0;
+    enum error_code code = spool_open(&spool, &server->spool, &recovered, error);
+    if (code != ERROR_NONE) return code;
+    struct loader_settings loader = {.spool = server->spool, .store = server->store, .tables = &server->tables,
+                                     .metrics = server->metrics};
+    code = loader_start(&loader, &server->loader, error);
+    if (code != ERROR_NONE || recovered == 0) return code;
+    /* What an earlier process left must be in the store before the window of ids is read back from there. */
+    log_info("spool: %zu segments of an earlier run go to the event store", recovered);
+    for (int64_t said_ms = os_clock_monotonic_ms(); spool_depth(server->spool) > 0;) {
+        poll(NULL, 0, 10);
+        if (os_clock_monotonic_ms() - said_ms < SERVER_RECOVERY_LOG_MS) continue;
+        said_ms = os_clock_monotonic_ms();
+        log_info("spool: %zu segments to go", spool_depth(server->spool));
+    }
+    return ERROR_NONE;
+}
+
+static enum error_code server_start_ingest(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    server->window = ingest_window_create((size_t)settings->ingest_duplicate_window_rows, settings->ingest_duplicate_window_ms);
+    ASSERT(server->window != NULL);
+    struct store_session *session = NULL;
+    enum error_code code = store_session_create(server->store, &session, error);
+    if (code == ERROR_NONE)
+        code = ingest_window_rebuild(server->window, &server->tables, session, (size_t)settings->ingest_duplicate_window_rows,
+                                     settings->ingest_duplicate_window_ms, error);
+    store_session_destroy(session);
+    if (code == ERROR_NONE)
+        code = client_address_rules_parse(slice_from_string(settings->trusted_proxies), &server->address_rules, error);
+    if (code != ERROR_NONE) return code;
+    struct ingest_settings ingest = {
+        .domains = server_domains, .domain_count = server_domain_count, .spool = server->spool, .window = server->window,
+        .secret = server->secret, .address_rules = &server->address_rules,
+        .batch_bytes_limit = (size_t)settings->ingest_batch_bytes, .metrics = server->metrics};
+    server->ingest = ingest_create(&ingest, &server->tables);
+    ASSERT(server->ingest != NULL);
+    return ERROR_NONE;
+}
+
+static enum error_code server_start_api(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    int threads = settings->query_threads ? (int)settings->query_threads : 2 * os_thread_processor_count();
+    enum error_code code = query_pool_create(server->store, threads > 64 ? 64 : threads, (size_t)settings->query_queue,
+                                             server->metrics, &server->pool, error);
+    if (code != ERROR_NONE) return code;
+    struct api_settings api = {.domains = server_domains, .domain_count = server_domain_count, .pool = server->pool,
+                               .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
+                               .is_ready = server_is_ready, .ready_context = server, .page = server_page};
+    server->api = api_create(&api);
+    ASSERT(server->api != NULL);
+    return ERROR_NONE;
+}
+
+/* ---- event loops ---- */
+
+static void server_loop_drain_check(struct os_timer *timer)
+{
+    struct server_loop *loop = (struct server_loop *)((char *)timer - offsetof(struct server_loop, drain_timer));
+    if (ingest_loop_is_idle(loop->ingest) || os_loop_now_ms(loop->loop) > loop->drain_until_ms) os_loop_stop(loop->loop);
+    else os_loop_timer_start(loop->loop, &loop->drain_timer, SERVER_DRAIN_CHECK_MS);
+}
+
+static void server_loop_drain(struct os_task *task)
+{
+    struct server_loop *loop = (struct server_loop *)((char *)task - offsetof(struct server_loop, drain_task));
+    listen_listener_stop(loop->listener);
+    loop->drain_until_ms = os_loop_now_ms(loop->loop) + SERVER_DRAIN_MS;
+    server_loop_drain_check(&loop->drain_timer);
+}
+
+static void server_loop_run(void *context) { os_loop_run(((struct server_loop *)context)->loop); }
+
+static enum error_code server_loop_prepare(struct server *server, struct server_loop *loop, struct error *error)
+{
+    loop->server = server;
+    loop->drain_task.run = server_loop_drain;
+    loop->drain_timer.fire = server_loop_drain_check;
+    loop->loop = os_loop_create(error);
+    return loop->loop ? ERROR_NONE : error->code;
+}
+
+static enum error_code server_loop_listen(struct server_loop *loop, const char *host, uint16_t port, struct error *error)
+{
+    struct server *server = loop->server;
+    const struct settings *settings = server->settings;
+    loop->ingest = ingest_loop_create(server->ingest, loop->loop, &loop->view);
+    loop->api = (struct api_loop){.api = server->api, .ingest = loop->ingest, .view = &loop->view};
+    loop->http = http1_settings_default();
+    loop->http.handler = api_handle;
+    loop->http.admit = api_admit;
+    loop->http.context = &loop->api;
+    loop->http.body_limit_bytes = (size_t)settings->http_body_limit_bytes;
+    loop->http.header_timeout_ms = settings->http_header_timeout_ms;
+    loop->http.body_timeout_ms = settings->http_body_timeout_ms;
+    loop->http.idle_timeout_ms = settings->http_idle_timeout_ms;
+    loop->http.cross_origin = true;
+    struct listen_settings listen = {.host = host, .port = port, .connection_limit = (size_t)settings->http_connection_limit,
+                                     .protocol = &http1_protocol, .protocol_context = &loop->http};
+    return listen_listener_create(loop->loop, &listen, &loop->listener, error);
+}
+
+static enum error_code server_start_loops(struct server *server, struct error *error)
+{
+    char host[256];
+    uint16_t port;
+    enum error_code code = os_socket_parse_address(server->settings->listen, host, &port, error);
+    if (code != ERROR_NONE) return code;
+    server->loop_count = server->settings->loops ? (size_t)server->settings->loops : (size_t)os_thread_processor_count();
+    if (server->loop_count > SERVER_LOOP_LIMIT) server->loop_count = SERVER_LOOP_LIMIT;
+    server->loops = calloc(server->loop_count, sizeof *server->loops);
+    ASSERT(server->loops != NULL);
+    struct os_loop *loops[SERVER_LOOP_LIMIT];
+    struct tenant_view *views[SERVER_LOOP_LIMIT];
+    for (size_t i = 0; i < server->loop_count; i++) {
+        if ((code = server_loop_prepare(server, &server->loops[i], error)) != ERROR_NONE) return code;
+        loops[i] = server->loops[i].loop;
+        views[i] = &server->loops[i].view;
+    }
+    code = tenant_refresher_start(server->metadata, loops, views, server->loop_count, server_report_refresh, server,
+                                  &server->refresher, error);
+    for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++) {
+        code = server_loop_listen(&server->loops[i], host, port, error);
+        if (code == ERROR_NONE) port = listen_listener_port(server->loops[i].listener);
+    }
+    for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++)
+        code = os_thread_start(&server->loops[i].thread, "loop", server_loop_run, &server->loops[i], error);
+    bool version6 = strchr(host, ':') != NULL;
+    snprintf(server->url, sizeof server->url, "http://%s%s%s:%u", version6 ? "[" : "", host, version6 ? "]" : "", port);
+    return code;
+}
+
+static const struct {
+    const char *name;
+    enum log_level level;
+} server_log_levels[] = {{"debug", LOG_LEVEL_DEBUG}, {"info", LOG_LEVEL_INFO}, {"warn", LOG_LEVEL_WARN}, {"error", LOG_LEVEL_ERROR}};
+
+static enum error_code server_set_log_level(const struct settings *settings, struct error *error)
+{
+    for (size_t i = 0; i < sizeof server_log_levels / sizeof server_log_levels[0]; i++)
+        if (strcmp(settings->log_level, server_log_levels[i].name) == 0) {
+            log_set_level(server_log_levels[i].level);
+            return ERROR_NONE;
+        }
+    return error_set_field(error, ERROR_INVALID, "log.level", "setting log.level: \"%s\" is none of debug, info, warn, error",
+                           settings->log_level);
+}
+
+static enum error_code server_start_all(struct server *server, struct error *error)
+{
+    const struct settings *settings = server->settings;
+    enum error_code code = server_set_log_level(settings, error);
+    if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
+    if (code == ERROR_NONE) code = server_lock(server, error);
+    if (code == ERROR_NONE) code = places_secret(&server->places, server->secret, error);
+    if (code == ERROR_NONE)
+        code = meta_open_service(server->places.metadata, META_SERVICE_CORE, NULL, NULL, &server->metadata, error);
+    if (code == ERROR_NONE) code = server_start_store(server, error);
+    if (code == ERROR_NONE) code = server_start_spool(server, error);
+    if (code == ERROR_NONE) code = server_start_ingest(server, error);
+    if (code == ERROR_NONE) code = server_start_api(server, error);
+    if (code == ERROR_NONE) code = server_start_loops(server, error);
+    return code;
+}
+
+enum error_code server_start(const struct settings *settings, struct server **ret_server, struct error *error)
+{
+    sigset_t stops;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &stops, NULL);
+    curl_global_init(CURL_GLOBAL_DEFAULT);
+    struct server *server = calloc(1, sizeof *server);
+    ASSERT(server != NULL);
+    server->settings = settings;
+    server->lock_fd = -1;
+    server->metrics = metric_registry_create();
+    server->tables = ingest_tables_make(server_domains, server_domain_count);
+    enum error_code code = server_start_all(server, error);
+    if (code != ERROR_NONE) {
+        server_stop(server);
+        return code;
+    }
+    *ret_server = server;
+    return ERROR_NONE;
+}
+
+const char *server_url(const struct server *server) { return server->url; }
+
+void server_wait(struct server *server)
+{
+    sigset_t stops;
+    int signal_number;
+    sigemptyset(&stops);
+    sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGINT);
+    while (sigwait(&stops, &signal_number) != 0) continue;
+    log_info("server: stopping");
+}
+
+void server_stop_request(struct server *server) { kill(getpid(), SIGTERM); }
+
+void server_stop(struct server *server)
+{
+    /* Questions first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
+    query_pool_stop(server->pool);
+    tenant_refresher_stop(server->refresher);
+    for (size_t i = 0; i < server->loop_count; i++)
+        if (server->loops[i].thread.running) os_loop_post(server->loops[i].loop, &server->loops[i].drain_task);
+    for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
+    loader_stop(server->loader);
+    if (server->spool) spool_close(server->spool);
+    for (size_t i = 0; i < server->loop_count; i++) {
+        if (server->loops[i].listener) listen_listener_destroy(server->loops[i].listener);
+        ingest_loop_destroy(server->loops[i].ingest);
+        tenant_view_fini(&server->loops[i].view);
+        if (server->loops[i].loop) os_loop_destroy(server->loops[i].loop);
+    }
+    free(server->loops);
+    api_destroy(server->api);
+    query_pool_destroy(server->pool);
+    ingest_destroy(server->ingest);
+    ingest_window_destroy(server->window);
+    ingest_tables_free(&server->tables);
+    store_destroy(server->store);
+    engine_child_stop(server->engine);
+    meta_close(server->metadata);
+    metric_registry_destroy(server->metrics);
+    if (server->lock_fd >= 0) close(server->lock_fd);
+    free(server);
+}
