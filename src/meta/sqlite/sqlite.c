@@ -131,7 +131,7 @@ static int sqlite_set_wal(struct meta_connection *connection)
 static enum error_code sqlite_connect(const char *place, const char *service, int64_t deadline_us,
                                       struct meta_connection **ret_connection, struct error *error)
 {
-    char path[1024];
+    char path[4096];
     if (snprintf(path, sizeof path, "%s/%s.db", place, service) >= (int)sizeof path)
         return error_set_field(error, ERROR_INVALID, "metadata", "the metadata directory's name is over %zu bytes",
                                sizeof path);
