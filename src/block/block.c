@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The open block: columns are laid out once, values are appended to their streams, rows are committed or rolled back. */
+/* The open block: columns laid out once, values appended to their streams, rows committed or rolled back. */
 #include "block/block_private.h"
 
 static uint8_t column_add_stream(struct block_column *column)
@@ -180,7 +180,8 @@ static inline void node_store(struct block_column *column, const struct block_no
     stream->bytes.size += node->width;
 }
 
-static inline void node_store_bytes(struct block_column *column, const struct block_node *node, const void *data, size_t size)
+static inline void node_store_bytes(struct block_column *column, const struct block_node *node, const void *data,
+                                    size_t size)
 {
     struct block_stream *stream = &column->streams[node->stream];
     char *room = size ? block_stream_room(stream, size) : NULL;

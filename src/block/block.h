@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Typed columns: a batch of rows of one table, filled column by column, sealed, joined, written as ClickHouse Native. */
+/* Typed columns: rows of one table, filled column by column, sealed, joined, written as ClickHouse Native. */
 #ifndef BLOCK_BLOCK_H
 #define BLOCK_BLOCK_H
 
@@ -14,8 +14,9 @@
  *   struct block         rows: every column holds its values as one to three byte streams in the very layout that
  *                        Native wants, so that writing Native is one copy per stream
  * A block is open (one owner appends) until it is sealed; a sealed block is immutable and may be read by any thread.
- * Defaults are lazy: a column without a value in a row is only known to lag behind, and its defaults are written in one go
- * before its next value or at the seal. So a column nobody fills costs nothing per row; an open block's streams may be short.
+ * Defaults are lazy: a column without a value in a row is only known to lag behind, and its defaults are written in one
+ * go before its next value or at the seal. So a column nobody fills costs nothing per row; the streams of an open block
+ * may be short.
  * All integers are little-endian. Out of memory is sticky (block_failed) and checked once, when the block is sealed.
  *
  * Streams of a column, by type (source: ClickHouse docs "Native format" and src/DataTypes/Serializations):
@@ -37,7 +38,7 @@ enum block_kind {
     BLOCK_UUID,
     BLOCK_DATE,                                         /* days since 1970-01-01, uint16 */
     BLOCK_DATETIME,                                     /* Unix seconds, uint32; always 'UTC' */
-    BLOCK_DATETIME64,                                   /* parameter: digits; Unix time times 10^digits, int64; always 'UTC' */
+    BLOCK_DATETIME64,                                   /* parameter: digits; Unix time * 10^digits, int64; 'UTC' */
     BLOCK_ENUM8,                                        /* names: enum_names */
     BLOCK_IPV4, BLOCK_IPV6,
     BLOCK_NULLABLE, BLOCK_LOW_CARDINALITY, BLOCK_ARRAY, /* of inner */
@@ -64,8 +65,8 @@ struct block_schema {
 };
 #define BLOCK_COLUMN_LIMIT 256
 #define BLOCK_STREAM_LIMIT 8 /* streams of one column: Map(LowCardinality(String), Array(Nullable(T))) needs 5 */
-/* What types may hold: Nullable a plain value; LowCardinality a plain value that is no Decimal, DateTime64 or Enum8, or such a
- * Nullable; Array and Map anything; a Map's key a plain value or LowCardinality of one. block_create asserts it. */
+/* What types may hold: Nullable a plain value; LowCardinality a plain value that is no Decimal, DateTime64 or Enum8, or
+ * a Nullable of one; Array and Map anything; a Map's key a plain value or LowCardinality of one. block_create asserts. */
 bool block_type_is_valid(const struct block_type *type);
 
 /* The type as ClickHouse writes it: "LowCardinality(String)", "DateTime64(3, 'UTC')", "DateTime('UTC')", ... */
@@ -79,12 +80,12 @@ struct block_stream {
 };
 /* How a node's values are held; decides which append functions it takes. */
 enum block_shape {
-    BLOCK_SHAPE_UINT, BLOCK_SHAPE_INT, BLOCK_SHAPE_INT128, BLOCK_SHAPE_DOUBLE, BLOCK_SHAPE_STRING, BLOCK_SHAPE_FIXED_STRING,
-    BLOCK_SHAPE_UUID, BLOCK_SHAPE_IPV6, BLOCK_SHAPE_ARRAY, BLOCK_SHAPE_MAP
+    BLOCK_SHAPE_UINT, BLOCK_SHAPE_INT, BLOCK_SHAPE_INT128, BLOCK_SHAPE_DOUBLE, BLOCK_SHAPE_STRING,
+    BLOCK_SHAPE_FIXED_STRING, BLOCK_SHAPE_UUID, BLOCK_SHAPE_IPV6, BLOCK_SHAPE_ARRAY, BLOCK_SHAPE_MAP
 };
 /*
- * The type tree of a column, flattened in preorder when the block is made, so that an append walks nothing. Nullable and
- * LowCardinality are properties of the plain value inside them. Private to block/.
+ * The type tree of a column, flattened in preorder when the block is made, so that an append walks nothing. Nullable
+ * and LowCardinality are properties of the plain value inside them. Private to block/.
  */
 #define BLOCK_NO_STREAM UINT8_MAX
 struct block_node {
@@ -132,27 +133,31 @@ size_t block_bytes(const struct block *block);
 
 /*
  * Appending. Append to each column exactly once, in any order, then block_row_commit (asserts that no column was
- * forgotten); or block_row_rollback to drop the row begun. A wrong append for the column's type is an assert. A number beyond
- * the type's range becomes the nearest one the type holds, never a wrapped one; bounds are the decoder's to check.
+ * forgotten); or block_row_rollback to drop the row begun. A wrong append for the column's type is an assert. A number
+ * beyond the type's range becomes the nearest one the type holds, never a wrapped one: bounds are the decoder's.
  */
-void block_append_uint(struct block *block, size_t column, uint64_t value);        /* unsigned kinds, Date, DateTime, IPv4, Bool */
-void block_append_int(struct block *block, size_t column, int64_t value);          /* signed kinds, DateTime64, Enum8, Decimal32/64 (unscaled) */
+/* Unsigned kinds, Date, DateTime, IPv4, Bool. */
+void block_append_uint(struct block *block, size_t column, uint64_t value);
+/* Signed kinds, DateTime64, Enum8, Decimal32/64 (unscaled). */
+void block_append_int(struct block *block, size_t column, int64_t value);
 void block_append_int128(struct block *block, size_t column, __int128 value);      /* Decimal128 */
 void block_append_double(struct block *block, size_t column, double value);        /* Float32, Float64 */
-void block_append_string(struct block *block, size_t column, struct slice value);  /* String; FixedString (padded, longer is an assert) */
+/* String; FixedString (padded, longer is an assert). */
+void block_append_string(struct block *block, size_t column, struct slice value);
 void block_append_uuid(struct block *block, size_t column, const struct uuid *value);
 void block_append_ipv6(struct block *block, size_t column, const uint8_t address[16]);
 void block_append_null(struct block *block, size_t column);                        /* Nullable only */
 /* The type's default: 0, "", NULL, empty array or map; of an Enum8 without a 0 the smallest value, as in ClickHouse. */
 void block_append_default(struct block *block, size_t column);
-/* Rows are sparse: gives every column the row begun lacks its default, at no cost per column. Only commit or rollback may follow. */
+/* Gives every column the row begun lacks its default, at no cost per column. Only commit or rollback may follow. */
 void block_append_defaults_for_missing(struct block *block);
-/* Nullable(T) and LowCardinality(T) take T's append functions directly. Containers: begin, then `count` entries, then end.
+/* Nullable(T) and LowCardinality(T) take T's append functions directly. Containers: begin, then the entries, then end.
  * Between begin and end the same append functions add elements; for a Map call block_map_key first, then the value. */
 void block_array_begin(struct block *block, size_t column);
 void block_array_end(struct block *block, size_t column);
 void block_map_begin(struct block *block, size_t column);
-void block_map_key(struct block *block, size_t column, struct slice key); /* [LowCardinality] String and FixedString keys */
+/* Keys of String and FixedString, also in LowCardinality. */
+void block_map_key(struct block *block, size_t column, struct slice key);
 void block_map_end(struct block *block, size_t column);
 void block_row_commit(struct block *block);
 void block_row_rollback(struct block *block);
@@ -169,15 +174,18 @@ enum error_code block_append_block(struct block *target, const struct block *sou
  * NULL, one more column UInt64 with `constant_value` in every row is written last (the segment id of the raw tables).
  * The block must be sealed. Out of memory shows as out->failed.
  */
-void block_write_native(const struct block *block, const char *constant_name, uint64_t constant_value, struct buffer *out);
+void block_write_native(const struct block *block, const char *constant_name, uint64_t constant_value,
+                        struct buffer *out);
 
 /*
  * The rows without names and types, for the spool: per column its streams, each with a length, so that blocks can be
- * joined by copying. Byte table in docs/formats.md. The schema's fingerprint travels beside it. The block must be sealed.
+ * joined by copying. Byte table in docs/formats.md. The schema's fingerprint travels beside it. The block must be
+ * sealed. Out of memory shows as out->failed.
  */
 void block_write_streams(const struct block *block, struct buffer *out);
 /* Appends the rows found in `bytes` to the open `target` (no row begun). ERROR_CORRUPT when they are not
  * well-formed (sizes, string lengths, offsets, null maps, Bools): the target is then unchanged. */
-enum error_code block_read_streams(struct block *target, uint64_t rows, struct slice bytes, struct error *error) MUST_CHECK;
+enum error_code block_read_streams(struct block *target, uint64_t rows, struct slice bytes,
+                                   struct error *error) MUST_CHECK;
 
 #endif

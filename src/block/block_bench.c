@@ -76,8 +76,8 @@ static void measure(const struct block_schema *schema, const char *title, enum s
         if (done - sealed < join) join = done - sealed;
         if (written - done < write) write = written - done;
     }
-    printf("%-34s append %6.1f  seal %6.1f  join %6.1f  native %6.1f ns/row  %zu bytes/row\n", title, (double)append / ROWS,
-           (double)seal / ROWS, (double)join / ROWS, (double)write / ROWS, native.size / ROWS);
+    printf("%-34s append %6.1f  seal %6.1f  join %6.1f  native %6.1f ns/row  %zu bytes/row\n", title,
+           (double)append / ROWS, (double)seal / ROWS, (double)join / ROWS, (double)write / ROWS, native.size / ROWS);
     block_destroy(block);
     block_destroy(joined);
     buffer_free(&native);

@@ -5,8 +5,8 @@
 
 #include "block/block.h"
 
-#define BLOCK_TYPE_DEPTH_LIMIT 16                /* far above any type in use; bounds the recursion over types from outside */
-#define BLOCK_FIXED_STRING_LIMIT (1024 * 1024)   /* keeps width times rows far from overflow */
+#define BLOCK_TYPE_DEPTH_LIMIT 16              /* far above any type in use; bounds recursion over types from outside */
+#define BLOCK_FIXED_STRING_LIMIT (1024 * 1024) /* keeps width times rows far from overflow */
 
 struct block_kind_info {
     const char *name;

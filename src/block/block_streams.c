@@ -2,11 +2,13 @@
 /* Joins rows that are already streams: of another block, or of bytes the spool kept. */
 #include "block/block_private.h"
 
-/* Adds `rows` rows, one slice per stream, which are known to be well-formed. Offsets count from this column's own elements. */
-static void column_append_streams(struct block_column *column, size_t rows, const struct slice streams[BLOCK_STREAM_LIMIT])
+/* Adds `rows` rows, one slice per stream, which are known to be well-formed. Offsets count from this column's own
+ * elements. */
+static void column_append_streams(struct block_column *column, size_t rows,
+                                  const struct slice streams[BLOCK_STREAM_LIMIT])
 {
     uint64_t added[BLOCK_STREAM_LIMIT] = {rows};
-    /* Parents stand before their children: when offsets are rebased, the children's counts are still those from before. */
+    /* Parents stand before their children: while offsets are rebased the children's counts are still the old ones. */
     for (size_t n = 0; n < column->node_count; n++) {
         struct block_node *node = &column->nodes[n];
         struct slice source = streams[node->stream];
@@ -100,7 +102,8 @@ static const char *check_values(const struct block_node *node, struct slice valu
         }
         return values.size ? "bytes after the last string" : NULL;
     }
-    if (values.size % node->width || values.size / node->width != count) return "the values have not the size of the rows";
+    if (values.size % node->width || values.size / node->width != count)
+        return "the values have not the size of the rows";
     if (node->kind == BLOCK_BOOL)
         for (size_t i = 0; i < values.size; i++)
             if ((uint8_t)values.data[i] > 1) return "a Bool is neither 0 nor 1";

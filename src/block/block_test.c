@@ -87,7 +87,8 @@ static void assert_blocks_equal(const struct block *a, const struct block *b)
     for (size_t i = 0; i < a->column_count; i++) {
         assert_int_equal(a->columns[i].rows, a->rows);
         for (size_t s = 0; s < a->columns[i].stream_count; s++)
-            assert_true(slice_equal(buffer_slice(&a->columns[i].streams[s].bytes), buffer_slice(&b->columns[i].streams[s].bytes)));
+            assert_true(slice_equal(buffer_slice(&a->columns[i].streams[s].bytes),
+                                    buffer_slice(&b->columns[i].streams[s].bytes)));
     }
 }
 
@@ -125,7 +126,8 @@ static void streams_hold_values_in_the_documented_layout(void **state)
 
 static void numbers_out_of_range_become_the_nearest(void **state)
 {
-    static const struct block_schema_column narrow[] = {{"u", &type_uint16}, {"i", &type_int8}, {"d", &type_decimal32}, {"b", &type_bool}};
+    static const struct block_schema_column narrow[] = {
+        {"u", &type_uint16}, {"i", &type_int8}, {"d", &type_decimal32}, {"b", &type_bool}};
     const struct block_schema narrow_schema = {"test", "narrow", narrow, 4};
     struct block *block = block_create(&narrow_schema);
     for (int sign = 1; sign >= -1; sign -= 2) {
@@ -375,15 +377,20 @@ static void fingerprint_follows_names_types_and_order(void **state)
     assert_true(fingerprint != fingerprint_of("b", &type_string, "a"));
     assert_true(fingerprint != fingerprint_of("c", &type_string, "b"));
     assert_true(fingerprint != fingerprint_of("a", &type_low, "b"));
-    assert_true(fingerprint_of("a", &type_fixed, "b") != fingerprint_of("a", &(struct block_type){BLOCK_FIXED_STRING, 4}, "b"));
+    assert_true(fingerprint_of("a", &type_fixed, "b") !=
+                fingerprint_of("a", &(struct block_type){BLOCK_FIXED_STRING, 4}, "b"));
 }
 
 static void types_that_clickhouse_has_not_are_invalid(void **state)
 {
-    const struct block_type null_low = {BLOCK_NULLABLE, .inner = &type_low}, null_array = {BLOCK_NULLABLE, .inner = &type_array},
-        low_array = {BLOCK_LOW_CARDINALITY, .inner = &type_array}, low_decimal = {BLOCK_LOW_CARDINALITY, .inner = &type_decimal32},
-        low_null = {BLOCK_LOW_CARDINALITY, .inner = &type_null_uint16}, null_key = {BLOCK_MAP, .key = &type_null_uint16, .inner = &type_bool},
-        no_width = {BLOCK_FIXED_STRING}, wide_scale = {BLOCK_DECIMAL32, 10}, fine = {BLOCK_DATETIME64, 10}, no_inner = {BLOCK_ARRAY};
+    const struct block_type null_low = {BLOCK_NULLABLE, .inner = &type_low},
+                            null_array = {BLOCK_NULLABLE, .inner = &type_array},
+                            low_array = {BLOCK_LOW_CARDINALITY, .inner = &type_array},
+                            low_decimal = {BLOCK_LOW_CARDINALITY, .inner = &type_decimal32},
+                            low_null = {BLOCK_LOW_CARDINALITY, .inner = &type_null_uint16},
+                            null_key = {BLOCK_MAP, .key = &type_null_uint16, .inner = &type_bool},
+                            no_width = {BLOCK_FIXED_STRING}, wide_scale = {BLOCK_DECIMAL32, 10},
+                            fine = {BLOCK_DATETIME64, 10}, no_inner = {BLOCK_ARRAY};
     assert_false(block_type_is_valid(&null_low));
     assert_false(block_type_is_valid(&null_array));
     assert_false(block_type_is_valid(&low_array));

@@ -96,7 +96,8 @@ bool block_type_is_valid(const struct block_type *type)
 /* ClickHouse escapes quotes, backslashes and control characters in the names of an Enum. */
 static void write_quoted(const char *text, struct buffer *out)
 {
-    static const char letters[] = {['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['\''] = '\'', ['\\'] = '\\'};
+    static const char letters[] = {
+        ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['\''] = '\'', ['\\'] = '\\'};
     buffer_append_byte(out, '\'');
     for (; *text; text++) {
         unsigned char byte = (unsigned char)*text;

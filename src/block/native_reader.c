@@ -115,11 +115,11 @@ static void load_fixed(enum block_shape shape, const char *data, size_t width, s
 }
 
 /* Values are written `stride` apart: 2 for the keys and the values of a Map, which lie interleaved. */
-static bool read_values(struct reader *reader, const struct block_type *type, uint64_t count, struct native_value *values,
-                        size_t stride);
+static bool read_values(struct reader *reader, const struct block_type *type, uint64_t count,
+                        struct native_value *values, size_t stride);
 
-static bool read_plain(struct reader *reader, const struct block_type *type, uint64_t count, struct native_value *values,
-                       size_t stride)
+static bool read_plain(struct reader *reader, const struct block_type *type, uint64_t count,
+                       struct native_value *values, size_t stride)
 {
     const struct block_kind_info *info = &block_kinds[type->kind];
     if (type->kind == BLOCK_STRING) {
@@ -144,8 +144,8 @@ static void make_null(struct native_value *value)
     *value = (struct native_value){.kind = value->kind, .is_null = true};
 }
 
-static bool read_nullable(struct reader *reader, const struct block_type *type, uint64_t count, struct native_value *values,
-                          size_t stride)
+static bool read_nullable(struct reader *reader, const struct block_type *type, uint64_t count,
+                          struct native_value *values, size_t stride)
 {
     struct slice nulls;
     if (!read_bytes(reader, count, 1, &nulls) || !read_plain(reader, type->inner, count, values, stride)) return false;
@@ -161,7 +161,8 @@ static bool check_count(struct reader *reader, const struct block_type *type, ui
     return count <= reader->rest.size / (width ? width : 1) || reader_fail(reader, "more rows than bytes");
 }
 
-/* One run of a LowCardinality column: flags, dictionary, row count, indexes. *ret_count rows of at most `limit` were read. */
+/* One run of a LowCardinality column: flags, dictionary, row count, indexes. *ret_count rows of at most `limit` were
+ * read. */
 static bool read_low_cardinality_run(struct reader *reader, const struct block_type *type, uint64_t limit,
                                      struct native_value *values, size_t stride, uint64_t *ret_count)
 {
@@ -226,8 +227,8 @@ static bool read_containers(struct reader *reader, const struct block_type *type
     return true;
 }
 
-static bool read_values(struct reader *reader, const struct block_type *type, uint64_t count, struct native_value *values,
-                        size_t stride)
+static bool read_values(struct reader *reader, const struct block_type *type, uint64_t count,
+                        struct native_value *values, size_t stride)
 {
     switch (type->kind) {
     case BLOCK_NULLABLE:
@@ -292,6 +293,6 @@ failed:;
     name = slice_first(name, 100);
     if (type_error.code)
         return error_set(error, type_error.code, "column %.*s: %s", SLICE_ARGS(name), type_error.message);
-    return error_set(error, reader.out_of_memory ? ERROR_MEMORY : ERROR_CORRUPT, "column %" PRIu64 " (%.*s): %s", at + 1,
-                     SLICE_ARGS(name), reader.reason);
+    return error_set(error, reader.out_of_memory ? ERROR_MEMORY : ERROR_CORRUPT, "column %" PRIu64 " (%.*s): %s",
+                     at + 1, SLICE_ARGS(name), reader.reason);
 }

@@ -20,7 +20,8 @@ struct native_value {
         double d;
         struct slice s;  /* String, FixedString, IPv6 (16 bytes) */
         struct uuid uuid;
-        struct { const struct native_value *items; size_t count; } array; /* Map: key, value, key, value ... (count = 2 x entries) */
+        /* Map: key, value, key, value ... (count = 2 x entries). */
+        struct { const struct native_value *items; size_t count; } array;
     };
 };
 struct native_column {
@@ -36,10 +37,10 @@ struct native_block {
 };
 
 /*
- * Reads one block from the front of `*bytes` and advances it. ERROR_CORRUPT names the column and the reason; needing more
- * bytes is also ERROR_CORRUPT (callers have the whole answer). Types not in block_kind are ERROR_INVALID. A full arena is
- * ERROR_MEMORY: a block needs up to 32 bytes of it per byte read. Names, strings and types may point into `*bytes`, which must
- * outlive the block. After an error `*bytes` is where it was.
+ * Reads one block from the front of `*bytes` and advances it; an answer without rows may have no block at all.
+ * ERROR_CORRUPT names the column and the reason; needing more bytes is too (callers have the whole answer).
+ * Types not in block_kind are ERROR_INVALID. A full arena is ERROR_MEMORY: a block takes up to 64 bytes of it per byte
+ * read. Names and strings point into `*bytes`, which must outlive the block. After an error `*bytes` is where it was.
  */
 enum error_code native_reader_next(struct slice *bytes, struct arena *arena, struct native_block *ret_block,
                                    struct error *error) MUST_CHECK;

@@ -39,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             block_type_write_name(block.columns[c].type, &name);
             /* What the writer calls a type, the reader must understand. */
             const struct block_type *again;
-            ASSERT(native_reader_parse_type(buffer_slice(&name), arena, &again, NULL) == ERROR_NONE || arena_failed(arena));
+            ASSERT(native_reader_parse_type(buffer_slice(&name), arena, &again, NULL) == ERROR_NONE ||
+                   arena_failed(arena));
             buffer_free(&name);
             for (size_t r = 0; r < block.rows; r++) sink += walk(&block.columns[c].values[r]);
         }

@@ -36,7 +36,8 @@ TYPE(type_ipv6, BLOCK_IPV6);
 TYPE(type_null, BLOCK_NULLABLE, .inner = &type_string);
 TYPE(type_low, BLOCK_LOW_CARDINALITY, .inner = &type_string);
 TYPE(type_low_null, BLOCK_LOW_CARDINALITY, .inner = &type_null);
-TYPE(type_low_null_uint16, BLOCK_LOW_CARDINALITY, .inner = &(const struct block_type){BLOCK_NULLABLE, .inner = &type_uint16});
+TYPE(type_null_uint16, BLOCK_NULLABLE, .inner = &type_uint16);
+TYPE(type_low_null_uint16, BLOCK_LOW_CARDINALITY, .inner = &type_null_uint16);
 TYPE(type_array, BLOCK_ARRAY, .inner = &type_low);
 TYPE(type_array_null, BLOCK_ARRAY, .inner = &type_null);
 TYPE(type_map, BLOCK_MAP, .key = &type_low, .inner = &type_array_null);
@@ -102,7 +103,8 @@ static const struct {
     {&type_ipv6, append_ipv6, SLICE("IPv6"), SLICE("\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x9")},
     {&type_null, append_string, SLICE("Nullable(String)"), SLICE("\0\2ab")},
     {&type_null, append_null, SLICE("Nullable(String)"), SLICE("\1\0")},
-    {&type_low, append_string, SLICE("LowCardinality(String)"), SLICE(U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\2ab" U64("\1") "\0")},
+    {&type_low, append_string, SLICE("LowCardinality(String)"),
+        SLICE(U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\2ab" U64("\1") "\0")},
     {&type_low_null, append_string, SLICE("LowCardinality(Nullable(String))"),
      SLICE(U64("\1") "\0\6\0\0\0\0\0\0" U64("\2") "\0\2ab" U64("\1") "\1")},
     {&type_low_null, append_null, SLICE("LowCardinality(Nullable(String))"),
@@ -141,7 +143,8 @@ static void every_kind_is_written_as_clickhouse_expects(void **state)
         buffer_append_slice(&expected, kinds[i].type_name);
         buffer_append_slice(&expected, kinds[i].data);
         block_write_native(block, NULL, 0, &is);
-        if (!slice_equal(buffer_slice(&is), buffer_slice(&expected))) fail_msg("case %zu: %s", i, kinds[i].type_name.data);
+        if (!slice_equal(buffer_slice(&is), buffer_slice(&expected)))
+            fail_msg("case %zu: %s", i, kinds[i].type_name.data);
         block_destroy(block);
         buffer_free(&expected);
         buffer_free(&is);
@@ -191,10 +194,12 @@ static void print(const struct native_value *value, struct buffer *out)
 static void every_kind_is_read_back(void **state)
 {
     static const struct slice texts[] = {
-        SLICE("65"), SLICE("65"), SLICE("65"), SLICE("65"), SLICE("-1"), SLICE("-1"), SLICE("-1"), SLICE("-1"), SLICE("1.5"), SLICE("1.5"),
+        SLICE("65"), SLICE("65"), SLICE("65"), SLICE("65"), SLICE("-1"), SLICE("-1"), SLICE("-1"), SLICE("-1"),
+        SLICE("1.5"), SLICE("1.5"),
         SLICE("1"), SLICE("-1"), SLICE("-1"), SLICE("-2"), SLICE("'ab'"), SLICE("'ab\0'"),
-        SLICE("\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"), SLICE("65"), SLICE("65"), SLICE("-1"), SLICE("-1"), SLICE("65"),
-        SLICE("'\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x9'"), SLICE("'ab'"), SLICE("NULL"), SLICE("'ab'"), SLICE("'ab'"), SLICE("NULL"),
+        SLICE("\0\1\2\3\4\5\6\7\x8\x9\xa\xb\xc\xd\xe\xf"), SLICE("65"), SLICE("65"), SLICE("-1"), SLICE("-1"),
+        SLICE("65"), SLICE("'\xfe\x80\0\0\0\0\0\0\0\0\0\0\0\0\0\x9'"), SLICE("'ab'"), SLICE("NULL"),
+        SLICE("'ab'"), SLICE("'ab'"), SLICE("NULL"),
         SLICE("65"), SLICE("['b','b','']"), SLICE("[]"), SLICE("['k',['b','b',NULL]]"),
     };
     _Static_assert(sizeof texts / sizeof texts[0] == sizeof kinds / sizeof kinds[0], "one text for each kind");
@@ -277,7 +282,8 @@ static void a_block_without_rows_has_no_data(void **state)
 
 static void dictionaries_choose_the_narrowest_index(void **state)
 {
-    static const struct { unsigned distinct; unsigned index_type; } cases[] = {{256, 0}, {257, 1}, {65536, 1}, {65537, 2}};
+    static const struct { unsigned distinct; unsigned index_type; } cases[] = {
+        {256, 0}, {257, 1}, {65536, 1}, {65537, 2}};
     const struct block_schema_column column = {"c", &type_low};
     const struct block_schema schema = {"test", "one", &column, 1};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -286,7 +292,8 @@ static void dictionaries_choose_the_narrowest_index(void **state)
         struct error error;
         for (unsigned row = 0; row < cases[i].distinct * 2; row++) {
             char text[16];
-            block_append_string(block, 0, slice_make(text, (size_t)snprintf(text, sizeof text, "%u", row % cases[i].distinct)));
+            int size = snprintf(text, sizeof text, "%u", row % cases[i].distinct);
+            block_append_string(block, 0, slice_make(text, (size_t)size));
             block_row_commit(block);
         }
         assert_int_equal(block_seal(block, &error), ERROR_NONE);
@@ -330,7 +337,8 @@ static void malformed_blocks_are_refused_with_a_reason(void **state)
         {SLICE("\1\1\1c\6Int256\0"), ERROR_INVALID, "Int256"},
         {SLICE("\1\1\1c\5UInt8"), ERROR_CORRUPT, "more rows than bytes"},
         {SLICE("\xff\xff\xff\xff\xf\1\1c"), ERROR_CORRUPT, "more columns than bytes"},
-        {SLICE("\1\xff\xff\xff\xff\xff\xff\xff\xff\x7f\1c\6UInt64\0\0\0\0\0\0\0\0"), ERROR_CORRUPT, "more rows than bytes"},
+        {SLICE("\1\xff\xff\xff\xff\xff\xff\xff\xff\x7f\1c\6UInt64\0\0\0\0\0\0\0\0"), ERROR_CORRUPT,
+            "more rows than bytes"},
         {SLICE("\0\5"), ERROR_CORRUPT, "rows without columns"},
         {SLICE("\1\1\1c\6String\5abc"), ERROR_CORRUPT, "too early"},
         {SLICE("\1\2\1c\x0c" "Array(UInt8)" U64("\2") U64("\1") "\0\0"), ERROR_CORRUPT, "backwards"},
@@ -340,15 +348,18 @@ static void malformed_blocks_are_refused_with_a_reason(void **state)
         {SLICE(LOW U64("\1") "\0\7\0\0\0\0\0\0" U64("\1") "\0" U64("\1") "\0"), ERROR_CORRUPT, "not in the block"},
         {SLICE(LOW U64("\1") "\4\6\0\0\0\0\0\0" U64("\1") "\0" U64("\1") "\0"), ERROR_CORRUPT, "index type"},
         {SLICE(LOW U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\0" U64("\1") "\1"), ERROR_CORRUPT, "outside"},
-        {SLICE(LOW U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\0" U64("\2") "\0\0"), ERROR_CORRUPT, "wrong number of rows"},
-        {SLICE(LOW U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\0" U64("\0") "\0\0"), ERROR_CORRUPT, "wrong number of rows"},
+        {SLICE(LOW U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\0" U64("\2") "\0\0"), ERROR_CORRUPT,
+            "wrong number of rows"},
+        {SLICE(LOW U64("\1") "\0\6\0\0\0\0\0\0" U64("\1") "\0" U64("\0") "\0\0"), ERROR_CORRUPT,
+            "wrong number of rows"},
     };
     struct arena *arena = arena_create(1 << 20);
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct slice rest = cases[i].bytes;
         struct native_block block;
         struct error error;
-        if (native_reader_next(&rest, arena, &block, &error) != cases[i].code) fail_msg("case %zu is not refused as expected", i);
+        if (native_reader_next(&rest, arena, &block, &error) != cases[i].code)
+            fail_msg("case %zu is not refused as expected", i);
         if (!strstr(error.message, cases[i].reason)) fail_msg("case %zu: %s", i, error.message);
         assert_non_null(strstr(error.message, "column"));
     }
@@ -367,18 +378,22 @@ static void a_full_arena_is_an_error(void **state)
 
 static void type_names_are_parsed_and_written_the_same(void **state)
 {
-    static const char *const same[] = {"UInt8", "Decimal(9, 3)", "Decimal(38, 0)", "DateTime64(6, 'UTC')", "Bool", "DateTime('UTC')",
+    static const char *const same[] = {"UInt8", "Decimal(9, 3)", "Decimal(38, 0)", "DateTime64(6, 'UTC')", "Bool",
+        "DateTime('UTC')",
         "Array(Array(Nullable(IPv6)))", "Map(LowCardinality(FixedString(2)), Map(String, UUID))",
         "LowCardinality(Nullable(Date))", "Enum8('a\\\\b' = -128, 'c\\'\\n, = 2' = 0, '' = 127)"};
     static const char *const understood[][2] = {{"Decimal(12, 2)", "Decimal(18, 2)"}, {"DateTime", "DateTime('UTC')"},
         {"DateTime('Europe/Amsterdam')", "DateTime('UTC')"}, {"DateTime64(3)", "DateTime64(3, 'UTC')"},
         {"Enum8('b'=2,'a'=1)", "Enum8('a' = 1, 'b' = 2)"}};
-    static const char *const refused[] = {"", "UInt", "UInt8()", "UInt8 x", "Nullable", "Nullable(", "Nullable(String", "Nullable()",
-        "Nullable(Nullable(UInt8))", "Nullable(LowCardinality(String))", "LowCardinality(Array(String))", "Array(UInt8, UInt8)",
-        "Map(String)", "Map(Nullable(String), String)", "FixedString(0)", "FixedString(-1)", "FixedString(99999999999999999999)",
-        "Decimal(39, 0)", "Decimal(3, 4)", "DateTime64(10)", "DateTime64(3, UTC)", "Enum8('a' = 128)", "Enum8('a)", "Enum8('a\\",
+    static const char *const refused[] = {"", "UInt", "UInt8()", "UInt8 x", "Nullable", "Nullable(", "Nullable(String",
+        "Nullable()", "Nullable(Nullable(UInt8))", "Nullable(LowCardinality(String))", "LowCardinality(Array(String))",
+        "Array(UInt8, UInt8)", "Map(String)", "Map(Nullable(String), String)", "FixedString(0)", "FixedString(-1)",
+        "FixedString(99999999999999999999)", "Decimal(39, 0)", "Decimal(3, 4)", "DateTime64(10)", "DateTime64(3, UTC)",
+        "Enum8('a' = 128)", "Enum8('a)",
+        "Enum8('a\\",
         "Enum8('\\0' = 1)", "Enum8('a' = 1,)", "Tuple(String)", "Date32", "AggregateFunction(uniq, String)",
-        "Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(UInt8)))))))))))))))))"};
+        "Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array(Array("
+        "UInt8)))))))))))))))))"};
     struct arena *arena = arena_create(0);
     const struct block_type *type;
     struct buffer name = {0};
@@ -391,7 +406,8 @@ static void type_names_are_parsed_and_written_the_same(void **state)
     }
     for (size_t i = 0; i < sizeof understood / sizeof understood[0]; i++) {
         buffer_clear(&name);
-        if (native_reader_parse_type(slice_from_string(understood[i][0]), arena, &type, &error)) fail_msg("%s", error.message);
+        if (native_reader_parse_type(slice_from_string(understood[i][0]), arena, &type, &error))
+            fail_msg("%s", error.message);
         block_type_write_name(type, &name);
         assert_true(slice_equal(buffer_slice(&name), slice_from_string(understood[i][1])));
     }

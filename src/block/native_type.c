@@ -103,7 +103,8 @@ static bool parse_enum(struct type_parser *parser, struct block_type *type)
 static bool parse_decimal(struct type_parser *parser, struct block_type *type)
 {
     int64_t precision, scale;
-    if (!take_number(parser, 1, 38, &precision) || !take_byte(parser, ',') || !take_number(parser, 0, precision, &scale))
+    if (!take_number(parser, 1, 38, &precision) || !take_byte(parser, ',') ||
+        !take_number(parser, 0, precision, &scale))
         return false;
     type->kind = precision <= 9 ? BLOCK_DECIMAL32 : precision <= 18 ? BLOCK_DECIMAL64 : BLOCK_DECIMAL128;
     type->parameter = (int)scale;

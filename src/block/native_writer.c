@@ -92,8 +92,8 @@ static struct slice value_take(const struct block_node *node, struct slice *stre
 }
 
 /*
- * Fills `indexes`. With `nulls` the first key is the place of NULL: it is written as a default value and never looked up,
- * hence not in the table, and all indexes move by one.
+ * Fills `indexes`. With `nulls` the first key is the place of NULL: it is written as a default value and never looked
+ * up, hence not in the table, and all indexes move by one.
  */
 static bool dictionary_fill(struct dictionary *dictionary, const struct block_node *node, struct slice values,
                             const char *nulls, uint32_t *indexes)
@@ -120,7 +120,8 @@ static void write_indexes(const uint32_t *indexes, uint64_t count, size_t width,
 {
     char *room = buffer_reserve(out, count * width);
     if (!room) return;
-    for (uint64_t i = 0; i < count; i++) memcpy(room + i * width, &indexes[i], width); /* little-endian: the low bytes */
+    for (uint64_t i = 0; i < count; i++)
+        memcpy(room + i * width, &indexes[i], width); /* little-endian: the low bytes */
     out->size += count * width;
 }
 
@@ -166,7 +167,8 @@ static void write_column(const struct block_column *column, struct buffer *out)
     }
 }
 
-void block_write_native(const struct block *block, const char *constant_name, uint64_t constant_value, struct buffer *out)
+void block_write_native(const struct block *block, const char *constant_name, uint64_t constant_value,
+                        struct buffer *out)
 {
     ASSERT(block->sealed);
     buffer_append_varint(out, block->column_count + (constant_name != NULL));
