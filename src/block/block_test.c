@@ -292,6 +292,29 @@ static void joining_into_a_failed_block_says_so(void **state)
     block_destroy(target), block_destroy(source);
 }
 
+/* The example of docs/formats.md. */
+static void streams_are_written_as_documented(void **state)
+{
+    static const struct block_type number = {BLOCK_UINT32}, maybe = {BLOCK_NULLABLE, .inner = &number},
+                                   list = {BLOCK_ARRAY, .inner = &maybe};
+    static const struct block_schema_column three[] = {{"number", &number}, {"text", &type_low}, {"list", &list}};
+    const struct block_schema example = {"test", "example", three, 3};
+    struct buffer bytes = {0};
+    struct block *block = block_create(&example);
+    block_append_uint(block, 0, 7);
+    block_append_string(block, 1, SLICE("ab"));
+    block_array_begin(block, 2);
+    block_append_null(block, 2);
+    block_array_end(block, 2);
+    block_row_commit(block);
+    seal(block);
+    block_write_streams(block, &bytes);
+    struct slice expected = SLICE("\4\7\0\0\0" "\3\2ab" "\x8\1\0\0\0\0\0\0\0" "\1\1" "\4\0\0\0\0");
+    assert_true(slice_equal(buffer_slice(&bytes), expected));
+    block_destroy(block);
+    buffer_free(&bytes);
+}
+
 static void streams_written_are_read_back(void **state)
 {
     struct error error;
@@ -482,6 +505,7 @@ int main(void)
         cmocka_unit_test(seal_after_a_failed_allocation_is_refused),
         cmocka_unit_test(joining_rebases_offsets),
         cmocka_unit_test(joining_into_a_failed_block_says_so),
+        cmocka_unit_test(streams_are_written_as_documented),
         cmocka_unit_test(streams_written_are_read_back),
         cmocka_unit_test(corrupt_streams_are_refused_and_leave_the_block_alone),
         cmocka_unit_test(streams_of_wrong_content_are_refused),
