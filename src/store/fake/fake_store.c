@@ -17,7 +17,7 @@ struct insert {
     char *table;
     char token[128];
     bool is_token_known;
-    uint64_t rows;
+    uint64_t rows = 0;
     struct buffer native;
 };
 
@@ -81,7 +81,7 @@ static enum error_code store_rows(struct fake_store *fake, const struct store_in
         bool is_same = insert->is_token_known && strcmp(insert->token, request->token) == 0;
         if (is_same && is_of_table(insert, request->database, request->table)) return ERROR_NONE;
     }
-    uint64_t rows;
+    uint64_t rows = 0;
     enum error_code code = count_rows(request->native, &rows, error);
     if (code) return code;
     struct insert *insert = calloc(1, sizeof *insert);
