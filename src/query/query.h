@@ -106,7 +106,10 @@ enum error_code query_plan_parse(const struct query_catalog *const *catalogs, si
                                  size_t parameter_count, int64_t now_ms, struct arena *arena, struct query_plan *ret_plan,
                                  struct error *error) MUST_CHECK;
 
-/* One statement and its parameters, in the arena. Values are unescaped text: the store's driver escapes them for the wire. */
+/*
+ * One statement and its parameters, in the arena. Values are as the store's drivers take them: the driver escapes backslash, tab,
+ * newline, carriage return and zero bytes for the wire (and nothing else: quotes inside arrays are doubled already). Names of parameters end in a zero.
+ */
 #define QUERY_PARAMETER_LIMIT (6 + QUERY_FILTER_LIMIT)
 struct query_statement {
     struct slice sql;

@@ -102,7 +102,10 @@ static void append_totals(struct buffer *sql, const struct query_plan *plan)
     append_source(sql, plan, &current_range);
 }
 
-/* Array(String) as the engine reads it: quotes and backslashes escaped inside. */
+/*
+ * Array(String) as the engine reads it, but for backslashes and control characters: the driver's one pass of escaping for
+ * the wire is what the engine undoes inside the quotes of an array. So only quotes are doubled here.
+ */
 static struct slice strings_text(const struct slice *values, size_t count, struct arena *arena)
 {
     struct buffer text = {0};
@@ -111,7 +114,7 @@ static struct slice strings_text(const struct slice *values, size_t count, struc
         buffer_append_string(&text, i ? ",'" : "'");
         for (size_t at = 0; at < values[i].size; at++) {
             char byte = values[i].data[at];
-            if (byte == '\'' || byte == '\\') buffer_append_byte(&text, '\\');
+            if (byte == '\'') buffer_append_byte(&text, byte);
             buffer_append_byte(&text, byte);
         }
         buffer_append_byte(&text, '\'');

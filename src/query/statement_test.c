@@ -38,7 +38,7 @@ static void timeseries_is_one_read_with_totals(void **state)
     struct arena *arena = arena_create(0);
     struct query_statement statements[QUERY_STATEMENT_LIMIT];
     assert_int_equal(make(QUERY_TIMESERIES, "measures=visitors,page_views&from=2026-01-01&to=2026-01-02&interval=day&"
-                          "filter=path:is:/a|it's&filter=name:not_contains:x", arena, statements), 1);
+                          "filter=path:is:/a|it's|c\\d&filter=name:not_contains:x", arena, statements), 1);
     assert_text(statements[0].sql,
         "SELECT\n"
         "    grouping(query_bucket) AS query_is_total,\n"
@@ -57,7 +57,7 @@ static void timeseries_is_one_read_with_totals(void **state)
     assert_text(parameter(&statements[0], "from_ms"), "1767225600000");
     assert_text(parameter(&statements[0], "to_ms"), "1767398400000");
     assert_text(parameter(&statements[0], "buckets_ms"), "[1767225600000,1767312000000]");
-    assert_text(parameter(&statements[0], "filter_1"), "['/a','it\\'s']");
+    assert_text(parameter(&statements[0], "filter_1"), "['/a','it''s','c\\d']");
     assert_text(parameter(&statements[0], "filter_2"), "['x']");
     arena_destroy(arena);
 }
