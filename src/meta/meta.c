@@ -102,8 +102,8 @@ static struct meta_session *meta_find_free(struct meta_database *database)
     return found;
 }
 
-enum error_code meta_session_begin(struct meta_database *database, int64_t timeout_ms, struct meta_session **ret_session,
-                                   struct error *error)
+enum error_code meta_session_begin(struct meta_database *database, int64_t timeout_ms,
+                                   struct meta_session **ret_session, struct error *error)
 {
     if (timeout_ms <= 0) timeout_ms = META_TIMEOUT_DEFAULT_MS;
     int64_t deadline_us = os_clock_monotonic_us() + timeout_ms * 1000;
@@ -121,7 +121,8 @@ enum error_code meta_session_begin(struct meta_database *database, int64_t timeo
     if (session) session->lent = true;
     pthread_mutex_unlock(&database->mutex);
     if (!session)
-        return error_set(error, ERROR_UNAVAILABLE, "all %d connections to the metadata database \"%s\" were in use for %lld ms",
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "all %d connections to the metadata database \"%s\" were in use for %lld ms",
                          META_CONNECTION_LIMIT, database->service, (long long)timeout_ms);
 
     session->deadline_us = deadline_us;
@@ -156,8 +157,8 @@ void meta_session_end(struct meta_session *session)
 enum error_code meta_execute(struct meta_session *session, const char *sql, const struct meta_value *parameters,
                              size_t parameter_count, int64_t *ret_changed, struct error *error)
 {
-    return session->database->driver->query(session->connection, sql, parameters, parameter_count, NULL, NULL, ret_changed,
-                                            session->deadline_us, error);
+    return session->database->driver->query(session->connection, sql, parameters, parameter_count, NULL, NULL,
+                                            ret_changed, session->deadline_us, error);
 }
 
 enum error_code meta_query(struct meta_session *session, const char *sql, const struct meta_value *parameters,
@@ -195,7 +196,8 @@ void meta_rollback(struct meta_session *session)
     session->in_transaction = false;
     /* Past every deadline: it is short, and a connection with an open transaction would block all other writers. The
      * database may have rolled back by itself, and then says so: no error of ours. */
-    (void)!session->database->driver->query(session->connection, "rollback", NULL, 0, NULL, NULL, NULL, INT64_MAX, NULL);
+    (void)!session->database->driver->query(session->connection, "rollback", NULL, 0, NULL, NULL, NULL, INT64_MAX,
+                                            NULL);
 }
 
 enum error_code meta_change_counter(struct meta_database *database, int64_t *ret_counter, struct error *error)
@@ -225,7 +227,10 @@ static const struct meta_value *meta_row_value(const struct meta_row *row, size_
     return &row->values[column];
 }
 
-bool meta_row_is_null(const struct meta_row *row, size_t column) { return meta_row_value(row, column)->type == META_NULL; }
+bool meta_row_is_null(const struct meta_row *row, size_t column)
+{
+    return meta_row_value(row, column)->type == META_NULL;
+}
 
 int64_t meta_row_integer(const struct meta_row *row, size_t column)
 {
@@ -253,8 +258,9 @@ enum error_code meta_row_copy_text(const struct meta_row *row, size_t column, ch
 {
     struct slice text = meta_row_text(row, column);
     if (text.size >= out_size)
-        return error_set(error, ERROR_CORRUPT, "column %zu of the metadata holds %zu bytes where at most %zu are allowed",
-                         column, text.size, out_size - 1);
+        return error_set(error, ERROR_CORRUPT,
+                         "column %zu of the metadata holds %zu bytes where at most %zu are allowed", column, text.size,
+                         out_size - 1);
     memcpy(out, text.data, text.size);
     out[text.size] = 0;
     return ERROR_NONE;

@@ -8,10 +8,10 @@
 
 /*
  * Model: what people own is organised by service; every service has a database of its own (SQLite: the file
- * DIRECTORY/<service>.db; PostgreSQL: the schema <service>) and its SQL uses unqualified names. A `struct meta_database` is
- * one service's database: a small pool of connections, shared by all threads. A `struct meta_session` is one connection
- * lent to one thread until a deadline: statements and transactions happen in a session. All calls block: they are made
- * on pool threads, in the command line and at start, never on an event loop.
+ * DIRECTORY/<service>.db; PostgreSQL: the schema <service>) and its SQL uses unqualified names. A `struct
+ * meta_database` is one service's database: a small pool of connections, shared by all threads. A `struct meta_session`
+ * is one connection lent to one thread until a deadline: statements and transactions happen in a session. All calls
+ * block: they are made on pool threads, in the command line and at start, never on an event loop.
  *
  * The SQL must run on SQLite 3.40 and PostgreSQL 15 alike: parameters $1, $2, ..; RETURNING, ON CONFLICT, common table
  * expressions, window functions, -> and ->> with a plain key, CHECK, partial indexes, the types text, bigint, boolean,
@@ -19,8 +19,9 @@
  * times (Unix milliseconds, bigint) and UUIDs (text) are made in C.
  *
  * Errors, the same from every database:
- *   ERROR_CONFLICT     unique violation (error.field: the columns, "code" or "tenant_id, name"); deleting what is referred to
- *   ERROR_INVALID      CHECK (error.field: the constraint), NOT NULL (error.field: the column), a reference to nothing
+ *   ERROR_CONFLICT     unique violation (error.field: the columns, "code" or "tenant_id, name"), or removal of what
+ *                      others refer to
+ *   ERROR_INVALID      CHECK (error.field: the constraint), NOT NULL (error.field: the column), reference to nothing
  *   ERROR_UNAVAILABLE  busy or locked until the deadline, no free connection, disk full, cannot be reached
  *   ERROR_TIMEOUT      the statement ran past the session's deadline
  *   ERROR_CORRUPT, ERROR_IO, ERROR_MEMORY   as they say
@@ -68,7 +69,10 @@ static inline struct meta_value meta_blob(struct slice value)
     return (struct meta_value){.type = META_BLOB, .bytes = value};
 }
 /* NULL for 0: for optional times. */
-static inline struct meta_value meta_time_or_null(int64_t unix_ms) { return unix_ms ? meta_integer(unix_ms) : meta_null(); }
+static inline struct meta_value meta_time_or_null(int64_t unix_ms)
+{
+    return unix_ms ? meta_integer(unix_ms) : meta_null();
+}
 
 /* One row of an answer; it and all it points to last until the row callback returns. */
 struct meta_row {
@@ -102,23 +106,25 @@ void meta_close(struct meta_database *database);
  * `timeout_ms` (0: META_TIMEOUT_DEFAULT_MS). The session belongs to the calling thread until meta_session_end, which
  * rolls back a transaction left open and accepts NULL.
  */
-enum error_code meta_session_begin(struct meta_database *database, int64_t timeout_ms, struct meta_session **ret_session,
-                                   struct error *error) MUST_CHECK;
+enum error_code meta_session_begin(struct meta_database *database, int64_t timeout_ms,
+                                   struct meta_session **ret_session, struct error *error) MUST_CHECK;
 void meta_session_end(struct meta_session *session);
 
 /* Runs one statement. `ret_changed` (may be NULL) gets the number of rows inserted, updated or deleted. */
 enum error_code meta_execute(struct meta_session *session, const char *sql, const struct meta_value *parameters,
                              size_t parameter_count, int64_t *ret_changed, struct error *error) MUST_CHECK;
 /*
- * Runs one statement and gives every row to `row` in turn (which may be NULL). An error code from it ends the query and is
- * returned; it must fill `error` itself. It must not use this session.
+ * Runs one statement and gives every row to `row` in turn (which may be NULL). An error code from it ends the query and
+ * is returned; it must fill `error` itself. It must not use this session.
  */
 typedef enum error_code (*meta_row_function)(void *context, const struct meta_row *row, struct error *error);
 enum error_code meta_query(struct meta_session *session, const char *sql, const struct meta_value *parameters,
-                           size_t parameter_count, meta_row_function row, void *context, struct error *error) MUST_CHECK;
-/* meta_execute(META_SQL(session, sql, values...), &changed, error) */
-#define META_PARAMETERS(...)                                                                                           \
-    (const struct meta_value[]){__VA_ARGS__}, sizeof((const struct meta_value[]){__VA_ARGS__}) / sizeof(struct meta_value)
+                           size_t parameter_count, meta_row_function row, void *context,
+                           struct error *error) MUST_CHECK;
+/* Values and their number: meta_execute(session, sql, META_PARAMETERS(meta_string(a), meta_integer(b)), NULL, error) */
+#define META_PARAMETERS(...)                  \
+    (const struct meta_value[]){__VA_ARGS__}, \
+        sizeof((const struct meta_value[]){__VA_ARGS__}) / sizeof(struct meta_value)
 /* Runs statements separated by ';', without parameters or rows: for migrations. */
 enum error_code meta_execute_script(struct meta_session *session, const char *sql, struct error *error) MUST_CHECK;
 
@@ -136,6 +142,7 @@ void meta_rollback(struct meta_session *session);
  * A number that differs from the last one when anybody, this process or another, committed a change since. Only a
  * difference has a meaning. Cheap enough to ask some times a second (SQLite: no disk access). Any thread.
  */
-enum error_code meta_change_counter(struct meta_database *database, int64_t *ret_counter, struct error *error) MUST_CHECK;
+enum error_code meta_change_counter(struct meta_database *database, int64_t *ret_counter,
+                                    struct error *error) MUST_CHECK;
 
 #endif

@@ -57,12 +57,13 @@ static int setup(void **state)
     backend->create(f->location);
     OK(meta_open(f->location, "test", &f->database, &f->error));
     OK(meta_session_begin(f->database, 20000, &f->session, &f->error));
-    OK(meta_execute_script(f->session,
-                           "create table parents (id bigint not null primary key, code text not null unique);"
-                           "create table children (id bigint not null primary key, parent bigint references parents (id),"
-                           " name text, flag boolean, number double precision, bytes text,"
-                           " constraint children_name check (length(name) <= 10), constraint children_pair unique (parent, name));",
-                           &f->error));
+    OK(meta_execute_script(
+        f->session,
+        "create table parents (id bigint not null primary key, code text not null unique);"
+        "create table children (id bigint not null primary key, parent bigint references parents (id),"
+        " name text, flag boolean, number double precision, bytes text,"
+        " constraint children_name check (length(name) <= 10), constraint children_pair unique (parent, name));",
+        &f->error));
     *state = f;
     return 0;
 }
@@ -152,8 +153,8 @@ static void gives_values_back_as_they_were_stored(void **state)
     OK(meta_query(f->session, "select id, parent, name, flag, number, bytes from children where flag = $1",
                   META_PARAMETERS(meta_boolean(true)), check_values, &rows, &f->error));
     assert_int_equal(1, rows);
-    OK(meta_query(f->session, "select id, parent, name, flag, number, bytes from children where flag and bytes = ''", NULL, 0,
-                  check_values, &rows, &f->error));
+    OK(meta_query(f->session, "select id, parent, name, flag, number, bytes from children where flag and bytes = ''",
+                  NULL, 0, check_values, &rows, &f->error));
     assert_int_equal(2, rows);
 }
 
@@ -194,7 +195,8 @@ static void counts_changed_rows(void **state)
 {
     struct fixture *f = *state;
     int64_t changed = -1;
-    OK(meta_execute(f->session, "insert into parents (id, code) values (1, 'a'), (2, 'b')", NULL, 0, &changed, &f->error));
+    OK(meta_execute(f->session, "insert into parents (id, code) values (1, 'a'), (2, 'b')", NULL, 0, &changed,
+                    &f->error));
     assert_int_equal(2, changed);
     OK(meta_execute(f->session, "update parents set code = 'c' where id = 9", NULL, 0, &changed, &f->error));
     assert_int_equal(0, changed);
@@ -322,8 +324,8 @@ static void write_twenty(void *context)
         writer->code = meta_session_begin(writer->f->database, 30000, &session, &error);
         if (!writer->code) writer->code = meta_begin(session, &error);
         if (!writer->code)
-            writer->code = meta_execute(session, "update parents set id = id + 1 where code = 'counter'", NULL, 0, &changed,
-                                        &error);
+            writer->code = meta_execute(session, "update parents set id = id + 1 where code = 'counter'", NULL, 0,
+                                        &changed, &error);
         if (!writer->code) writer->code = meta_commit(session, &error);
         meta_session_end(session);
     }
@@ -390,7 +392,8 @@ static int other_process_main(const char *location)
     struct meta_session *session;
     struct error error;
     if (meta_open(location, "test", &database, &error) || meta_session_begin(database, 0, &session, &error)) return 1;
-    enum error_code code = meta_execute(session, "insert into parents (id, code) values (99, 'other')", NULL, 0, NULL, &error);
+    enum error_code code =
+        meta_execute(session, "insert into parents (id, code) values (99, 'other')", NULL, 0, NULL, &error);
     meta_session_end(session);
     meta_close(database);
     return code != ERROR_NONE;

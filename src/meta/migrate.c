@@ -68,14 +68,16 @@ static enum error_code migrate_history_check(const struct migrate_target *target
                              "%s: migration %04zu is not applied although %04zu is: the record was changed by hand",
                              target->label, i + 1, history->count);
         if (i >= count)
-            return error_set(error, ERROR_CONFLICT,
-                             "%s: migration %04u_%s is applied but unknown here (this program knows %zu): a newer version has "
-                             "been at work, run that one",
-                             target->label, record->number, record->name, count);
+            return error_set(
+                error, ERROR_CONFLICT,
+                "%s: migration %04u_%s is applied but unknown here (this program knows %zu): a newer version has "
+                "been at work, run that one",
+                target->label, record->number, record->name, count);
         if (migrate_is_edited(record, &migrations[i]))
-            return error_set(error, ERROR_CONFLICT,
-                             "%s: migration %04u_%s was edited after it had been applied: restore its text and write a new one",
-                             target->label, record->number, migrations[i].name);
+            return error_set(
+                error, ERROR_CONFLICT,
+                "%s: migration %04u_%s was edited after it had been applied: restore its text and write a new one",
+                target->label, record->number, migrations[i].name);
     }
     return ERROR_NONE;
 }
@@ -122,16 +124,16 @@ static void migrate_name_error(const struct migrate_target *target, const struct
 {
     if (!error) return;
     struct error plain = *error;
-    snprintf(error->message, sizeof error->message, "%s: migration %04u_%s (%s): %.400s", target->label, migration->number,
-             migration->name, down ? "down" : "up", plain.message);
+    snprintf(error->message, sizeof error->message, "%s: migration %04u_%s (%s): %.400s", target->label,
+             migration->number, migration->name, down ? "down" : "up", plain.message);
 }
 
 /*
- * Goes one migration up or down. *ret_done tells that there is nothing left to do in that direction: up to number `to`, or
- * down to it.
+ * Goes one migration up or down. *ret_done tells that there is nothing left to do in that direction: up to number `to`,
+ * or down to it.
  */
-static enum error_code migrate_step(const struct migrate_target *target, const struct migration *migrations, size_t count,
-                                    unsigned to, bool down, struct migrate_history *history,
+static enum error_code migrate_step(const struct migrate_target *target, const struct migration *migrations,
+                                    size_t count, unsigned to, bool down, struct migrate_history *history,
                                     migrate_progress_function progress, void *progress_context, bool *ret_done,
                                     struct error *error)
 {
@@ -177,23 +179,25 @@ static enum error_code migrate_go(const struct migrate_target *target, const str
     return code;
 }
 
-enum error_code migrate_up(const struct migrate_target *target, const struct migration *migrations, size_t count, unsigned to,
-                           migrate_progress_function progress, void *progress_context, size_t *ret_count, struct error *error)
+enum error_code migrate_up(const struct migrate_target *target, const struct migration *migrations, size_t count,
+                           unsigned to, migrate_progress_function progress, void *progress_context, size_t *ret_count,
+                           struct error *error)
 {
     if (ret_count) *ret_count = 0;
     enum error_code code = migrate_check_list(target, migrations, count, error);
     if (code) return code;
     if (to > count)
-        return error_set(error, ERROR_INVALID, "%s: there is no migration %04u; the last one is %04zu", target->label, to, count);
+        return error_set(error, ERROR_INVALID, "%s: there is no migration %04u; the last one is %04zu", target->label,
+                         to, count);
     code = target->prepare(target->context, error);
     if (code) return code;
-    return migrate_go(target, migrations, count, to ? to : (unsigned)count, false, progress, progress_context, ret_count,
-                      error);
+    return migrate_go(target, migrations, count, to ? to : (unsigned)count, false, progress, progress_context,
+                      ret_count, error);
 }
 
 enum error_code migrate_down(const struct migrate_target *target, const struct migration *migrations, size_t count,
-                             unsigned steps, migrate_progress_function progress, void *progress_context, size_t *ret_count,
-                             struct error *error)
+                             unsigned steps, migrate_progress_function progress, void *progress_context,
+                             size_t *ret_count, struct error *error)
 {
     if (ret_count) *ret_count = 0;
     enum error_code code = migrate_check_list(target, migrations, count, error);
@@ -219,9 +223,11 @@ enum error_code migrate_status(const struct migrate_target *target, const struct
     struct migrate_history history = {0};
     code = migrate_history_read(target, &history, error);
     for (size_t i = 0; !code && (i < history.count || i < count); i++) {
-        const struct migrate_record *record = i < history.count && history.applied[i].number ? &history.applied[i] : NULL;
+        const struct migrate_record *record =
+            i < history.count && history.applied[i].number ? &history.applied[i] : NULL;
         if (!record && i >= count) continue;
-        struct migrate_status_line status = {.number = (unsigned)i + 1, .name = i < count ? migrations[i].name : record->name};
+        struct migrate_status_line status = {.number = (unsigned)i + 1,
+                                             .name = i < count ? migrations[i].name : record->name};
         if (record) {
             status.applied_ms = record->applied_ms;
             status.state = i >= count                                  ? MIGRATE_UNKNOWN

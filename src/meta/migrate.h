@@ -8,9 +8,9 @@
 #include "base/slice.h"
 
 /*
- * Model: a set of migrations is numbered 1, 2, 3 .. without gaps. A target is one database that remembers which of a set it
- * has, with the checksum of the text that was applied. Nothing is run when the record and the files disagree: a file
- * edited after it was applied, an applied number this program does not know (a newer version was here), a hole.
+ * Model: a set of migrations is numbered 1, 2, 3 .. without gaps. A target is one database that remembers which of a
+ * set it has, with the checksum of the text that was applied. Nothing is run when the record and the files disagree: a
+ * file edited after it was applied, an applied number this program does not know (a newer version was here), a hole.
  * Every single migration is taken inside target->begin and target->commit, and the record is read again inside: of two
  * programs that start at once the second waits at begin and then finds the work done.
  */
@@ -40,8 +40,8 @@ struct migrate_record {
  *   execute     runs SQL: the whole file, or one statement without its ';' when `one_statement` is set
  *   record      remembers an applied migration
  *   forget      removes the record of one
- * A target without transactions (ClickHouse) may be left with half a file applied and no record: its files must be written
- * so that running them again is harmless (IF NOT EXISTS).
+ * A target without transactions (ClickHouse) may be left with half a file applied and no record: its files must be
+ * written so that running them again is harmless (IF NOT EXISTS).
  */
 struct migrate_target {
     void *context;
@@ -53,7 +53,8 @@ struct migrate_target {
     enum error_code (*commit)(void *context, struct error *error);
     void (*rollback)(void *context);
     enum error_code (*list)(void *context,
-                            enum error_code (*add)(void *add_context, const struct migrate_record *record, struct error *error),
+                            enum error_code (*add)(void *add_context, const struct migrate_record *record,
+                                                   struct error *error),
                             void *add_context, struct error *error);
     enum error_code (*execute)(void *context, struct slice sql, struct error *error);
     enum error_code (*record)(void *context, const struct migrate_record *record, struct error *error);
@@ -61,19 +62,20 @@ struct migrate_target {
 };
 
 /* Told before (elapsed_us < 0) and after each migration; `down` says in which direction. */
-typedef void (*migrate_progress_function)(void *context, const struct migration *migration, bool down, int64_t elapsed_us);
+typedef void (*migrate_progress_function)(void *context, const struct migration *migration, bool down,
+                                          int64_t elapsed_us);
 
 /*
- * Applies what is missing, up to and with number `to` (0: all). `ret_count` (may be NULL) gets how many ran, also after a
- * failure. ERROR_CONFLICT when record and files disagree; else the target's error, with number and name in front.
+ * Applies what is missing, up to and with number `to` (0: all). `ret_count` (may be NULL) gets how many ran, also after
+ * a failure. ERROR_CONFLICT when record and files disagree; else the target's error, with number and name in front.
  */
-enum error_code migrate_up(const struct migrate_target *target, const struct migration *migrations, size_t count, unsigned to,
-                           migrate_progress_function progress, void *progress_context, size_t *ret_count,
+enum error_code migrate_up(const struct migrate_target *target, const struct migration *migrations, size_t count,
+                           unsigned to, migrate_progress_function progress, void *progress_context, size_t *ret_count,
                            struct error *error) MUST_CHECK;
 /* Undoes the last `steps` applied migrations, newest first; more steps than there are undo all. */
 enum error_code migrate_down(const struct migrate_target *target, const struct migration *migrations, size_t count,
-                             unsigned steps, migrate_progress_function progress, void *progress_context, size_t *ret_count,
-                             struct error *error) MUST_CHECK;
+                             unsigned steps, migrate_progress_function progress, void *progress_context,
+                             size_t *ret_count, struct error *error) MUST_CHECK;
 
 enum migrate_state {
     MIGRATE_PENDING,
@@ -94,12 +96,12 @@ enum error_code migrate_status(const struct migrate_target *target, const struct
                                struct error *error) MUST_CHECK;
 
 /*
- * Pairs embedded files NNNN_name.up.sql and NNNN_name.down.sql (given in any order, ended by a NULL name) into migrations
- * ordered by number. Texts stay where they are; the array and the names are one allocation, freed by migrate_list_free.
- * ERROR_INVALID names the file that does not fit: bad name, number twice, hole, down without up.
+ * Pairs embedded files NNNN_name.up.sql and NNNN_name.down.sql (given in any order, ended by a NULL name) into
+ * migrations ordered by number. Texts stay where they are; the array and the names are one allocation, freed by
+ * migrate_list_free. ERROR_INVALID names the file that does not fit: bad name, number twice, hole, down without up.
  */
-enum error_code migrate_list_create(const struct embedded_file *files, struct migration **ret_migrations, size_t *ret_count,
-                                    struct error *error) MUST_CHECK;
+enum error_code migrate_list_create(const struct embedded_file *files, struct migration **ret_migrations,
+                                    size_t *ret_count, struct error *error) MUST_CHECK;
 void migrate_list_free(struct migration *migrations);
 
 /*

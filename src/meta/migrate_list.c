@@ -31,9 +31,11 @@ static enum error_code migrate_list_fill(const struct embedded_file *files, stru
     for (const struct embedded_file *file = files; file->name; file++) {
         struct migrate_file_name parsed;
         if (!migrate_file_name_parse(file->name, &parsed))
-            return error_set(error, ERROR_INVALID, "migration file %s is not named NNNN_name.up.sql or .down.sql", file->name);
+            return error_set(error, ERROR_INVALID, "migration file %s is not named NNNN_name.up.sql or .down.sql",
+                             file->name);
         if (parsed.number > count)
-            return error_set(error, ERROR_INVALID, "migration file %s leaves a hole before it, or has no up file", file->name);
+            return error_set(error, ERROR_INVALID, "migration file %s leaves a hole before it, or has no up file",
+                             file->name);
         struct migration *migration = &migrations[parsed.number - 1];
         const char **text = parsed.down ? &migration->down : &migration->up;
         if (*text) return error_set(error, ERROR_INVALID, "migration file %s: this number exists twice", file->name);
@@ -54,8 +56,8 @@ static enum error_code migrate_list_fill(const struct embedded_file *files, stru
     return ERROR_NONE;
 }
 
-enum error_code migrate_list_create(const struct embedded_file *files, struct migration **ret_migrations, size_t *ret_count,
-                                    struct error *error)
+enum error_code migrate_list_create(const struct embedded_file *files, struct migration **ret_migrations,
+                                    size_t *ret_count, struct error *error)
 {
     size_t count = 0;
     for (const struct embedded_file *file = files; file->name; file++)

@@ -75,7 +75,8 @@ struct migrate_meta_list {
 static enum error_code migrate_meta_list_row(void *context, const struct meta_row *row, struct error *error)
 {
     const struct migrate_meta_list *list = context;
-    struct migrate_record record = {.number = (unsigned)meta_row_integer(row, 0), .applied_ms = meta_row_integer(row, 3)};
+    struct migrate_record record = {.number = (unsigned)meta_row_integer(row, 0),
+                                    .applied_ms = meta_row_integer(row, 3)};
     enum error_code code = META_ROW_COPY(row, 1, record.name, error);
     if (!code) code = META_ROW_COPY(row, 2, record.checksum, error);
     return code ? code : list->add(list->context, &record, error);
@@ -92,8 +93,8 @@ static enum error_code migrate_meta_list(void *context,
     enum error_code code = ERROR_NONE;
     if (!session) code = meta_session_begin(meta->database, 0, &session, error);
     if (code) return code;
-    code = meta_query(session, "select number, name, checksum, applied_at from schema_migrations order by number", NULL, 0,
-                      migrate_meta_list_row, &list, error);
+    code = meta_query(session, "select number, name, checksum, applied_at from schema_migrations order by number", NULL,
+                      0, migrate_meta_list_row, &list, error);
     if (!meta->session) meta_session_end(session);
     return code;
 }

@@ -38,7 +38,9 @@ static const struct split_case cases[] = {
     {"a; b /* never closed; c", false, {"a", "b /* never closed; c"}},
     {"a; select $x$ never closed; c", false, {"a", "select $x$ never closed; c"}},
     {"select 'a\\", true, {"select 'a\\"}},
-    {"create table x (a String DEFAULT 'a\\\\'); drop table y", true, {"create table x (a String DEFAULT 'a\\\\')", "drop table y"}},
+    {"create table x (a String DEFAULT 'a\\\\'); drop table y",
+     true,
+     {"create table x (a String DEFAULT 'a\\\\')", "drop table y"}},
 };
 
 static void cuts_at_semicolons_outside_of_quotes_and_comments(void **state)
@@ -49,7 +51,8 @@ static void cuts_at_semicolons_outside_of_quotes_and_comments(void **state)
         while (migrate_split(&script, cases[i].backslash_escapes, &statement)) {
             assert_true(count < 4);
             if (!cases[i].statements[count] || !slice_equal(slice_from_string(cases[i].statements[count]), statement))
-                fail_msg("case %zu, statement %zu: got <%.*s> of <%s>", i, count, SLICE_ARGS(statement), cases[i].script);
+                fail_msg("case %zu, statement %zu: got <%.*s> of <%s>", i, count, SLICE_ARGS(statement),
+                         cases[i].script);
             count++;
         }
         if (count < 4 && cases[i].statements[count])

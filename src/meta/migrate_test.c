@@ -65,8 +65,8 @@ static char *read_schema(struct meta_database *database)
     struct meta_session *session;
     struct buffer text = {0};
     OK(meta_session_begin(database, 0, &session, &error));
-    OK(meta_query(session, "select sql from sqlite_schema where sql is not null order by type, name", NULL, 0, append_schema,
-                  &text, &error));
+    OK(meta_query(session, "select sql from sqlite_schema where sql is not null order by type, name", NULL, 0,
+                  append_schema, &text, &error));
     meta_session_end(session);
     buffer_append_byte(&text, 0);
     return text.data;
@@ -127,7 +127,8 @@ static void goes_up_down_and_up_to_the_same_schema(void **state)
 static void a_failing_migration_leaves_no_trace_and_names_itself(void **state)
 {
     struct fixture *f = *state;
-    struct migration broken[] = {three[0], {2, "broken", "create table half (a bigint); insert into nowhere values (1);", ""}};
+    struct migration broken[] = {three[0],
+                                 {2, "broken", "create table half (a bigint); insert into nowhere values (1);", ""}};
     size_t ran;
     assert_int_equal(ERROR_INTERNAL, up(f, broken, 2, 0, &ran));
     assert_int_equal(1, ran);
@@ -253,8 +254,9 @@ static enum error_code plain_forget(void *context, unsigned number, struct error
 static void gives_single_statements_to_targets_that_take_no_more(void **state)
 {
     struct plain_target plain = {0};
-    const struct migrate_target target = {&plain,      "plain",        true,         true,         plain_prepare, plain_begin,
-                                          plain_commit, plain_rollback, plain_list,  plain_execute, plain_record,  plain_forget};
+    const struct migrate_target target = {&plain,        "plain",       true,         true,
+                                          plain_prepare, plain_begin,   plain_commit, plain_rollback,
+                                          plain_list,    plain_execute, plain_record, plain_forget};
     struct migration list[] = {{1, "one", "a 'x\\';'; b;", "c; d"}, {2, "two", "e; fail; f", NULL}};
     struct error error;
     size_t ran;
@@ -376,7 +378,8 @@ static void refuses_embedded_files_that_do_not_fit(void **state)
         struct migration *migrations = NULL;
         size_t count;
         struct error error;
-        if (migrate_list_create(bad[i], &migrations, &count, &error) != ERROR_INVALID) fail_msg("case %zu was taken", i);
+        if (migrate_list_create(bad[i], &migrations, &count, &error) != ERROR_INVALID)
+            fail_msg("case %zu was taken", i);
         assert_null(migrations);
     }
 }

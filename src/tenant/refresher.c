@@ -53,12 +53,15 @@ static enum error_code tenant_snapshot_add_row(void *context, const struct meta_
     }
     if (meta_row_is_null(row, 4)) return ERROR_NONE;
     unsigned char digest[TENANT_DIGEST_SIZE];
-    struct tenant_key key = {.tenant = tenant, .revoked = meta_row_boolean(row, 6), .expires_ms = meta_row_integer(row, 7)};
+    struct tenant_key key = {
+        .tenant = tenant, .revoked = meta_row_boolean(row, 6), .expires_ms = meta_row_integer(row, 7)};
     if (!tenant_digest_parse(meta_row_text(row, 4), digest))
         return error_set(error, ERROR_CORRUPT, "a key of tenant %s has no valid digest", tenant->id);
     if (!tenant_permissions_parse(meta_row_text(row, 5), &key.permissions))
-        return error_set(error, ERROR_CORRUPT, "a key of tenant %s has permissions this program does not know", tenant->id);
-    if (!tenant_snapshot_add_key(snapshot, digest, &key)) return error_set(error, ERROR_MEMORY, "out of memory reading keys");
+        return error_set(error, ERROR_CORRUPT, "a key of tenant %s has permissions this program does not know",
+                         tenant->id);
+    if (!tenant_snapshot_add_key(snapshot, digest, &key))
+        return error_set(error, ERROR_MEMORY, "out of memory reading keys");
     return ERROR_NONE;
 }
 
@@ -85,7 +88,8 @@ enum error_code tenant_snapshot_build(struct meta_database *database, int64_t no
                       " left join client_keys k on k.tenant_id = t.tenant_id"
                       " and (k.revoked_at is null or k.revoked_at > $1)"
                       " where t.deleted_at is null or t.deleted_at > $1",
-                      META_PARAMETERS(meta_integer(now_ms - TENANT_REMEMBERED_MS)), tenant_snapshot_add_row, snapshot, error);
+                      META_PARAMETERS(meta_integer(now_ms - TENANT_REMEMBERED_MS)), tenant_snapshot_add_row, snapshot,
+                      error);
     meta_session_end(session);
     if (code) {
         tenant_snapshot_release(snapshot);
@@ -155,9 +159,10 @@ static void tenant_refresher_free(struct tenant_refresher *refresher)
     free(refresher);
 }
 
-enum error_code tenant_refresher_start(struct meta_database *database, struct os_loop *const *loops, struct tenant_view *const *views,
-                                       size_t view_count, void (*report)(void *context, const struct error *error),
-                                       void *report_context, struct tenant_refresher **ret_refresher, struct error *error)
+enum error_code tenant_refresher_start(struct meta_database *database, struct os_loop *const *loops,
+                                       struct tenant_view *const *views, size_t view_count,
+                                       void (*report)(void *context, const struct error *error), void *report_context,
+                                       struct tenant_refresher **ret_refresher, struct error *error)
 {
     struct tenant_refresher *refresher = calloc(1, sizeof *refresher);
     struct tenant_view **copy = calloc(view_count + 1, sizeof *copy);

@@ -6,7 +6,7 @@
 #include "meta/meta.h"
 #include "tenant/tenant.h"
 
-/* How often the refresher asks whether the metadata changed: a revoked key lives on for at most this and one rebuild. */
+/* How often the refresher asks whether the metadata changed: a revoked key outlives this and one rebuild at most. */
 #define TENANT_REFRESH_MS 200
 
 /* Reads tenants and keys from the "core" metadata. The caller has the one reference. */
@@ -15,17 +15,17 @@ enum error_code tenant_snapshot_build(struct meta_database *database, int64_t no
 
 struct tenant_refresher;
 /*
- * Builds the first snapshot, so that an unreadable store is an error here, initialises every view with it and starts the
- * thread. `loops[i]` is the loop of `views[i]`. Database, views and loops must outlive the refresher. Order at the end: stop
- * the refresher, end the loops, tenant_view_fini every view.
+ * Builds the first snapshot, so that an unreadable store is an error here, initialises every view with it and starts
+ * the thread. `loops[i]` is the loop of `views[i]`. Database, views and loops must outlive the refresher. Order at the
+ * end: stop the refresher, end the loops, tenant_view_fini every view.
  *
- * `report` (may be NULL) is called on the refresher's thread when a refresh fails after good ones, and with NULL when it
- * works again; the loops keep the last good snapshot meanwhile.
+ * `report` (may be NULL) is called on the refresher's thread when a refresh fails after good ones, and with NULL when
+ * it works again; the loops keep the last good snapshot meanwhile.
  */
-enum error_code tenant_refresher_start(struct meta_database *database, struct os_loop *const *loops, struct tenant_view *const *views,
-                                       size_t view_count, void (*report)(void *context, const struct error *error),
-                                       void *report_context, struct tenant_refresher **ret_refresher,
-                                       struct error *error) MUST_CHECK;
+enum error_code tenant_refresher_start(struct meta_database *database, struct os_loop *const *loops,
+                                       struct tenant_view *const *views, size_t view_count,
+                                       void (*report)(void *context, const struct error *error), void *report_context,
+                                       struct tenant_refresher **ret_refresher, struct error *error) MUST_CHECK;
 /* Stops and frees. Accepts NULL. */
 void tenant_refresher_stop(struct tenant_refresher *refresher);
 /* Read the metadata again now, changed or not. Any thread; never blocks for long. */

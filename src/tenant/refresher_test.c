@@ -93,7 +93,8 @@ static void run_probe(struct os_task *task)
     struct probe *probe = (struct probe *)task;
     const struct tenant_key *key;
     pthread_mutex_lock(&probe->mutex);
-    probe->code = tenant_key_check(tenant_view_snapshot(probe->view), probe->key, TENANT_MAY_WRITE, os_clock_wall_ms(), &key, NULL);
+    probe->code = tenant_key_check(tenant_view_snapshot(probe->view), probe->key, TENANT_MAY_WRITE, os_clock_wall_ms(),
+                                   &key, NULL);
     probe->done = true;
     pthread_cond_signal(&probe->done_changed);
     pthread_mutex_unlock(&probe->mutex);
@@ -116,7 +117,8 @@ static int64_t wait_for_answer(struct fixture *f, const char *key, enum error_co
     int64_t start_ms = os_clock_monotonic_ms();
     for (int loop = 0; loop < LOOP_COUNT; loop++)
         while (check_in_loop(f, loop, key) != expected) {
-            if (os_clock_monotonic_ms() - start_ms > limit_ms) fail_msg("not seen in loop %d after %d ms", loop, (int)limit_ms);
+            if (os_clock_monotonic_ms() - start_ms > limit_ms)
+                fail_msg("not seen in loop %d after %d ms", loop, (int)limit_ms);
             nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         }
     return os_clock_monotonic_ms() - start_ms;
@@ -250,7 +252,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(a_revoked_key_is_refused_by_every_loop_within_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(a_tenant_made_by_another_process_is_known_within_a_second, setup, teardown),
         cmocka_unit_test_setup_teardown(a_poke_reads_again_although_nothing_changed, setup, teardown),
-        cmocka_unit_test_setup_teardown(keeps_the_last_good_snapshot_while_the_metadata_cannot_be_read, setup, teardown),
+        cmocka_unit_test_setup_teardown(keeps_the_last_good_snapshot_while_the_metadata_cannot_be_read, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(does_not_start_on_metadata_it_cannot_read, setup, teardown),
         cmocka_unit_test_setup_teardown(many_changes_in_a_row_end_in_the_last_state, setup, teardown),
     };

@@ -43,10 +43,11 @@ static enum error_code tenancy_check_text(struct slice text, size_t minimum, siz
     for (size_t i = 0; i < text.size; i++)
         if ((unsigned char)text.data[i] < 0x20 || text.data[i] == 0x7F) is_clean = false;
     if (!is_clean)
-        return error_set_field(error, ERROR_INVALID, field, "the %s must be UTF-8 text without control characters", field);
+        return error_set_field(error, ERROR_INVALID, field, "the %s must be UTF-8 text without control characters",
+                               field);
     if (slice_trim(text).size < minimum || text.size > limit)
-        return error_set_field(error, ERROR_INVALID, field, "the %s must have %zu to %zu bytes; this one has %zu", field, minimum,
-                               limit, text.size);
+        return error_set_field(error, ERROR_INVALID, field, "the %s must have %zu to %zu bytes; this one has %zu",
+                               field, minimum, limit, text.size);
     return ERROR_NONE;
 }
 
@@ -84,7 +85,8 @@ static enum error_code tenancy_ensure_defaults(struct meta_session *session, int
 
 #define TENANCY_TENANT_COLUMNS "tenant_id, workspace_id, code, name, case when is_active then 1 else 0 end, created_at"
 
-static enum error_code tenancy_read_tenant(const struct meta_row *row, struct tenancy_tenant *tenant, struct error *error)
+static enum error_code tenancy_read_tenant(const struct meta_row *row, struct tenancy_tenant *tenant,
+                                           struct error *error)
 {
     *tenant = (struct tenancy_tenant){.active = meta_row_boolean(row, 4), .created_ms = meta_row_integer(row, 5)};
     enum error_code code = META_ROW_COPY(row, 0, tenant->id, error);
@@ -105,18 +107,20 @@ static enum error_code tenancy_insert_tenant(struct meta_session *session, struc
 {
     char id[UUID_TEXT_SIZE + 1];
     tenancy_make_id(now_ms, id);
-    return meta_query(session,
-                      "insert into tenants (tenant_id, workspace_id, name, code, created_at, updated_at)"
-                      " select $1, workspace_id, $2, $3, cast($4 as bigint), cast($4 as bigint) from workspaces where code = $5"
-                      " on conflict (code) do nothing returning " TENANCY_TENANT_COLUMNS,
-                      META_PARAMETERS(meta_string(id), meta_text(name), meta_string(tenant_code), meta_integer(now_ms),
-                                      meta_string(TENANCY_DEFAULT_CODE)),
-                      tenancy_keep_tenant, tenant, error);
+    return meta_query(
+        session,
+        "insert into tenants (tenant_id, workspace_id, name, code, created_at, updated_at)"
+        " select $1, workspace_id, $2, $3, cast($4 as bigint), cast($4 as bigint) from workspaces where code = $5"
+        " on conflict (code) do nothing returning " TENANCY_TENANT_COLUMNS,
+        META_PARAMETERS(meta_string(id), meta_text(name), meta_string(tenant_code), meta_integer(now_ms),
+                        meta_string(TENANCY_DEFAULT_CODE)),
+        tenancy_keep_tenant, tenant, error);
 }
 
-static enum error_code tenancy_insert_key(struct meta_session *session, const char *tenant_id, enum tenancy_key_kind kind,
-                                          unsigned permissions, struct slice name, int64_t expires_ms, int64_t now_ms,
-                                          struct tenancy_new_key *key, struct error *error)
+static enum error_code tenancy_insert_key(struct meta_session *session, const char *tenant_id,
+                                          enum tenancy_key_kind kind, unsigned permissions, struct slice name,
+                                          int64_t expires_ms, int64_t now_ms, struct tenancy_new_key *key,
+                                          struct error *error)
 {
     char digest[2 * TENANT_DIGEST_SIZE + 1];
     tenancy_make_id(now_ms, key->id);
@@ -125,14 +129,15 @@ static enum error_code tenancy_insert_key(struct meta_session *session, const ch
     else
         tenant_key_text_make_secret(key->text);
     tenant_key_text_digest(slice_from_string(key->text), digest);
-    return meta_execute(session,
-                        "insert into client_keys (client_key_id, tenant_id, kind, digest, prefix, permissions, name, created_at,"
-                        " expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-                        META_PARAMETERS(meta_string(key->id), meta_string(tenant_id), meta_string(tenancy_key_kind_name(kind)),
-                                        meta_string(digest), meta_text(slice_first(slice_from_string(key->text), 8)),
-                                        meta_string(tenant_permissions_text(permissions)), meta_text(name),
-                                        meta_integer(now_ms), meta_time_or_null(expires_ms)),
-                        NULL, error);
+    return meta_execute(
+        session,
+        "insert into client_keys (client_key_id, tenant_id, kind, digest, prefix, permissions, name, created_at,"
+        " expires_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        META_PARAMETERS(meta_string(key->id), meta_string(tenant_id), meta_string(tenancy_key_kind_name(kind)),
+                        meta_string(digest), meta_text(slice_first(slice_from_string(key->text), 8)),
+                        meta_string(tenant_permissions_text(permissions)), meta_text(name), meta_integer(now_ms),
+                        meta_time_or_null(expires_ms)),
+        NULL, error);
 }
 
 /* Inside a transaction: tries "my-shop", "my-shop-2", .. until a code is free. */
@@ -156,8 +161,8 @@ static enum error_code tenancy_insert_tenant_and_keys(struct meta_session *sessi
         code = tenancy_insert_tenant(session, name, tenant_code, now_ms, &made->tenant, error);
     }
     if (!code)
-        code = tenancy_insert_key(session, made->tenant.id, TENANCY_KEY_WRITE, TENANT_MAY_WRITE, SLICE("first write key"), 0,
-                                  now_ms, &made->write_key, error);
+        code = tenancy_insert_key(session, made->tenant.id, TENANCY_KEY_WRITE, TENANT_MAY_WRITE,
+                                  SLICE("first write key"), 0, now_ms, &made->write_key, error);
     if (!code)
         code = tenancy_insert_key(session, made->tenant.id, TENANCY_KEY_SECRET, TENANT_MAY_WRITE | TENANT_MAY_READ,
                                   SLICE("first secret key"), 0, now_ms, &made->secret_key, error);
@@ -179,8 +184,8 @@ enum error_code tenancy_tenant_create(struct meta_database *database, struct sli
     return code;
 }
 
-static enum error_code tenancy_find(struct meta_session *session, struct slice id_or_code, struct tenancy_tenant *tenant,
-                                    struct error *error)
+static enum error_code tenancy_find(struct meta_session *session, struct slice id_or_code,
+                                    struct tenancy_tenant *tenant, struct error *error)
 {
     struct tenancy_tenant found = {0};
     /* No client text that cannot be one reaches the database. */
@@ -235,7 +240,8 @@ enum error_code tenancy_tenant_list(struct meta_database *database,
     enum error_code code = meta_session_begin(database, 0, &session, error);
     if (code) return code;
     code = meta_query(session,
-                      "select " TENANCY_TENANT_COLUMNS " from tenants where deleted_at is null order by created_at, tenant_id",
+                      "select " TENANCY_TENANT_COLUMNS
+                      " from tenants where deleted_at is null order by created_at, tenant_id",
                       NULL, 0, tenancy_give_tenant, &list, error);
     meta_session_end(session);
     return code;
@@ -248,11 +254,13 @@ enum error_code tenancy_tenant_set_active(struct meta_database *database, const 
     int64_t changed = 0;
     enum error_code code = meta_session_begin(database, 0, &session, error);
     if (code) return code;
-    code = meta_execute(session, "update tenants set is_active = $2, updated_at = $3 where tenant_id = $1 and deleted_at is null",
-                        META_PARAMETERS(meta_string(tenant_id), meta_boolean(active), meta_integer(os_clock_wall_ms())),
-                        &changed, error);
+    code = meta_execute(
+        session, "update tenants set is_active = $2, updated_at = $3 where tenant_id = $1 and deleted_at is null",
+        META_PARAMETERS(meta_string(tenant_id), meta_boolean(active), meta_integer(os_clock_wall_ms())), &changed,
+        error);
     meta_session_end(session);
-    if (!code && changed == 0) code = error_set(error, ERROR_NOT_FOUND, "there is no tenant with the id %.64s", tenant_id);
+    if (!code && changed == 0)
+        code = error_set(error, ERROR_NOT_FOUND, "there is no tenant with the id %.64s", tenant_id);
     return code;
 }
 
@@ -261,7 +269,8 @@ enum error_code tenancy_key_create(struct meta_database *database, const char *t
                                    struct tenancy_new_key *ret_key, struct error *error)
 {
     int64_t now_ms = os_clock_wall_ms();
-    if (permissions == 0) permissions = kind == TENANCY_KEY_WRITE ? TENANT_MAY_WRITE : TENANT_MAY_WRITE | TENANT_MAY_READ;
+    if (permissions == 0)
+        permissions = kind == TENANCY_KEY_WRITE ? TENANT_MAY_WRITE : TENANT_MAY_WRITE | TENANT_MAY_READ;
     if (!tenant_permissions_text(permissions))
         return error_set_field(error, ERROR_INVALID, "permissions", "permissions are write, read or both");
     if (kind == TENANCY_KEY_WRITE && permissions != TENANT_MAY_WRITE)
@@ -307,17 +316,19 @@ static enum error_code tenancy_give_key(void *context, const struct meta_row *ro
 }
 
 enum error_code tenancy_key_list(struct meta_database *database, const char *tenant_id,
-                                 enum error_code (*each)(void *context, const struct tenancy_key *key, struct error *error),
+                                 enum error_code (*each)(void *context, const struct tenancy_key *key,
+                                                         struct error *error),
                                  void *context, struct error *error)
 {
     struct tenancy_key_each list = {each, context};
     struct meta_session *session;
     enum error_code code = meta_session_begin(database, 0, &session, error);
     if (code) return code;
-    code = meta_query(session,
-                      "select client_key_id, tenant_id, kind, prefix, permissions, name, created_at, expires_at, revoked_at,"
-                      " revoked_reason from client_keys where tenant_id = $1 order by created_at, client_key_id",
-                      META_PARAMETERS(meta_string(tenant_id)), tenancy_give_key, &list, error);
+    code = meta_query(
+        session,
+        "select client_key_id, tenant_id, kind, prefix, permissions, name, created_at, expires_at, revoked_at,"
+        " revoked_reason from client_keys where tenant_id = $1 order by created_at, client_key_id",
+        META_PARAMETERS(meta_string(tenant_id)), tenancy_give_key, &list, error);
     meta_session_end(session);
     return code;
 }
@@ -335,17 +346,19 @@ enum error_code tenancy_key_revoke(struct meta_database *database, struct slice 
     int found = 0;
     struct meta_session *session = NULL;
     enum error_code code = tenancy_check_text(reason, 0, TENANCY_REASON_LIMIT, "reason", error);
-    if (!code && id_or_text.size <= TENANT_KEY_LIMIT && slice_is_utf8(id_or_text) && slice_index_of(id_or_text, 0) < 0) {
+    if (!code && id_or_text.size <= TENANT_KEY_LIMIT && slice_is_utf8(id_or_text) &&
+        slice_index_of(id_or_text, 0) < 0) {
         tenant_key_text_digest(id_or_text, digest);
         code = meta_session_begin(database, 0, &session, error);
         if (!code)
-            code = meta_query(session,
-                              "update client_keys set revoked_reason = case when revoked_at is null then $3 else revoked_reason end,"
-                              " revoked_at = coalesce(revoked_at, $4) where client_key_id = $1 or digest = $2"
-                              " returning client_key_id",
-                              META_PARAMETERS(meta_text(id_or_text), meta_string(digest), meta_text(reason),
-                                              meta_integer(os_clock_wall_ms())),
-                              tenancy_count_row, &found, error);
+            code = meta_query(
+                session,
+                "update client_keys set revoked_reason = case when revoked_at is null then $3 else revoked_reason end,"
+                " revoked_at = coalesce(revoked_at, $4) where client_key_id = $1 or digest = $2"
+                " returning client_key_id",
+                META_PARAMETERS(meta_text(id_or_text), meta_string(digest), meta_text(reason),
+                                meta_integer(os_clock_wall_ms())),
+                tenancy_count_row, &found, error);
         meta_session_end(session);
     }
     /* The text may be a key: it is not repeated. */

@@ -7,9 +7,9 @@
 #include "tenant/tenant.h"
 
 /*
- * `database` is always the "core" service (meta_open_service). Every function is one transaction or one statement, blocks
- * (pool threads and commands only), and may run in another process than the server: the server's refresher notices.
- * Besides the errors named here all can give those of meta/meta.h.
+ * `database` is always the "core" service (meta_open_service). Every function is one transaction or one statement,
+ * blocks (pool threads and commands only), and may run in another process than the server: the server's refresher
+ * notices. Besides the errors named here all can give those of meta/meta.h.
  */
 
 /* Region, organization and workspace of tenants made without one: their code; made when absent. */
@@ -55,9 +55,9 @@ struct tenancy_new_tenant {
 };
 
 /*
- * Makes a tenant with one write key and one secret key, in the default workspace. ERROR_INVALID (field "name") when the name
- * is not 1 to TENANT_NAME_LIMIT bytes of UTF-8 without control characters. The code is made from the name ("My Shop!" ->
- * "my-shop", the next one "my-shop-2"): two tenants may have the same name.
+ * Makes a tenant with one write key and one secret key, in the default workspace. ERROR_INVALID (field "name") when the
+ * name is not 1 to TENANT_NAME_LIMIT bytes of UTF-8 without control characters. The code is made from the name ("My
+ * Shop!" -> "my-shop", the next one "my-shop-2"): two tenants may have the same name.
  */
 enum error_code tenancy_tenant_create(struct meta_database *database, struct slice name,
                                       struct tenancy_new_tenant *ret_tenant, struct error *error) MUST_CHECK;
@@ -74,25 +74,27 @@ enum error_code tenancy_tenant_set_active(struct meta_database *database, const 
                                           struct error *error) MUST_CHECK;
 
 /*
- * One more key. `permissions` 0 means what is usual for the kind (write: write; secret: write and read); a write key can have
- * no other. `expires_ms` 0 means never. ERROR_NOT_FOUND without such a tenant; ERROR_INVALID names "name", "permissions" or
- * "expires_at".
+ * One more key. `permissions` 0 means what is usual for the kind (write: write; secret: write and read); a write key
+ * can have no other. `expires_ms` 0 means never. ERROR_NOT_FOUND without such a tenant; ERROR_INVALID names "name",
+ * "permissions" or "expires_at".
  */
 enum error_code tenancy_key_create(struct meta_database *database, const char *tenant_id, enum tenancy_key_kind kind,
                                    unsigned permissions, struct slice name, int64_t expires_ms,
                                    struct tenancy_new_key *ret_key, struct error *error) MUST_CHECK;
 /* Keys of one tenant, oldest first, revoked ones too. */
 enum error_code tenancy_key_list(struct meta_database *database, const char *tenant_id,
-                                 enum error_code (*each)(void *context, const struct tenancy_key *key, struct error *error),
+                                 enum error_code (*each)(void *context, const struct tenancy_key *key,
+                                                         struct error *error),
                                  void *context, struct error *error) MUST_CHECK;
 /*
- * Ends a key for good, given its id or, when it leaked somewhere, its text. Revoking again changes nothing (the first reason
- * stays). ERROR_NOT_FOUND; ERROR_INVALID (field "reason") for a reason that is too long.
+ * Ends a key for good, given its id or, when it leaked somewhere, its text. Revoking again changes nothing (the first
+ * reason stays). ERROR_NOT_FOUND; ERROR_INVALID (field "reason") for a reason that is too long.
  */
 enum error_code tenancy_key_revoke(struct meta_database *database, struct slice id_or_text, struct slice reason,
                                    struct error *error) MUST_CHECK;
 
-/* The code made from a name, without the number that makes it unique: [a-z0-9-], at most 48 bytes, "tenant" when nothing is left. */
+/* The code made from a name, without the number that makes it unique: [a-z0-9-], at most 48 bytes, "tenant" when
+ * nothing is left. */
 void tenancy_code_from_name(struct slice name, char out[TENANT_CODE_LIMIT + 1]);
 
 #endif

@@ -51,7 +51,8 @@ static enum error_code check(struct fixture *f, const char *key, unsigned needed
     const struct tenant_snapshot *snapshot;
     const struct tenant_key *found;
     OK(tenant_snapshot_build(f->database, os_clock_wall_ms(), &snapshot, &f->error));
-    enum error_code code = tenant_key_check(snapshot, slice_from_string(key), needed, os_clock_wall_ms(), &found, &f->error);
+    enum error_code code =
+        tenant_key_check(snapshot, slice_from_string(key), needed, os_clock_wall_ms(), &found, &f->error);
     tenant_snapshot_release(snapshot);
     return code;
 }
@@ -129,8 +130,14 @@ static void a_hundred_and_more_tenants_may_have_one_name(void **state)
 static void codes_are_made_from_names(void **state)
 {
     static const char *const pairs[][2] = {
-        {"Shop", "shop"},   {"  A  B  ", "a-b"},       {"--x--", "x"},     {"\xC3\xA9t\xC3\xA9 2026", "t-2026"}, {"\xE6\x97\xA5", "tenant"},
-        {"a.b_c", "a-b-c"}, {"0123456789012345678901234567890123456789012345678901234567890", "012345678901234567890123456789012345678901234567"},
+        {"Shop", "shop"},
+        {"  A  B  ", "a-b"},
+        {"--x--", "x"},
+        {"\xC3\xA9t\xC3\xA9 2026", "t-2026"},
+        {"\xE6\x97\xA5", "tenant"},
+        {"a.b_c", "a-b-c"},
+        {"0123456789012345678901234567890123456789012345678901234567890",
+         "012345678901234567890123456789012345678901234567"},
     };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         char code[TENANT_CODE_LIMIT + 1];
@@ -145,7 +152,8 @@ static void refuses_names_that_are_not_short_clean_text(void **state)
     char longest[TENANT_NAME_LIMIT + 2];
     memset(longest, 'n', sizeof longest);
     struct tenancy_new_tenant made;
-    const struct slice bad[] = {SLICE(""), SLICE("  "), SLICE("a\nb"), SLICE("a\0b"), SLICE("\xC3("), {longest, TENANT_NAME_LIMIT + 1}};
+    const struct slice bad[] = {SLICE(""),     SLICE("  "),    SLICE("a\nb"),
+                                SLICE("a\0b"), SLICE("\xC3("), {longest, TENANT_NAME_LIMIT + 1}};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_int_equal(ERROR_INVALID, tenancy_tenant_create(f->database, bad[i], &made, &f->error));
         assert_string_equal("name", f->error.field);
@@ -185,7 +193,8 @@ static void lists_tenants_and_their_keys(void **state)
     OK(tenancy_key_list(f->database, second.tenant.id, keep_key, &keys, &f->error));
     assert_int_equal(2, keys.count);
     for (int i = 0; i < 2; i++) {
-        const struct tenancy_new_key *made = keys.keys[i].kind == TENANCY_KEY_WRITE ? &second.write_key : &second.secret_key;
+        const struct tenancy_new_key *made =
+            keys.keys[i].kind == TENANCY_KEY_WRITE ? &second.write_key : &second.secret_key;
         assert_string_equal(made->id, keys.keys[i].id);
         assert_memory_equal(made->text, keys.keys[i].prefix, 8);
         assert_int_equal(8, strlen(keys.keys[i].prefix));
@@ -200,8 +209,8 @@ static void keys_can_be_added_with_fewer_rights_and_an_end(void **state)
     struct tenancy_new_key key;
     OK(tenancy_tenant_create(f->database, SLICE("a"), &made, &f->error));
     int64_t now_ms = os_clock_wall_ms();
-    OK(tenancy_key_create(f->database, made.tenant.id, TENANCY_KEY_SECRET, TENANT_MAY_READ, SLICE("grafana"), now_ms + 3600000,
-                          &key, &f->error));
+    OK(tenancy_key_create(f->database, made.tenant.id, TENANCY_KEY_SECRET, TENANT_MAY_READ, SLICE("grafana"),
+                          now_ms + 3600000, &key, &f->error));
     OK(check(f, key.text, TENANT_MAY_READ));
     assert_int_equal(ERROR_FORBIDDEN, check(f, key.text, TENANT_MAY_WRITE));
     os_clock_set_wall_offset_ms(3600001);
@@ -211,8 +220,8 @@ static void keys_can_be_added_with_fewer_rights_and_an_end(void **state)
     assert_int_equal(ERROR_INVALID, tenancy_key_create(f->database, made.tenant.id, TENANCY_KEY_WRITE, TENANT_MAY_READ,
                                                        SLICE(""), 0, &key, &f->error));
     assert_string_equal("permissions", f->error.field);
-    assert_int_equal(ERROR_INVALID, tenancy_key_create(f->database, made.tenant.id, TENANCY_KEY_WRITE, 0, SLICE(""), now_ms - 1,
-                                                       &key, &f->error));
+    assert_int_equal(ERROR_INVALID, tenancy_key_create(f->database, made.tenant.id, TENANCY_KEY_WRITE, 0, SLICE(""),
+                                                       now_ms - 1, &key, &f->error));
     assert_string_equal("expires_at", f->error.field);
     assert_int_equal(ERROR_NOT_FOUND, tenancy_key_create(f->database, "00000000-0000-4000-8000-000000000001",
                                                          TENANCY_KEY_WRITE, 0, SLICE(""), 0, &key, &f->error));

@@ -21,8 +21,8 @@ void tenant_key_digest(struct slice key, unsigned char digest[TENANT_DIGEST_SIZE
     ASSERT(EVP_Digest(key.data, key.size, digest, NULL, tenant_sha256, NULL) == 1);
 }
 
-enum error_code tenant_key_check(const struct tenant_snapshot *snapshot, struct slice key, unsigned needed, int64_t now_ms,
-                                 const struct tenant_key **ret_key, struct error *error)
+enum error_code tenant_key_check(const struct tenant_snapshot *snapshot, struct slice key, unsigned needed,
+                                 int64_t now_ms, const struct tenant_key **ret_key, struct error *error)
 {
     if (key.size == 0) return error_set(error, ERROR_UNAUTHENTICATED, "no key was given with the request");
     const struct tenant_key *found = NULL;
@@ -33,7 +33,8 @@ enum error_code tenant_key_check(const struct tenant_snapshot *snapshot, struct 
     }
     if (!found) return error_set(error, ERROR_UNAUTHENTICATED, "the key is not known here");
     if (found->revoked) return error_set(error, ERROR_UNAUTHENTICATED, "the key has been revoked");
-    if (found->expires_ms && found->expires_ms <= now_ms) return error_set(error, ERROR_UNAUTHENTICATED, "the key has expired");
+    if (found->expires_ms && found->expires_ms <= now_ms)
+        return error_set(error, ERROR_UNAUTHENTICATED, "the key has expired");
     if (!found->tenant->active) return error_set(error, ERROR_UNAUTHENTICATED, "the tenant of the key is not active");
     unsigned missing = needed & ~found->permissions;
     if (missing & TENANT_MAY_READ)

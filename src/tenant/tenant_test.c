@@ -12,7 +12,8 @@
 
 static const struct tenant_info shop = {.id = "00000000-0000-4000-8000-000000000001", .name = "Shop", .code = "shop",
                                         .active = true};
-static const struct tenant_info closed = {.id = "00000000-0000-4000-8000-000000000002", .name = "Closed", .code = "closed"};
+static const struct tenant_info closed = {
+    .id = "00000000-0000-4000-8000-000000000002", .name = "Closed", .code = "closed"};
 
 static void add_key(struct tenant_snapshot *snapshot, const char *text, struct tenant_key key)
 {
@@ -30,7 +31,8 @@ static struct tenant_snapshot *make_snapshot(void)
     add_key(snapshot, "read", (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_READ});
     add_key(snapshot, "both", (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_READ | TENANT_MAY_WRITE});
     add_key(snapshot, "revoked", (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_WRITE, .revoked = true});
-    add_key(snapshot, "expired", (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_WRITE, .expires_ms = NOW_MS});
+    add_key(snapshot, "expired",
+            (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_WRITE, .expires_ms = NOW_MS});
     add_key(snapshot, "expiring",
             (struct tenant_key){.tenant = open, .permissions = TENANT_MAY_WRITE, .expires_ms = NOW_MS + 1});
     add_key(snapshot, "shut", (struct tenant_key){.tenant = shut, .permissions = TENANT_MAY_WRITE});
@@ -85,7 +87,8 @@ static void refuses_overlong_keys(void **state)
     struct error error;
     /* Even one that somebody managed to store. */
     add_key(snapshot, text, (struct tenant_key){.tenant = tenant_snapshot_find(snapshot, slice_from_string(shop.id))});
-    assert_int_equal(ERROR_UNAUTHENTICATED, tenant_key_check(snapshot, slice_from_string(text), 0, NOW_MS, &key, &error));
+    assert_int_equal(ERROR_UNAUTHENTICATED,
+                     tenant_key_check(snapshot, slice_from_string(text), 0, NOW_MS, &key, &error));
     text[TENANT_KEY_LIMIT] = 0;
     add_key(snapshot, text, (struct tenant_key){.tenant = tenant_snapshot_find(snapshot, slice_from_string(shop.id))});
     assert_int_equal(ERROR_NONE, tenant_key_check(snapshot, slice_from_string(text), 0, NOW_MS, &key, &error));

@@ -18,7 +18,8 @@ struct meta_connection {
 static void sqlite_set_deadline(struct meta_connection *connection, int64_t deadline_us)
 {
     connection->deadline_us = deadline_us;
-    int64_t left_ms = deadline_us == INT64_MAX ? META_TIMEOUT_DEFAULT_MS : (deadline_us - os_clock_monotonic_us()) / 1000;
+    int64_t left_ms =
+        deadline_us == INT64_MAX ? META_TIMEOUT_DEFAULT_MS : (deadline_us - os_clock_monotonic_us()) / 1000;
     sqlite3_busy_timeout(connection->handle, left_ms > 0 ? (int)left_ms : 0);
 }
 
@@ -104,7 +105,8 @@ static enum error_code sqlite_set_error(struct meta_connection *connection, cons
         if ((result & 0xFF) == sqlite_errors[i].result)
             code = error_set(error, sqlite_errors[i].code, "the metadata database %s %s (%.*s)", path ? path : "",
                              sqlite_errors[i].meaning, SLICE_ARGS(text));
-    if (!code) code = error_set(error, ERROR_INTERNAL, "metadata statement failed: %.*s, in: %.200s", SLICE_ARGS(text), sql);
+    if (!code)
+        code = error_set(error, ERROR_INTERNAL, "metadata statement failed: %.*s, in: %.200s", SLICE_ARGS(text), sql);
     if (error) error->detail = result;
     return code;
 }
@@ -116,8 +118,8 @@ static void sqlite_disconnect(struct meta_connection *connection)
 }
 
 /*
- * Turning the log on needs the file for oneself for a moment, and SQLite answers "busy" at once when a second process does
- * the same, whatever the busy timeout.
+ * Turning the log on needs the file for oneself for a moment, and SQLite answers "busy" at once when a second process
+ * does the same, whatever the busy timeout.
  */
 static int sqlite_set_wal(struct meta_connection *connection)
 {
@@ -157,8 +159,8 @@ static enum error_code sqlite_connect(const char *place, const char *service, in
     /* case_sensitive_like: as in PostgreSQL. */
     if (!result)
         result = sqlite3_exec(connection->handle,
-                              "pragma synchronous=full; pragma foreign_keys=on; pragma case_sensitive_like=on", NULL, NULL,
-                              NULL);
+                              "pragma synchronous=full; pragma foreign_keys=on; pragma case_sensitive_like=on", NULL,
+                              NULL, NULL);
     if (result) {
         code = sqlite_set_error(connection, "pragma", error);
         sqlite_disconnect(connection);
@@ -172,8 +174,8 @@ static enum error_code sqlite_bind(sqlite3_stmt *statement, const char *sql, con
                                    size_t parameter_count, struct error *error)
 {
     if ((size_t)sqlite3_bind_parameter_count(statement) != parameter_count)
-        return error_set(error, ERROR_INTERNAL, "%zu values are given for the %d parameters of: %.200s", parameter_count,
-                         sqlite3_bind_parameter_count(statement), sql);
+        return error_set(error, ERROR_INTERNAL, "%zu values are given for the %d parameters of: %.200s",
+                         parameter_count, sqlite3_bind_parameter_count(statement), sql);
     for (size_t i = 0; i < parameter_count; i++) {
         /* SQLite takes $1 as a name and numbers names by first appearance. */
         char name[16];
@@ -190,7 +192,8 @@ static enum error_code sqlite_bind(sqlite3_stmt *statement, const char *sql, con
             /* SQLite would keep the bytes as they are, and every later reader would have to cope. */
             if (!slice_is_utf8(value->bytes) || slice_index_of(value->bytes, 0) >= 0)
                 return error_set(error, ERROR_INVALID, "value %zu is not UTF-8 text", i + 1);
-            result = sqlite3_bind_text64(statement, index, value->bytes.data, value->bytes.size, SQLITE_STATIC, SQLITE_UTF8);
+            result =
+                sqlite3_bind_text64(statement, index, value->bytes.data, value->bytes.size, SQLITE_STATIC, SQLITE_UTF8);
             break;
         case META_BLOB:
             result = sqlite3_bind_blob64(statement, index, value->bytes.data, value->bytes.size, SQLITE_STATIC);
@@ -237,9 +240,9 @@ static enum error_code sqlite_step_all(struct meta_connection *connection, sqlit
     }
 }
 
-static enum error_code sqlite_query(struct meta_connection *connection, const char *sql, const struct meta_value *parameters,
-                                    size_t parameter_count, meta_row_function row, void *context, int64_t *ret_changed,
-                                    int64_t deadline_us, struct error *error)
+static enum error_code sqlite_query(struct meta_connection *connection, const char *sql,
+                                    const struct meta_value *parameters, size_t parameter_count, meta_row_function row,
+                                    void *context, int64_t *ret_changed, int64_t deadline_us, struct error *error)
 {
     ASSERT(parameter_count <= META_PARAMETER_LIMIT);
     sqlite_set_deadline(connection, deadline_us);
@@ -247,7 +250,8 @@ static enum error_code sqlite_query(struct meta_connection *connection, const ch
         return error_set(error, ERROR_TIMEOUT, "the deadline passed before a metadata statement could run");
     sqlite3_stmt *statement = NULL;
     const char *tail = NULL;
-    if (sqlite3_prepare_v2(connection->handle, sql, -1, &statement, &tail)) return sqlite_set_error(connection, sql, error);
+    if (sqlite3_prepare_v2(connection->handle, sql, -1, &statement, &tail))
+        return sqlite_set_error(connection, sql, error);
     enum error_code code = ERROR_NONE;
     if (!statement || slice_trim(slice_from_string(tail)).size)
         code = error_set(error, ERROR_INTERNAL, "not one statement: %.200s", sql);
@@ -277,8 +281,8 @@ static enum error_code sqlite_read_counter(void *context, const struct meta_row 
     return ERROR_NONE;
 }
 
-static enum error_code sqlite_change_counter(struct meta_connection *connection, int64_t *ret_counter, int64_t deadline_us,
-                                             struct error *error)
+static enum error_code sqlite_change_counter(struct meta_connection *connection, int64_t *ret_counter,
+                                             int64_t deadline_us, struct error *error)
 {
     return sqlite_query(connection, "pragma data_version", NULL, 0, sqlite_read_counter, ret_counter, NULL, deadline_us,
                         error);
