@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Web and product analytics: one stream of events, three client dialects, one table. README.md says what it is for. */
+#ifndef DOMAINS_ANALYTICS_ANALYTICS_H
+#define DOMAINS_ANALYTICS_ANALYTICS_H
+
+#include "domain/domain.h"
+
+#define ANALYTICS_ITEM_LIMIT 1000                     /* events of one request: decoding them holds the loop some milliseconds */
+#define ANALYTICS_BODY_LIMIT_BYTES (10u << 20)        /* 1000 events of ten times the usual size */
+#define ANALYTICS_DATABUDDY_ITEM_LIMIT 100            /* as in that dialect's contract */
+#define ANALYTICS_DATABUDDY_BODY_LIMIT_BYTES (1u << 20)
+#define ANALYTICS_OPENPANEL_BODY_LIMIT_BYTES (1u << 20) /* one event per request; replays (2 MiB) are not taken yet */
+
+extern const struct domain analytics_domain;
+
+#endif

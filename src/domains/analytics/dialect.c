@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The steps that every dialect takes around its own reading of the request. */
+#include "domains/analytics/dialect.h"
+
+#include "enrich/sender.h"
+
+struct analytics_context dialect_context(const struct domain_input *input)
+{
+    bool server = sender_is_server(request_header_get(input->request, "user-agent"));
+    return (struct analytics_context){
+        .arena = input->request->arena,
+        .received_ms = input->request->received_ms,
+        .tenant = slice_from_string(input->key->tenant->id),
+        .address = server ? SLICE_EMPTY : input->client_address,
+        .address_salt = privacy_salt_make(input->secret, "analytics address"),
+        .property_limit = EVENT_PROPERTY_LIMIT,
+    };
+}
+
+struct slice dialect_media_type(const struct request *request)
+{
+    struct slice header = request_header_get(request, "content-type");
+    return slice_trim(slice_cut(&header, ';'));
+}
+
+bool dialect_get(struct json_value object, const char *name, struct json_value *ret_value)
+{
+    return json_object_get(object, slice_from_string(name), ret_value) && json_value_type(*ret_value) != JSON_NULL;
+}
+
+struct slice dialect_get_string(struct json_value object, const char *name)
+{
+    struct json_value value;
+    if (!dialect_get(object, name, &value) || json_value_type(value) != JSON_STRING) return SLICE_EMPTY;
+    return json_value_string(value);
+}
+
+enum error_code dialect_store(struct analytics_event *event, const struct analytics_context *context,
+                              struct domain_output *output, struct error *error)
+{
+    enum error_code code = analytics_event_complete(event, context, error);
+    if (code != ERROR_NONE) return code;
+    if (event->id_given && domain_rows_seen_before(output->rows, &event->values[EVENT_ID].uuid)) {
+        output->duplicates++;
+        return ERROR_NONE;
+    }
+    analytics_event_append(event, domain_rows_block(output->rows, ANALYTICS_TABLE_EVENTS));
+    output->accepted++;
+    return ERROR_NONE;
+}

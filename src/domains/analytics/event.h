@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One event on its way from a request to a row of analytics.events, whatever dialect it came in. */
+#ifndef DOMAINS_ANALYTICS_EVENT_H
+#define DOMAINS_ANALYTICS_EVENT_H
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "block/block.h"
+#include "decode/json.h"
+#include "enrich/privacy.h"
+
+/*
+ * Model: a dialect calls analytics_event_init, sets columns by name from JSON values (types and limits are checked there, by
+ * the columns' table), then analytics_event_complete, which takes the enrichment steps in order, then
+ * analytics_event_append. Nothing is copied before the append: texts are slices of the request, the JSON parser or the
+ * request's arena, so all three must stay as they are until then. Nothing here allocates but from the arena.
+ */
+enum analytics_column {
+#define EVENT_COLUMN(symbol, ...) EVENT_##symbol,
+#include "domains/analytics/tables.def"
+#undef EVENT_COLUMN
+    EVENT_COLUMN_COUNT,
+    EVENT_URL,     /* a name clients may use that is no column: the page step takes it apart */
+    EVENT_UNKNOWN, /* a name nobody knows */
+};
+enum analytics_kind {
+    EVENT_KIND_TEXT, EVENT_KIND_INTEGER, EVENT_KIND_REAL, EVENT_KIND_TIME, EVENT_KIND_DECIMAL, EVENT_KIND_ID, EVENT_KIND_GROUPS,
+    EVENT_KIND_PROPERTIES,
+};
+struct analytics_column_info {
+    const char *name;
+    const struct block_type *type;
+    const char *clickhouse_type;
+    bool client;              /* clients may set it */
+    enum analytics_kind kind;
+    int64_t minimum, maximum; /* see tables.def */
+    const char *meaning;
+};
+extern const struct analytics_column_info analytics_columns[EVENT_COLUMN_COUNT];
+extern const struct block_schema analytics_events_schema;
+
+/* The column a client's name stands for: names, aliases, camelCase, and the "__" forms of the OpenPanel SDKs. Columns that
+ * only the server sets are EVENT_UNKNOWN. */
+enum analytics_column analytics_column_find(struct slice name);
+
+#define EVENT_URL_LIMIT_BYTES 4096       /* longer than browsers' address bars take; fits the path and query columns */
+#define EVENT_PROPERTY_LIMIT 256         /* flattened properties of one event: Map columns are read as a whole */
+#define EVENT_PROPERTY_KEY_LIMIT_BYTES 256
+#define EVENT_GROUP_LIMIT 32
+#define EVENT_GROUP_LIMIT_BYTES 256
+#define EVENT_DECIMAL_SCALE 10000        /* of revenue */
+
+union analytics_value {
+    struct slice text;
+    int64_t integer; /* also times (Unix ms) and decimals (times EVENT_DECIMAL_SCALE) */
+    double real;
+    struct uuid uuid;
+};
+struct analytics_property { struct slice key, value; };
+struct analytics_event {
+    uint64_t set[(EVENT_COLUMN_COUNT + 63) / 64];
+    struct slice url;                /* as sent; empty when absent */
+    struct slice tag;                /* the link's own word for who sent the visitor: enrich/campaign.h */
+    bool id_given;                   /* the client named the event: a second one of that id is a duplicate */
+    size_t group_count, property_count, property_bytes;
+    union analytics_value values[EVENT_COLUMN_COUNT]; /* valid where `set` */
+    struct slice groups[EVENT_GROUP_LIMIT];
+    struct analytics_property properties[EVENT_PROPERTY_LIMIT];
+};
+
+/* What the events of one request have in common. */
+struct analytics_context {
+    struct arena *arena;
+    int64_t received_ms;
+    struct slice tenant;
+    struct slice address;            /* of the sender when events name none; empty: not stored */
+    struct privacy_salt address_salt;
+    bool any_path;                   /* a path that is no URL is taken as a screen's name, not refused */
+    size_t property_limit;           /* at most EVENT_PROPERTY_LIMIT */
+};
+
+void analytics_event_init(struct analytics_event *event);
+static inline bool analytics_event_has(const struct analytics_event *event, enum analytics_column column)
+{
+    return event->set[column / 64] >> (column % 64) & 1;
+}
+void analytics_event_unset(struct analytics_event *event, enum analytics_column column);
+/* The text of a column, empty when it is not set. */
+struct slice analytics_event_text(const struct analytics_event *event, enum analytics_column column);
+/* Sets without a check: for the server's own values. An empty text unsets. */
+void analytics_event_put_text(struct analytics_event *event, enum analytics_column column, struct slice text);
+void analytics_event_put_integer(struct analytics_event *event, enum analytics_column column, int64_t value);
+void analytics_event_put_id(struct analytics_event *event, struct uuid id);
+
+/*
+ * Sets a column (or EVENT_URL) from a client's value; null and "" leave it unset. ERROR_INVALID names `field` and says what
+ * is wrong with the value.
+ */
+enum error_code analytics_event_set(struct analytics_event *event, const struct analytics_context *context,
+                                    enum analytics_column column, struct slice field, struct json_value value,
+                                    struct error *error) MUST_CHECK;
+enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column, struct slice field,
+                                         struct slice text, struct error *error) MUST_CHECK;
+/* Adds `value` under `key`; objects and arrays become dotted keys ("a.b", "tags.0"); null and "" are dropped. */
+enum error_code analytics_event_add_property(struct analytics_event *event, const struct analytics_context *context,
+                                             struct slice key, struct json_value value, struct error *error) MUST_CHECK;
+
+/* The enrichment steps, in the order of the table in event_enrich.c; then id and times are there for certain. */
+enum error_code analytics_event_complete(struct analytics_event *event, const struct analytics_context *context,
+                                         struct error *error) MUST_CHECK;
+/* One row, committed. */
+void analytics_event_append(const struct analytics_event *event, struct block *block);
+
+#endif

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Completes an event by the enrichment steps, in one order for all dialects; then makes it a row. */
+#include "domains/analytics/event.h"
+
+#include "enrich/campaign.h"
+#include "enrich/page.h"
+#include "enrich/referrer.h"
+
+typedef enum error_code event_step(struct analytics_event *event, const struct analytics_context *context, struct error *error);
+
+/* What the client said itself is never overwritten. */
+static void fill(struct analytics_event *event, enum analytics_column column, struct slice text)
+{
+    if (!analytics_event_has(event, column)) analytics_event_put_text(event, column, text);
+}
+
+static enum error_code take_page(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+{
+    struct slice text = event->url.size ? event->url : analytics_event_text(event, EVENT_PATH);
+    struct page page;
+    if (text.size == 0) return ERROR_NONE;
+    if (!page_from_url(context->arena, text, &page)) {
+        if (!context->any_path)
+            return error_set_field(error, ERROR_INVALID, event->url.size ? "url" : "path",
+                                   "is not a URL or path (white space must be percent-encoded)");
+        page.path = text;
+    }
+    fill(event, EVENT_ORIGIN, page.origin);
+    if (event->url.size) fill(event, EVENT_PATH, page.path);
+    else analytics_event_put_text(event, EVENT_PATH, page.path);
+    fill(event, EVENT_QUERY_STRING, page.query_string);
+    fill(event, EVENT_HASH, page.hash);
+    return ERROR_NONE;
+}
+
+static enum error_code take_campaign(struct analytics_event *event, const struct analytics_context *context,
+                                     struct error *error)
+{
+    struct campaign campaign;
+    struct slice query = analytics_event_text(event, EVENT_QUERY_STRING);
+    if (query.size > 0) {
+        campaign_from_query(context->arena, query, &campaign);
+        fill(event, EVENT_UTM_SOURCE, campaign.source);
+        fill(event, EVENT_UTM_MEDIUM, campaign.medium);
+        fill(event, EVENT_UTM_CAMPAIGN, campaign.campaign);
+        fill(event, EVENT_UTM_TERM, campaign.term);
+        fill(event, EVENT_UTM_CONTENT, campaign.content);
+        fill(event, EVENT_GCLID, campaign.gclid);
+        event->tag = campaign.tag;
+    }
+    if (analytics_event_has(event, EVENT_UTM_SOURCE)) event->tag = analytics_event_text(event, EVENT_UTM_SOURCE);
+    return ERROR_NONE;
+}
+
+static enum error_code take_referrer(struct analytics_event *event, const struct analytics_context *context,
+                                     struct error *error)
+{
+    struct slice raw = analytics_event_text(event, EVENT_REFERRER);
+    if (raw.size == 0 && event->tag.size == 0) return ERROR_NONE;
+    struct referrer referrer;
+    referrer_resolve(context->arena, raw, page_host(analytics_event_text(event, EVENT_ORIGIN)), event->tag, &referrer);
+    analytics_event_put_text(event, EVENT_REFERRER, referrer.url);
+    fill(event, EVENT_REFERRER_NAME, slice_first(referrer.name, (size_t)analytics_columns[EVENT_REFERRER_NAME].maximum));
+    fill(event, EVENT_REFERRER_TYPE, referrer.type);
+    return ERROR_NONE;
+}
+
+static enum error_code take_privacy(struct analytics_event *event, const struct analytics_context *context,
+                                    struct error *error)
+{
+    struct slice address = analytics_event_text(event, EVENT_IP);
+    if (address.size == 0) address = context->address;
+    analytics_event_unset(event, EVENT_IP);
+    analytics_event_unset(event, EVENT_USER_AGENT);
+    if (address.size == 0) return ERROR_NONE;
+    char *hash = arena_allocate(context->arena, PRIVACY_ADDRESS_HASH_SIZE);
+    if (!hash) return ERROR_NONE; /* analytics_event_complete sees that the arena failed */
+    privacy_hash_address(address, &context->address_salt, hash);
+    analytics_event_put_text(event, EVENT_IP, slice_make(hash, PRIVACY_ADDRESS_HASH_SIZE));
+    return ERROR_NONE;
+}
+
+/* The id the client gave, or one that the same text always gives, or a new one. */
+static enum error_code take_id(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+{
+    event->id_given = analytics_event_has(event, EVENT_ID);
+    if (event->id_given) return ERROR_NONE;
+    struct slice name = analytics_event_text(event, EVENT_EVENT_ID);
+    event->id_given = name.size > 0;
+    analytics_event_put_id(event, name.size > 0 ? uuid_from_name(context->tenant, name)
+                                                : uuid_make_v7(context->received_ms));
+    return ERROR_NONE;
+}
+
+static enum error_code take_times(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+{
+    if (!analytics_event_has(event, EVENT_CREATED_AT))
+        analytics_event_put_integer(event, EVENT_CREATED_AT, context->received_ms);
+    analytics_event_put_integer(event, EVENT_INGESTED_AT, context->received_ms);
+    return ERROR_NONE;
+}
+
+/* User agent and geo steps belong before take_privacy, which forgets what they read. */
+static event_step *const event_steps[] = {take_times, take_id, take_page, take_campaign, take_referrer, take_privacy};
+
+enum error_code analytics_event_complete(struct analytics_event *event, const struct analytics_context *context,
+                                         struct error *error)
+{
+    for (size_t i = 0; i < sizeof event_steps / sizeof event_steps[0]; i++) {
+        enum error_code code = event_steps[i](event, context, error);
+        if (code != ERROR_NONE) return code;
+    }
+    fill(event, EVENT_EVENT_TYPE, SLICE("track"));
+    if (!analytics_event_has(event, EVENT_PAGE_COUNT)) analytics_event_put_integer(event, EVENT_PAGE_COUNT, 1);
+    analytics_event_put_text(event, EVENT_TENANT_ID, context->tenant);
+    if (arena_failed(context->arena)) return error_set(error, ERROR_MEMORY, "the request needs more memory than one may use");
+    return ERROR_NONE;
+}
+
+static bool is_unsigned(const struct block_type *type) { return type->kind <= BLOCK_UINT64; }
+
+static void append_container(const struct analytics_event *event, struct block *block, size_t column)
+{
+    if (column == EVENT_GROUPS) {
+        block_array_begin(block, column);
+        for (size_t i = 0; i < event->group_count; i++) block_append_string(block, column, event->groups[i]);
+        block_array_end(block, column);
+        return;
+    }
+    block_map_begin(block, column);
+    for (size_t i = 0; i < event->property_count; i++) {
+        block_map_key(block, column, event->properties[i].key);
+        block_append_string(block, column, event->properties[i].value);
+    }
+    block_map_end(block, column);
+}
+
+void analytics_event_append(const struct analytics_event *event, struct block *block)
+{
+    for (size_t column = 0; column < EVENT_COLUMN_COUNT; column++) {
+        const union analytics_value *value = &event->values[column];
+        if (!analytics_event_has(event, (enum analytics_column)column)) {
+            block_append_default(block, column);
+            continue;
+        }
+        switch (analytics_columns[column].kind) {
+        case EVENT_KIND_TEXT: block_append_string(block, column, value->text); break;
+        case EVENT_KIND_ID: block_append_uuid(block, column, &value->uuid); break;
+        case EVENT_KIND_REAL: block_append_double(block, column, value->real); break;
+        case EVENT_KIND_TIME:
+        case EVENT_KIND_DECIMAL: block_append_int(block, column, value->integer); break;
+        case EVENT_KIND_INTEGER:
+            if (is_unsigned(analytics_columns[column].type)) block_append_uint(block, column, (uint64_t)value->integer);
+            else block_append_int(block, column, value->integer);
+            break;
+        case EVENT_KIND_GROUPS:
+        case EVENT_KIND_PROPERTIES: append_container(event, block, column); break;
+        }
+    }
+    block_row_commit(block);
+}
