@@ -29,10 +29,7 @@ bool api_page_serve(struct api_loop *loop, struct request *request)
     if (request->method != METHOD_GET && request->method != METHOD_HEAD) return false;
     struct slice path = slice_equal(request->path, SLICE("/")) ? SLICE("/index.html") : request->path;
     for (const struct embedded_file *file = loop->api->settings.page; file && file->name; file++) {
-        /* Files are embedded under dist/...: compare what follows it. */
-        struct slice full = slice_from_string(file->path);
-        ptrdiff_t at = slice_find(full, SLICE("dist/"));
-        struct slice name = at < 0 ? full : slice_from(full, (size_t)at + 4);
+        struct slice name = slice_from_string(file->path); /* from the root of the page: "/assets/index-1a2b.js" */
         if (!slice_equal(name, path)) continue;
         bool hashed = slice_starts_with(name, SLICE("/assets/"));
         struct response response = {
