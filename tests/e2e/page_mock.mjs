@@ -20,9 +20,9 @@ const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ance
 
 const MEASURES = ['visitors', 'page_views', 'sessions', 'events'];
 const VALUES = {
-  path: [['/', 0.31], ['/pricing', 0.17], ['/docs/getting-started', 0.12], ['/blog/why-we-moved-off-batch-pipelines-and-what-it-cost-us', 0.09], ['/features', 0.08], ['/docs/api', 0.06], ['/customers', 0.05], ['/changelog', 0.04], ['/about', 0.03], ['/search?q=a,b&x=1:2', 0.02], ['/contact', 0.01]],
-  referrer: [['', 0.38], ['google.com', 0.24], ['news.ycombinator.com', 0.13], ['github.com', 0.09], ['duckduckgo.com', 0.05], ['reddit.com', 0.04], ['t.co', 0.03], ['linkedin.com', 0.02], ['bing.com', 0.02]],
-  country: [['DE', 0.24], ['US', 0.22], ['GB', 0.11], ['FR', 0.09], ['IN', 0.08], ['NL', 0.06], ['PL', 0.05], ['SE', 0.04], ['BR', 0.04], ['JP', 0.03], ['', 0.02], ['CA', 0.02]],
+  path: [['/', 0.31], ['/pricing', 0.17], ['/docs/getting-started', 0.12], ['/blog/why-we-moved-off-batch-pipelines-and-what-it-cost-us', 0.09], ['/features', 0.08], ['/docs/api', 0.06], ['/customers', 0.05], ['/changelog', 0.04], ['/a|b\\c', 0.03], ['/search?q=a,b&x=1:2', 0.02], ['/contact', 0.01]],
+  referrer_name: [['Google', 0.34], ['Hacker News', 0.13], ['GitHub', 0.09], ['DuckDuckGo', 0.05], ['Reddit', 0.04], ['X', 0.03], ['LinkedIn', 0.02], ['Bing', 0.02]],
+  country: [['DE', 0.24], ['US', 0.22], ['GB', 0.11], ['FR', 0.09], ['IN', 0.08], ['NL', 0.06], ['PL', 0.05], ['SE', 0.04], ['BR', 0.04], ['JP', 0.03], ['CA', 0.02]],
   browser: [['Chrome', 0.52], ['Safari', 0.22], ['Firefox', 0.14], ['Edge', 0.08], ['Samsung Internet', 0.03], ['Opera', 0.01]],
   os: [['Windows', 0.34], ['macOS', 0.25], ['iOS', 0.16], ['Android', 0.15], ['Linux', 0.1]],
   device: [['desktop', 0.66], ['mobile', 0.3], ['tablet', 0.04]],
@@ -38,6 +38,8 @@ function noise(text) {
   return ((hash ^ (hash >>> 13)) >>> 0) / 4294967296;
 }
 
+/** A bar or backslash inside a filter's value stands behind a backslash. */
+const unescape_value = (text) => text.replace(/\\([\\|])/g, '$1');
 const wall = (date) => date.toISOString().slice(0, 16);
 
 function now_in(timezone) {
@@ -60,7 +62,7 @@ function hour_views(date) {
   const weekend = [0, 6].includes(date.getUTCDay()) ? 0.62 : 1;
   const daily = 0.25 + Math.exp(-(((hour - 14.5) / 5.2) ** 2));
   const growth = Math.exp((date.getTime() - Date.UTC(2026, 0, 1)) / (3.2e10));
-  const bump = noise(wall(date).slice(0, 10)) > 0.93 ? 1.7 : 1;
+  const bump = 0.88 + 0.24 * noise(wall(date).slice(0, 10));
   return 46 * weekend * daily * growth * bump * (0.8 + 0.4 * noise(wall(date)));
 }
 
@@ -74,7 +76,8 @@ function views_between(start, end, now, extra) {
     for (let at = start; at < end; at += 3_600_000) {
       const text = wall(new Date(at));
       if (text > now) break;
-      sum += hour_views(new Date(at)) * (text.slice(0, 13) === now.slice(0, 13) ? (Number(now.slice(14, 16)) + 1) / 60 : 1);
+      const part = text.slice(0, 13) === now.slice(0, 13) ? (Number(now.slice(14, 16)) + 1) / 60 : Math.min(1, (end - at) / 3_600_000);
+      sum += hour_views(new Date(at)) * part;
     }
   }
   return { sum, extra: extra.filter((time) => time >= start && time < end).length };
@@ -93,7 +96,8 @@ function numbers_of({ sum, extra }, share) {
 function series_between(from, to, interval, timezone, share, extra) {
   const now = now_in(timezone);
   const points = [];
-  const end = Date.parse(`${to}T00:00Z`) + 86_400_000;
+  // A date is meant whole; with a time of day it ends then.
+  const end = to.includes('T') ? Date.parse(`${to}Z`) : Date.parse(`${to}T00:00Z`) + 86_400_000;
   const first = new Date(`${from}T00:00Z`);
   let at = new Date(first);
   if (interval === 'week') at.setUTCDate(at.getUTCDate() - ((at.getUTCDay() + 6) % 7));
@@ -107,9 +111,12 @@ function series_between(from, to, interval, timezone, share, extra) {
     at = next;
   }
   const totals = Object.fromEntries(MEASURES.map((name) => [name, points.reduce((sum, point) => sum + point[name], 0)]));
+  // The measures do not all grow alike.
+  totals.sessions = Math.round(totals.sessions * (0.97 + 0.06 * noise(from)));
+  totals.events = Math.round(totals.events * (0.9 + 0.2 * noise(`${from} events`)));
   // One visitor comes back on several days: totals are less than the sum of the days.
   totals.visitors = Math.ceil(totals.visitors * (points.length > 1 ? 0.78 : 1));
-  return { points, totals };
+  return { from: `${from}T00:00:00${offset_of(timezone, first)}`, to: `${wall(new Date(end))}:00${offset_of(timezone, new Date(end))}`, points, totals };
 }
 
 class Refusal extends Error {
@@ -179,7 +186,7 @@ export class Mock {
     for (const text of query.getAll('filter')) {
       const [, dimension, operator, value] = /^([a-z_]+):([a-z_]+):([^]*)$/.exec(text) ?? [];
       if (!VALUES[dimension]) throw new Refusal(400, 'invalid', `There is no dimension of this name: ${text}`, 'filter');
-      const found = VALUES[dimension].find(([name]) => name === value.replace(/\\(.)/g, '$1'))?.[1] ?? 0;
+      const found = VALUES[dimension].find(([name]) => name === unescape_value(value))?.[1] ?? 0;
       share *= operator === 'is_not' ? 1 - found : found;
     }
     return share;
@@ -190,7 +197,7 @@ export class Mock {
     const now = Date.parse(`${now_in(timezone)}Z`);
     const from = query.get('from');
     const to = query.get('to');
-    if (!/^\d{4}-\d\d-\d\d$/.test(from) || !/^\d{4}-\d\d-\d\d$/.test(to) || from > to) {
+    if (!/^\d{4}-\d\d-\d\d$/.test(from) || !/^\d{4}-\d\d-\d\d(T\d\d:\d\d:00)?$/.test(to) || from > to) {
       throw new Refusal(400, 'invalid', 'Give from and to as YYYY-MM-DD, from first.', 'from');
     }
     // Events are kept as moments; the series work with wall clocks of the zone.
@@ -203,7 +210,7 @@ export class Mock {
     const interval = query.get('interval') ?? 'day';
     const measures = (query.get('measures') ?? '').split(',');
     const only = (numbers) => Object.fromEntries(Object.entries(numbers).filter(([name]) => name === 'time' || measures.includes(name)));
-    const trim = ({ points, totals }) => ({ points: points.map(only), totals: only(totals) });
+    const trim = (series) => ({ ...series, points: series.points.map(only), totals: only(series.totals) });
     const answer = { interval, timezone, ...trim(series_between(from, to, interval, timezone, share, extra)) };
     if (query.get('compare') === 'previous') {
       const days = Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
@@ -219,7 +226,7 @@ export class Mock {
     if (!VALUES[dimension]) throw new Refusal(400, 'invalid', 'There is no dimension of this name.', 'dimension');
     const measures = query.get('measures').split(',');
     const { totals } = series_between(from, to, 'day', timezone, share, []);
-    const picked = query.getAll('filter').filter((text) => text.startsWith(`${dimension}:is:`)).map((text) => text.slice(dimension.length + 4));
+    const picked = query.getAll('filter').filter((text) => text.startsWith(`${dimension}:is:`)).map((text) => unescape_value(text.slice(dimension.length + 4)));
     const rows = VALUES[dimension]
       .filter(([value]) => picked.length === 0 || picked.includes(value))
       .map(([value, part], index) => {
@@ -229,7 +236,8 @@ export class Mock {
       .filter((row) => row[measures[0]] > 0)
       .sort((a, b) => b[measures[0]] - a[measures[0]])
       .slice(0, Number(query.get('limit') ?? 10));
-    return { dimension, rows };
+    const factor = picked.length > 0 || this.empty ? 1 : VALUES[dimension].reduce((sum, [, part]) => sum + part, 0);
+    return { dimension: { name: dimension, title: dimension }, rows, totals: Object.fromEntries(measures.map((name) => [name, Math.round(totals[name] * factor) + extra.length])) };
   }
 
   async serve(path, response) {

@@ -8,15 +8,18 @@ export interface Point extends Numbers {
   time: string;
 }
 export interface Series {
+  interval?: string;
   points: Point[];
   totals: Numbers;
-  previous?: { points: Point[]; totals: Numbers };
+  /** `to` is the moment after. */
+  previous?: { from?: string; to?: string; points: Point[]; totals: Numbers };
 }
 export interface Row extends Partial<Numbers> {
   value: string;
 }
 export interface Top {
   rows: Row[];
+  totals?: Partial<Numbers>;
 }
 export interface Tenant {
   id: string;

@@ -41,13 +41,9 @@ function with_alpha(colour: string, alpha: number): string {
   return `rgba(${value >> 16}, ${(value >> 8) & 255}, ${value & 255}, ${alpha})`;
 }
 
-/** A round ceiling for the value axis. */
-function ceiling(highest: number): number {
-  if (highest <= 4) return 4;
-  const magnitude = 10 ** Math.floor(Math.log10(highest));
-  for (const step of [1, 1.2, 1.6, 2, 2.4, 3, 4, 5, 6, 8, 10]) if (highest <= step * magnitude) return step * magnitude;
-  return 10 * magnitude;
-}
+/** The distance of lines on the value axis, so that about five round ones reach over the highest value. */
+const rise = (highest: number): number => ROUND.find((step) => highest / step <= 5) ?? ROUND[ROUND.length - 1]!;
+const ceiling = (highest: number): number => Math.max(4, Math.ceil(highest / rise(highest)) * rise(highest));
 
 export class Chart {
   private plot: uPlot | null = null;
@@ -131,6 +127,7 @@ export class Chart {
     const paths = points.length <= 120 ? uPlot.paths.spline!() : uPlot.paths.linear!();
     const alone = (plot: uPlot, index: number): boolean => (plot.data[index] as (number | null)[]).filter((value) => value !== null).length === 1;
     const series: uPlot.Series[] = [{}];
+    const dash = (...lengths: number[]): number[] => lengths.map((length) => length * devicePixelRatio);
     data.measures.forEach((measure, order) => {
       const stroke = colour(measure);
       const fill = (plot: uPlot): CanvasGradient | string => {
@@ -142,16 +139,16 @@ export class Chart {
         return gradient;
       };
       series.push(
-        { stroke: with_alpha(stroke, 0.42), width: 1.4, dash: [3, 5], paths, points: { show: false } },
+        { stroke: with_alpha(stroke, 0.5), width: 1.4, dash: dash(3, 5), paths, points: { show: false } },
         { stroke, width: 2, fill, paths, points: { show: alone, size: 7, fill: stroke } },
-        { stroke, width: 2, dash: [5, 4], fill, paths, points: { show: alone, size: 7, fill: stroke } },
+        { stroke, width: 2, dash: dash(5, 4), fill, paths, points: { show: alone, size: 7, fill: stroke } },
       );
     });
     const narrow = this.canvas.clientWidth < 520;
     this.plot = new uPlot(
       {
         ...this.size(),
-        padding: [14, narrow ? 10 : 18, 0, 0],
+        padding: [14, 26, 0, 0],
         legend: { show: false },
         scales: {
           x: { time: false, range: (_, low, high) => (low === high ? [low - 1, high + 1] : [low, high]) },
@@ -173,8 +170,10 @@ export class Chart {
             font,
             size: narrow ? 42 : 54,
             gap: 8,
-            space: 44,
-            incrs: ROUND,
+            splits: (_, __, ___, high) => {
+              const step = rise(high);
+              return Array.from({ length: Math.floor(high / step) + 1 }, (_, index) => index * step);
+            },
             ticks: { show: false },
             grid: { stroke: colour('grid'), width: 1 },
             values: (_, splits) => splits.map((value) => number_axis(value)),
@@ -182,6 +181,8 @@ export class Chart {
         ],
         cursor: {
           y: false,
+          // The line stands on a bucket, where the numbers are, not between two.
+          move: (plot, left, top) => [left < 0 ? left : plot.valToPos(plot.posToIdx(left), 'x'), top],
           drag: { x: false, y: false },
           points: {
             size: (_, index) => ((index - 1) % 3 === 0 ? 5 : 9),
@@ -202,7 +203,7 @@ export class Chart {
   private splits(plot: uPlot): number[] {
     const { series, interval } = this.data!;
     const count = series.points.length;
-    const room = Math.max(1, Math.floor(plot.over.clientWidth / LABEL_WIDTH_PX));
+    const room = Math.max(1, Math.floor((plot.width - 60) / LABEL_WIDTH_PX));
     const step = STEPS[interval].find((candidate) => count / candidate <= room) ?? Math.ceil(count / room);
     const found: number[] = [];
     for (let index = 0; index < count; index += step) found.push(index);

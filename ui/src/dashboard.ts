@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page itself: puts the parts together, asks the questions of the current view, and keeps them fresh.
-import { Api, ApiError, type Measure, type Series, type Tenant } from './api';
+import { Api, ApiError, type Measure, type Numbers, type Series, type Tenant } from './api';
 import { Chart } from './chart';
 import { element, icon, set_attribute, set_text } from './dom';
 import { range, wall_clock } from './format';
@@ -9,12 +9,15 @@ import { List, type ListColumn } from './list';
 import {
   DIMENSIONS,
   MEASURES,
+  filter_picked,
   interval_of,
   now_in,
+  view_before,
   view_format,
   view_parse,
   view_question,
   view_range,
+  type Interval,
   type View,
 } from './state';
 import { theme_is_dark, theme_toggle, theme_watch } from './theme';
@@ -55,8 +58,16 @@ export class Dashboard {
   private readonly api: Api;
   private view: View = view_parse(location.search);
   private series: Series | null = null;
+  /** Totals of the previous period up to this time of day; null: compare with all of it. */
+  private before: Numbers | null = null;
+  private before_clock = '';
+  /** The question `series` answers; another one must not stand over its numbers. */
+  private answered = '';
   private live = true;
   private failures = 0;
+  /** The server refused the question itself: asking again is of no use. */
+  private hopeless = false;
+  private polling = false;
   private stopped = false;
   private timer = 0;
   private poll_due_ms = 0;
@@ -77,7 +88,7 @@ export class Dashboard {
   private readonly theme_button = element('button', { type: 'button', class: 'icon-button', onclick: theme_toggle });
   private readonly banner = element('div', { class: 'banner', role: 'alert' });
   private readonly progress = element('div', { class: 'progress', 'aria-hidden': 'true' });
-  private readonly empty = element('div', { class: 'empty' });
+  private readonly empty = element('div', { class: 'empty', role: 'status' });
   private readonly legend = element('div', { class: 'legend' });
   private readonly chart_area = element('div', { class: 'chart-area loading' });
   private readonly updated = element('span', {});
@@ -89,7 +100,7 @@ export class Dashboard {
     const pick = (dimension: string, value: string): void => this.filter_toggle(dimension, value);
     const panel = (dimension: () => string, limit: number, columns: (dimension: string) => ListColumn[]): Panel => ({ list: new List(pick), dimension, limit, columns });
     const pages = panel(() => 'path', LIST_ROWS, short_columns);
-    const referrers = panel(() => 'referrer', LIST_ROWS, short_columns);
+    const referrers = panel(() => 'referrer_name', LIST_ROWS, short_columns);
     this.breakdown = panel(() => this.view.tab, BREAKDOWN_ROWS, long_columns);
     this.panels = [pages, referrers, this.breakdown];
     this.banner.hidden = true;
@@ -153,6 +164,7 @@ export class Dashboard {
       this.view = view_parse(location.search);
       void this.load();
     });
+    document.title = 'Millrace';
     this.theme_show();
     this.live_show();
     history.replaceState(null, '', view_format(this.view));
@@ -187,8 +199,8 @@ export class Dashboard {
 
   private filter_toggle(dimension: string, value: string): void {
     const others = this.view.filters.filter((filter) => !(filter.dimension === dimension && filter.operator === 'is'));
-    const active = this.view.filters.some((filter) => filter.dimension === dimension && filter.operator === 'is' && filter.value === value);
-    this.change({ filters: active ? others : [...others, { dimension, operator: 'is', value }] });
+    const picked = filter_picked(this.view, dimension) === value;
+    this.change({ filters: picked ? others : [...others, { dimension, operator: 'is', values: [value] }] });
   }
 
   private tab_choose(name: string): void {
@@ -221,17 +233,23 @@ export class Dashboard {
     this.progress.classList.add('running');
     try {
       const lists = Promise.all(this.panels.map((panel) => this.panel_load(panel, loading.signal)));
-      const series = await this.api.timeseries(this.series_question(true), loading.signal);
+      const question = this.series_question();
+      const answered = String(question);
+      question.set('compare', 'previous');
+      if (answered !== this.answered) this.before = null;
+      const [series, before] = await Promise.all([this.api.timeseries(question, loading.signal), this.before_ask(loading.signal)]);
       if (loading.signal.aborted) return;
       this.series = series;
+      this.before = before;
+      this.answered = answered;
       this.failures = 0;
+      this.hopeless = false;
       this.banner.hidden = true;
       this.series_show();
       await lists;
     } catch (error) {
       if (loading.signal.aborted || this.refused(error)) return;
-      this.failures++;
-      this.error_show(error);
+      this.failed(error);
     }
     if (loading.signal.aborted) return;
     this.main.removeAttribute('aria-busy');
@@ -240,12 +258,24 @@ export class Dashboard {
     this.poll_schedule();
   }
 
-  private series_question(compare: boolean): URLSearchParams {
+  private series_question(): URLSearchParams {
     const question = view_question(this.view);
     question.set('measures', MEASURES.map(({ name }) => name).join());
     question.set('interval', interval_of(this.view));
-    if (compare) question.set('compare', 'previous');
     return question;
+  }
+
+  /** What the previous period had come to by this time of day. */
+  private async before_ask(signal: AbortSignal): Promise<Numbers | null> {
+    const range = view_before(this.view);
+    if (!range) return null;
+    const question = this.series_question();
+    question.set('from', range.from);
+    question.set('to', range.to);
+    question.set('interval', 'day');
+    const { totals } = await this.api.timeseries(question, signal);
+    this.before_clock = range.to.slice(11, 16);
+    return totals;
   }
 
   private async panel_load(panel: Panel, signal?: AbortSignal): Promise<void> {
@@ -256,13 +286,10 @@ export class Dashboard {
     question.set('measures', columns.map(({ measure }) => measure).join());
     question.set('limit', String(panel.limit));
     try {
-      const { rows } = await this.api.top(question, signal);
+      const { rows, totals } = await this.api.top(question, signal);
       if (signal?.aborted || dimension !== panel.dimension()) return;
-      const active = this.view.filters.filter((filter) => filter.dimension === dimension && filter.operator === 'is');
-      const first = columns[0]!.measure;
-      // Shares are of all visitors, as one visitor can be in several rows.
-      const total = Math.max(this.series?.totals[first] ?? 0, ...rows.map((row) => row[first] ?? 0));
-      panel.list.show(dimension, rows, columns, total, new Set(active.map(({ value }) => value)));
+      // Shares are of the total, not of the sum of the rows: one visitor can be in several.
+      panel.list.show(dimension, rows, columns, totals?.[columns[0]!.measure] ?? 0, filter_picked(this.view, dimension));
     } catch (error) {
       if (signal?.aborted || dimension !== panel.dimension() || this.refused(error)) return;
       panel.list.show_error(error as ApiError);
@@ -273,11 +300,13 @@ export class Dashboard {
   private async poll(): Promise<void> {
     const loading = this.loading;
     const shown = this.series;
-    if (!loading || loading.signal.aborted) return;
-    // A failed or never finished view, or a day that has just begun, needs all of it.
-    if (!shown || shown.points.length === 0 || this.failures > 0 || this.view_moved(shown)) return this.load();
+    if (!loading || loading.signal.aborted || this.polling) return;
+    const question = this.series_question();
+    // After a failure, or when a new day has begun, all of it is asked for.
+    if (!shown || this.failures > 0 || String(question) !== this.answered) return this.load();
+    this.polling = true;
     try {
-      const series = await this.api.timeseries(this.series_question(false), loading.signal);
+      const series = await this.api.timeseries(question, loading.signal);
       if (loading.signal.aborted) return;
       const changed = JSON.stringify([series.points, series.totals]) !== JSON.stringify([shown.points, shown.totals]);
       if (changed) {
@@ -287,23 +316,18 @@ export class Dashboard {
       }
     } catch (error) {
       if (loading.signal.aborted || this.refused(error)) return;
-      this.failures++;
-      this.error_show(error);
+      this.failed(error);
+    } finally {
+      this.polling = false;
     }
     if (loading.signal.aborted) return;
     this.live_show();
     this.poll_schedule();
   }
 
-  /** True when the dates of the view are no longer those shown, as at midnight. */
-  private view_moved(shown: Series): boolean {
-    const { from } = view_range(this.view);
-    return this.view.period !== 'custom' && interval_of(this.view) !== 'week' && shown.points[0]!.time.slice(0, 10) !== from;
-  }
-
   private poll_schedule(wait_ms?: number): void {
     clearTimeout(this.timer);
-    if (this.stopped || !this.live || document.hidden || this.main.hasAttribute('aria-busy')) return;
+    if (this.stopped || !this.live || this.hopeless || document.hidden || this.main.hasAttribute('aria-busy')) return;
     const over = view_range(this.view).to < now_in(this.view.timezone).slice(0, 10);
     const usual = over ? POLL_PAST_MS : POLL_MS;
     const backoff = this.failures === 0 ? usual : Math.min(POLL_BACKOFF_MAX_MS, Math.max(POLL_MS * 2 ** this.failures, this.poll_due_ms));
@@ -316,20 +340,26 @@ export class Dashboard {
     const series = this.series;
     if (!series) return;
     const nothing = MEASURES.every(({ name }) => series.totals[name] === 0);
-    this.headline.show(series.totals, series.previous?.totals);
-    this.chart_area.classList.remove('loading');
+    this.headline.show(series.totals, this.before ?? series.previous?.totals);
+    this.chart_area.classList.remove('loading', 'is-error');
     this.chart_area.classList.toggle('is-empty', nothing);
     this.empty.hidden = !nothing;
     if (nothing) this.empty_show();
-    this.chart.show({ series, measures: this.view.measures, interval: interval_of(this.view), now: now_in(this.view.timezone) });
+    this.chart.show({ series, measures: this.view.measures, interval: (series.interval as Interval | undefined) ?? interval_of(this.view), now: now_in(this.view.timezone) });
     this.legend_show(series);
     set_text(this.updated, `Last change seen at ${new Date().toLocaleTimeString('en-GB')}. Times are those of ${this.view.timezone.replace(/_/g, ' ')}.`);
   }
 
   private legend_show(series: Series): void {
-    const before = series.previous?.points;
-    const text = before && before.length > 0 ? `Previous period: ${range(day_of(before[0]!.time), day_of(before[before.length - 1]!.time))}` : '';
-    this.legend.replaceChildren(...(text ? [element('span', { class: 'dashes', 'aria-hidden': 'true' }), element('span', {}, text)] : []));
+    const { from, to, points } = series.previous ?? { points: [] };
+    const first = from ?? points[0]?.time;
+    // The end is the midnight after the last day.
+    const last = to ? wall_clock(to).getTime() - 1 : wall_clock(points[points.length - 1]?.time ?? '').getTime();
+    const dates = first ? range(day_of(first), day_of(new Date(Number.isNaN(last) ? 0 : last).toISOString())) : '';
+    const until = this.before ? `, compared up to ${this.before_clock}` : '';
+    this.legend.replaceChildren(
+      ...(dates ? [element('span', { class: 'dashes', 'aria-hidden': 'true' }), element('span', {}, `Previous period: ${dates}${until}`)] : []),
+    );
   }
 
   private empty_show(): void {
@@ -344,7 +374,7 @@ export class Dashboard {
         'div',
         { class: 'empty-actions' },
         filtered ? button('Clear filters', { filters: [] }) : null,
-        this.view.period === '12mo' ? null : button('Show 12 months', { period: '12mo', from: '', to: '', interval: null }),
+        this.view.period === '12m' ? null : button('Show 12 months', { period: '12m', from: '', to: '', interval: null }),
       ),
     );
   }
@@ -356,23 +386,30 @@ export class Dashboard {
     return true;
   }
 
-  private error_show(error: unknown): void {
+  private failed(error: unknown): void {
     const failure = error instanceof ApiError ? error : null;
+    const status = failure?.status ?? 0;
+    this.failures++;
+    this.hopeless = status >= 400 && status < 500 && status !== 408 && status !== 429;
     this.poll_due_ms = (failure?.retry_after_seconds ?? 0) * 1000;
+    if (!failure) console.error(error); // A fault of this page, not of the server.
+    // Old numbers may stay under a warning, but not under a heading that asks for others.
+    const stale = this.series !== null && String(this.series_question()) === this.answered;
+    const text = failure?.message ?? String(error);
+    const request = failure?.request_id ? element('p', { class: 'request-id' }, `Request ${failure.request_id}`) : null;
+    const again = element('button', { type: 'button', class: 'secondary', onclick: () => void this.load() }, 'Try again');
+    this.banner.hidden = !stale;
+    if (stale) {
+      this.banner.replaceChildren(icon('alert'), element('div', {}, element('strong', {}, 'These numbers may be out of date'), element('p', {}, text), request), again);
+      return;
+    }
+    this.series = null;
+    this.headline.show_nothing();
+    this.legend.replaceChildren();
     this.chart_area.classList.remove('loading');
-    this.banner.replaceChildren(
-      icon('alert'),
-      element(
-        'div',
-        {},
-        element('strong', {}, this.series ? 'These numbers may be out of date' : 'The numbers could not be loaded'),
-        element('p', {}, failure?.message ?? String(error)),
-        failure?.request_id ? element('p', { class: 'banner-id' }, `Request ${failure.request_id}`) : null,
-      ),
-      element('button', { type: 'button', class: 'secondary', onclick: () => void this.load() }, 'Try again'),
-    );
-    this.banner.hidden = false;
-    if (!failure) console.error(error);
+    this.chart_area.classList.add('is-empty', 'is-error');
+    this.empty.replaceChildren(icon('alert'), element('h2', {}, 'The numbers could not be loaded'), element('p', {}, text), ...(request ? [request] : []), element('div', { class: 'empty-actions' }, again));
+    this.empty.hidden = false;
   }
 
   private tenant_show(tenant: Tenant | null): void {
@@ -382,9 +419,9 @@ export class Dashboard {
   }
 
   private live_show(): void {
-    const state = !this.live ? 'paused' : this.failures > 0 ? 'broken' : 'running';
+    const state = !this.live ? 'paused' : this.failures > 0 ? (this.hopeless ? 'stopped' : 'broken') : 'running';
     this.live_button.className = `live ${state}`;
-    set_text(this.live_text, { paused: 'Paused', broken: 'Reconnecting', running: 'Live' }[state]);
+    set_text(this.live_text, { paused: 'Paused', stopped: 'Stopped', broken: 'Reconnecting', running: 'Live' }[state]);
     set_attribute(this.live_button, 'aria-pressed', String(this.live));
     set_attribute(this.live_button, 'aria-label', 'Live updates');
     this.live_button.title = this.live ? 'Numbers refresh every second. Press to pause.' : 'Press to refresh every second again.';

@@ -24,7 +24,7 @@ export interface Change {
 /** How `now` differs from `before`; "new" when there was nothing to compare with. */
 export function change(now: number, before: number | undefined): Change {
   if (before === undefined) return { text: '', direction: 'none' };
-  if (before === 0) return now === 0 ? { text: '0%', direction: 'flat' } : { text: 'new', direction: 'up' };
+  if (before === 0) return now === 0 ? { text: '', direction: 'none' } : { text: 'new', direction: 'up' };
   const value = (100 * (now - before)) / before;
   const size = Math.abs(value);
   const digits = size >= 10 || size === 0 ? Math.round(size) : Math.round(size * 10) / 10;
@@ -41,8 +41,10 @@ export function wall_clock(time: string): Date {
   return new Date(Date.UTC(year!, month! - 1, day!, hour!, minute!));
 }
 
-const utc = (options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat =>
-  new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', hourCycle: 'h23', ...options });
+function utc(options: Intl.DateTimeFormatOptions): { format: (at: Date) => string } {
+  const made = new Intl.DateTimeFormat('en-GB', { timeZone: 'UTC', hourCycle: 'h23', ...options });
+  return { format: (at) => made.format(at).replace('Sept ', 'Sep ').replace(/Sept$/, 'Sep') };
+}
 const day_month = utc({ day: 'numeric', month: 'short' });
 const day_month_year = utc({ day: 'numeric', month: 'short', year: 'numeric' });
 const weekday_day = utc({ weekday: 'short', day: 'numeric', month: 'short', year: 'numeric' });

@@ -38,17 +38,32 @@ export class Headline {
     for (const [name, tile] of this.tiles) set_attribute(tile.button, 'aria-pressed', String(measures.includes(name)));
   }
 
+  /** No numbers could be had. */
+  show_nothing(): void {
+    for (const tile of this.tiles.values()) {
+      set_text(tile.value, '–');
+      tile.change.hidden = true;
+      set_text(tile.before, '');
+    }
+  }
+
   show(totals: Numbers, previous: Numbers | undefined): void {
     for (const [name, tile] of this.tiles) {
       const now = totals[name];
       const moved = change(now, previous?.[name]);
-      set_text(tile.value, number_tile(now));
+      const text = number_tile(now);
+      // A number that moves while one watches says so.
+      const moving = /^\d/.test(tile.value.textContent ?? '') && tile.value.textContent !== text;
+      set_text(tile.value, text);
+      if (moving && !matchMedia('(prefers-reduced-motion: reduce)').matches) {
+        tile.value.animate([{ color: `var(--${name})` }, { color: 'var(--text)' }], { duration: 1100, easing: 'ease-out' });
+      }
       tile.value.title = number_full(now);
       const arrow = { up: '↑ ', down: '↓ ', flat: '', none: '' }[moved.direction];
       set_text(tile.change, moved.text === 'new' ? 'new' : arrow + moved.text);
       tile.change.className = `change ${moved.direction}`;
       tile.change.hidden = moved.direction === 'none';
-      set_text(tile.before, previous ? `from ${number_tile(previous[name])}` : '');
+      set_text(tile.before, previous && (previous[name] > 0 || now > 0) ? `from ${number_tile(previous[name])}` : '');
     }
   }
 }

@@ -42,16 +42,19 @@ export class List {
   show_loading(): void {
     this.clear();
     for (let index = 0; index < 6; index++) {
-      this.rows.append(element('li', { class: 'skeleton skeleton-row', 'aria-hidden': 'true', style: `width: ${92 - index * 11}%` }));
+      const row = element('li', { class: 'skeleton skeleton-row', 'aria-hidden': 'true' });
+      row.style.width = `${92 - index * 11}%`;
+      this.rows.append(row);
     }
   }
 
   show_error(error: ApiError): void {
     this.clear();
-    this.say(icon('alert'), error.message);
+    // What keeps everything from loading is told once, above; here only what is wrong with this question.
+    this.say(icon('alert'), error.status >= 400 && error.status < 500 ? error.message : 'Not loaded.');
   }
 
-  show(dimension: string, rows: Row[], columns: ListColumn[], total: number, active: Set<string>): void {
+  show(dimension: string, rows: Row[], columns: ListColumn[], total: number, picked: string | undefined): void {
     const first = columns[0]!;
     const layout = `${dimension}|${columns.map(({ measure }) => measure).join()}`;
     if (layout !== this.layout || this.shown.size === 0) {
@@ -69,7 +72,6 @@ export class List {
       this.say(icon('empty'), 'Nothing in this period.');
       return;
     }
-    this.note.hidden = true;
     const highest = Math.max(1, ...rows.map((row) => row[first.measure] ?? 0));
     const kept = new Map<string, ShownRow>();
     rows.forEach((row, index) => {
@@ -77,7 +79,7 @@ export class List {
       this.shown.delete(row.value);
       kept.set(row.value, shown);
       const text = value_text(dimension, row.value);
-      const pressed = active.has(row.value);
+      const pressed = picked === row.value;
       set_text(shown.label, text);
       shown.label.title = text;
       shown.label.classList.toggle('missing', row.value === '');
@@ -85,12 +87,11 @@ export class List {
       columns.forEach(({ measure }, column) => {
         const value = row[measure] ?? 0;
         set_text(shown.numbers[column]!, number_tile(value));
-        shown.numbers[column]!.title = number_full(value);
+        shown.numbers[column]!.parentElement!.title = number_full(value);
       });
       set_text(shown.share, percent(row[first.measure] ?? 0, total));
       set_attribute(shown.button, 'aria-pressed', String(pressed));
-      const spoken = columns.map(({ measure }) => `${number_full(row[measure] ?? 0)} ${MEASURES.find(({ name }) => name === measure)!.title.toLowerCase()}`);
-      set_attribute(shown.button, 'aria-label', `${text}: ${spoken.join(', ')}. ${pressed ? 'Remove this filter' : 'Filter by it'}`);
+      shown.button.title = pressed ? 'Remove this filter' : 'Filter by it';
       if (this.rows.children[index] !== shown.root) this.rows.insertBefore(shown.root, this.rows.children[index] ?? null);
     });
     for (const gone of this.shown.values()) gone.root.remove();
@@ -100,14 +101,19 @@ export class List {
   private make(dimension: string, value: string, columns: ListColumn[]): ShownRow {
     const bar = element('span', { class: 'bar' });
     const label = element('span', { class: 'list-label' });
-    const numbers = columns.map(({ optional }) => element('span', { class: optional ? 'list-number optional' : 'list-number' }));
+    const numbers = columns.map(() => element('span', {}));
+    // What the column's heading says to the eye is said here to the ear.
+    const cells = columns.map(({ measure, optional }, column) => {
+      const unit = ` ${MEASURES.find(({ name }) => name === measure)!.title.toLowerCase()}, `;
+      return element('span', { class: optional ? 'list-number optional' : 'list-number' }, numbers[column], element('span', { class: 'visually-hidden' }, unit));
+    });
     const share = element('span', { class: 'list-share' });
-    const code = dimension === 'country' && value !== '' ? element('span', { class: 'country-code' }, value.slice(0, 2)) : null;
+    const code = dimension === 'country' && value !== '' ? element('span', { class: 'country-code', 'aria-hidden': 'true' }, value.slice(0, 2)) : null;
     const button = element(
       'button',
       { type: 'button', class: 'row', onclick: () => this.pick(dimension, value) },
       element('span', { class: 'row-name' }, bar, code, label),
-      ...numbers,
+      ...cells,
       share,
     );
     return { root: element('li', {}, button), button, bar, label, numbers, share };
@@ -116,6 +122,7 @@ export class List {
   private say(picture: Element, text: string): void {
     this.note.replaceChildren(picture, element('span', {}, text));
     this.note.hidden = false;
+    this.rows.hidden = true;
   }
 
   private clear(): void {
@@ -123,6 +130,7 @@ export class List {
     this.layout = '';
     this.head.replaceChildren();
     this.rows.replaceChildren();
+    this.rows.hidden = false;
     this.note.hidden = true;
   }
 }

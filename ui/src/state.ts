@@ -3,12 +3,13 @@
 import type { Measure } from './api';
 
 export type Interval = 'minute' | 'hour' | 'day' | 'week' | 'month';
-export type Period = 'today' | '7d' | '30d' | '90d' | '12mo' | 'custom';
+export type Period = 'today' | '7d' | '30d' | '90d' | '12m' | 'custom';
 
 export interface Filter {
   dimension: string;
   operator: string;
-  value: string;
+  /** Any of them. */
+  values: string[];
 }
 export interface View {
   period: Period;
@@ -39,7 +40,7 @@ export interface Dimension {
 }
 export const DIMENSIONS: Dimension[] = [
   { name: 'path', title: 'Pages', singular: 'Page', missing: '(no page)' },
-  { name: 'referrer', title: 'Referrers', singular: 'Referrer', missing: 'Direct / none' },
+  { name: 'referrer_name', title: 'Referrers', singular: 'Referrer', missing: 'Direct / none' },
   { name: 'country', title: 'Countries', singular: 'Country', missing: 'Unknown' },
   { name: 'browser', title: 'Browsers', singular: 'Browser', missing: 'Unknown' },
   { name: 'os', title: 'OS', singular: 'OS', missing: 'Unknown' },
@@ -54,7 +55,7 @@ export const PERIODS: { name: Period; title: string; long: string }[] = [
   { name: '7d', title: '7D', long: 'Last 7 days' },
   { name: '30d', title: '30D', long: 'Last 30 days' },
   { name: '90d', title: '90D', long: 'Last 90 days' },
-  { name: '12mo', title: '12M', long: 'Last 12 months' },
+  { name: '12m', title: '12M', long: 'Last 12 months' },
 ];
 
 export const OPERATORS: Record<string, string> = {
@@ -105,7 +106,7 @@ export function view_range(view: View, now = new Date()): { from: string; to: st
   if (view.period === 'custom') return { from: view.from, to: view.to };
   const to = now_in(view.timezone, now).slice(0, 10);
   if (view.period === 'today') return { from: to, to };
-  if (view.period === '12mo') {
+  if (view.period === '12m') {
     const first = date_utc(`${to.slice(0, 7)}-01`);
     first.setUTCMonth(first.getUTCMonth() - 11);
     return { from: date_text(first), to };
@@ -149,12 +150,24 @@ export function timezones(selected: string): string[] {
   return [...new Set(['UTC', ...known, timezone_here(), selected])].sort((a, b) => (a === 'UTC' ? -1 : b === 'UTC' ? 1 : a < b ? -1 : 1));
 }
 
-export const filter_text = (filter: Filter): string => `${filter.dimension}:${filter.operator}:${filter.value}`;
+/** As the server reads it: "country:is:DE|AT"; a bar or backslash inside a value is written behind a backslash. */
+export const filter_text = ({ dimension, operator, values }: Filter): string =>
+  `${dimension}:${operator}:${values.map((value) => value.replace(/[\\|]/g, '\\$&')).join('|')}`;
 
-function filter_parse(text: string): Filter | null {
-  const match = /^([a-z_]+):([a-z_]+):([^]*)$/.exec(text);
-  return match ? { dimension: match[1]!, operator: match[2]!, value: match[3]! } : null;
+export function filter_parse(text: string): Filter | null {
+  const match = /^([a-z0-9_]+):([a-z_]+):([^]*)$/.exec(text);
+  if (!match) return null;
+  const values = [''];
+  for (const piece of match[3]!.match(/\\[\\|]|[^]/gu) ?? []) {
+    if (piece === '|') values.push('');
+    else values[values.length - 1] += piece.length === 2 && piece[0] === '\\' ? piece[1]! : piece;
+  }
+  return { dimension: match[1]!, operator: match[2]!, values };
 }
+
+/** The one value a dimension is held to by clicking a row; undefined when it is not. */
+export const filter_picked = (view: View, dimension: string): string | undefined =>
+  view.filters.find((filter) => filter.dimension === dimension && filter.operator === 'is' && filter.values.length === 1)?.values[0];
 
 /** Reads an address; whatever is wrong in it falls back to the default. */
 export function view_parse(search: string): View {
@@ -197,6 +210,18 @@ export function view_format(view: View): string {
   if (view.tab !== 'country') parameters.set('tab', view.tab);
   for (const filter of view.filters) parameters.append('filter', filter_text(filter));
   return `?${parameters}`;
+}
+
+/**
+ * The part of the previous period that had passed by this time of day, for comparing a day that is still running with
+ * as much of the day before; null when the period is over, or so long that the difference is none.
+ */
+export function view_before(view: View, now = new Date()): { from: string; to: string } | null {
+  const { from, to } = view_range(view, now);
+  const clock = now_in(view.timezone, now);
+  const days = range_days({ from, to });
+  if (to !== clock.slice(0, 10) || days > 92) return null;
+  return { from: date_add(from, -days), to: `${date_add(to, -days)}${clock.slice(10)}:00` };
 }
 
 /** What every question of a view carries. */

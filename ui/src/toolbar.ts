@@ -41,7 +41,7 @@ export class Toolbar {
     for (const { name, title, long } of PERIODS) {
       const button = element(
         'button',
-        { type: 'button', title: long, 'aria-label': long, onclick: () => this.choose({ period: name, from: '', to: '', interval: null }) },
+        { type: 'button', title: long, onclick: () => this.choose({ period: name, from: '', to: '', interval: null }) },
         title,
       );
       this.buttons.set(name, button);
@@ -92,7 +92,7 @@ export class Toolbar {
       ...view.filters.map((filter) => {
         const name = dimension_of(filter.dimension).singular;
         const operator = OPERATORS[filter.operator] ?? filter.operator;
-        const value = value_text(filter.dimension, filter.value);
+        const value = filter.values.map((each) => value_text(filter.dimension, each)).join(' or ');
         const remove = (): void => this.choose({ filters: view.filters.filter((other) => filter_text(other) !== filter_text(filter)) });
         return element(
           'li',
