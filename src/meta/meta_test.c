@@ -7,10 +7,12 @@
 
 #include <ftw.h>
 #include <limits.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "meta/meta.h"
+#include "meta/meta_driver.h"
 #include "os/clock.h"
 #include "os/thread.h"
 
@@ -459,6 +461,27 @@ static void sqlite_says_that_a_file_is_not_a_database(void **state)
     assert_non_null(strstr(f->error.message, path));
 }
 
+/* Two that open a new file at once meet here: one still reads it while the other turns the log on. */
+static void sqlite_waits_for_readers_before_it_turns_the_log_on(void **state)
+{
+    struct fixture *f = *state;
+    const char *directory = f->location + strlen("sqlite:");
+    char path[300];
+    sqlite3 *reader;
+    snprintf(path, sizeof path, "%s/new.db", directory);
+    assert_int_equal(SQLITE_OK, sqlite3_open(path, &reader));
+    assert_int_equal(SQLITE_OK, sqlite3_exec(reader, "create table t (a); begin; select * from t", NULL, NULL, NULL));
+    struct meta_connection *connection = NULL;
+    int64_t start_us = os_clock_monotonic_us();
+    assert_int_equal(ERROR_UNAVAILABLE,
+                     meta_sqlite_driver.connect(directory, "new", start_us + 100000, &connection, &f->error));
+    assert_true(os_clock_monotonic_us() - start_us >= 100000);
+    assert_int_equal(SQLITE_OK, sqlite3_exec(reader, "commit", NULL, NULL, NULL));
+    OK(meta_sqlite_driver.connect(directory, "new", os_clock_monotonic_us() + 5000000, &connection, &f->error));
+    meta_sqlite_driver.disconnect(connection);
+    assert_int_equal(SQLITE_OK, sqlite3_close(reader));
+}
+
 #define CONTRACT(function) {#function, function, setup, teardown, NULL}
 static const struct CMUnitTest contract[] = {
     CONTRACT(binds_parameters_by_number_whatever_their_order),
@@ -484,6 +507,7 @@ static const struct CMUnitTest contract[] = {
 static const struct CMUnitTest sqlite_only[] = {
     CONTRACT(sqlite_syncs_every_commit_and_checks_references),
     CONTRACT(sqlite_says_that_a_file_is_not_a_database),
+    CONTRACT(sqlite_waits_for_readers_before_it_turns_the_log_on),
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
