@@ -138,7 +138,8 @@ static enum error_code write_measures(struct writing *writing, const struct answ
         const struct native_column *column = column_at(answer, place, first + i);
         json_writer_key(writing->json, writing->plan->measures[i]->name);
         if (!write_value(writing->json, column, place->row)) {
-            return error_set(writing->error, ERROR_CORRUPT, "the event store answered measure %s as %.*s, which is not a number",
+            return error_set(writing->error, ERROR_CORRUPT,
+                             "the event store answered measure %s as %.*s, which is not a number",
                              writing->plan->measures[i]->name, SLICE_ARGS(column->type_name));
         }
     }
@@ -182,7 +183,8 @@ static void write_measure_list(struct writing *writing)
 
 #define SERIES_MEASURE 2
 
-static enum error_code write_series(struct writing *writing, const struct query_range *range, const struct answer *answer)
+static enum error_code write_series(struct writing *writing, const struct query_range *range,
+                                    const struct answer *answer)
 {
     struct place place = {0};
     enum error_code code;
@@ -193,7 +195,8 @@ static enum error_code write_series(struct writing *writing, const struct query_
         /* The last row is the totals: a bucket row is never the last. */
         bool readable = !place_is_valid(answer, &place) || (integer_at(answer, &place, 0, &is_total) &&
                                                             integer_at(answer, &place, 1, &bucket));
-        if (!readable) return error_set(writing->error, ERROR_CORRUPT, "the event store answered a bucket that is no number");
+        if (!readable)
+            return error_set(writing->error, ERROR_CORRUPT, "the event store answered a bucket that is no number");
         json_writer_object_begin(writing->json);
         write_time(writing, "time", range->buckets_ms[i]);
         if (place_is_valid(answer, &place) && !is_total && bucket == range->buckets_ms[i]) {
@@ -207,7 +210,8 @@ static enum error_code write_series(struct writing *writing, const struct query_
     json_writer_array_end(writing->json);
 
     if (!place_is_valid(answer, &place) || !integer_at(answer, &place, 0, &is_total) || is_total != 1) {
-        return error_set(writing->error, ERROR_CORRUPT, "the event store answered a bucket that was not asked for, or no totals");
+        return error_set(writing->error, ERROR_CORRUPT,
+                         "the event store answered a bucket that was not asked for, or no totals");
     }
     json_writer_key(writing->json, "totals");
     json_writer_object_begin(writing->json);
@@ -315,8 +319,9 @@ static size_t expected_columns(enum query_question question, const struct query_
     return 1 + plan->measure_count + (with_previous ? 1 + plan->measure_count : 0);
 }
 
-enum error_code query_answer_write(enum query_question question, const struct query_plan *plan, const struct slice *natives,
-                                   size_t native_count, struct arena *arena, struct buffer *out, struct error *error)
+enum error_code query_answer_write(enum query_question question, const struct query_plan *plan,
+                                   const struct slice *natives, size_t native_count, struct arena *arena,
+                                   struct buffer *out, struct error *error)
 {
     size_t expected = (question == QUERY_TOP ? 2 : 1) + (plan->compare_previous ? 1 : 0);
     ASSERT(native_count == expected && native_count <= QUERY_STATEMENT_LIMIT);

@@ -63,8 +63,9 @@ static void plan_of(enum query_question question, const char *text, struct arena
 #define DAY_2 1774738800000LL
 #define DAY_3 1774821600000LL /* a day of 23 hours later */
 #define BERLIN "timezone=Europe/Berlin&from=2026-03-28&to=2026-03-30&measures=events,path_length"
-#define MEASURES_JSON "\"measures\":[{\"name\":\"events\",\"title\":\"Events\"},"                                              \
-                      "{\"name\":\"path_length\",\"title\":\"Mean path length\"}]"
+#define MEASURES_JSON                                                                                                  \
+    "\"measures\":[{\"name\":\"events\",\"title\":\"Events\"},"                                                        \
+    "{\"name\":\"path_length\",\"title\":\"Mean path length\"}]"
 
 static void timeseries_fills_gaps_and_keeps_totals_apart(void **state)
 {
@@ -104,8 +105,13 @@ static void top_lists_values_with_their_past(void **state)
     struct arena *arena = arena_create(0);
     struct buffer list = {0}, now = {0}, before = {0}, out = {0};
     struct error error = {0};
-    static const struct { const char *value; uint64_t count; double mean; uint64_t present, count_before; double mean_before; }
-        rows[] = {{"/\"q\"", 5, 4.5, 1, 2, 0.25}, {"", 1, 0, 0, 0, 0}};
+    static const struct {
+        const char *value;
+        uint64_t count;
+        double mean;
+        uint64_t present, count_before;
+        double mean_before;
+    } rows[] = {{"/\"q\"", 5, 4.5, 1, 2, 0.25}, {"", 1, 0, 0, 0, 0}};
     struct block *block = block_create(&list_schema);
     for (size_t i = 0; i < 2; i++) {
         block_append_string(block, 0, slice_from_string(rows[i].value));
@@ -183,7 +189,8 @@ static void catalog_says_what_can_be_asked(void **state)
         "{\"sources\":[{\"name\":\"events\",\"measures\":[{\"name\":\"visitors\",\"title\":\"Unique visitors\","
         "\"definition\":\"distinct device_id\"},",
         "\"dimensions\":[{\"name\":\"path\",\"title\":\"Page\"},{\"name\":\"name\",\"title\":\"Event\"},",
-        "\"questions\":[\"timeseries\",\"top\"],\"operators\":[\"is\",\"is_not\",\"contains\",\"not_contains\",\"starts_with\"],"
+        "\"questions\":[\"timeseries\",\"top\"],\"operators\":[\"is\",\"is_not\",\"contains\",\"not_contains\","
+        "\"starts_with\"],"
         "\"intervals\":[\"minute\",\"hour\",\"day\",\"week\",\"month\"],"
         "\"periods\":[\"today\",\"yesterday\",\"7d\",\"30d\",\"90d\",\"month\",\"12m\"],"
         "\"limits\":{\"measures\":8,\"filters\":16,\"filter_values\":100,\"filter_value_bytes\":2048,\"points\":5000,"

@@ -91,7 +91,8 @@ enum error_code query_calendar_make_buckets(const struct query_zone *zone, enum 
     bool is_short = interval == QUERY_MINUTE || interval == QUERY_HOUR;
     int64_t from_local = local_of_ms(zone, range->from_ms);
     int64_t local = query_calendar_floor(interval, from_local);
-    int64_t start = is_short ? floor_to(range->from_ms, 1000) / 1000 - (from_local - local) : query_zone_instant(zone, local);
+    int64_t start =
+        is_short ? floor_to(range->from_ms, 1000) / 1000 - (from_local - local) : query_zone_instant(zone, local);
     size_t count = 0;
     while (start * 1000 < range->to_ms) {
         if (count == (size_t)capacity) {

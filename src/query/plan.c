@@ -6,7 +6,8 @@
 #include "query/words.h"
 
 static const char *const question_names[QUERY_QUESTION_COUNT] = {"timeseries", "top"};
-static const char *const operator_names[QUERY_OPERATOR_COUNT] = {"is", "is_not", "contains", "not_contains", "starts_with"};
+static const char *const operator_names[QUERY_OPERATOR_COUNT] = {"is", "is_not", "contains", "not_contains",
+                                                                 "starts_with"};
 
 const char *query_question_name(enum query_question question)
 {
@@ -36,8 +37,8 @@ static const char *dimension_name_at(const void *table, size_t index)
 
 /* The parameters that exist. All but filter may be given once. */
 enum word {
-    WORD_SOURCE, WORD_MEASURES, WORD_DIMENSION, WORD_FROM, WORD_TO, WORD_PERIOD, WORD_INTERVAL, WORD_TIMEZONE, WORD_COMPARE,
-    WORD_LIMIT, WORD_FILTER, WORD_COUNT
+    WORD_SOURCE, WORD_MEASURES, WORD_DIMENSION, WORD_FROM, WORD_TO, WORD_PERIOD, WORD_INTERVAL, WORD_TIMEZONE,
+    WORD_COMPARE, WORD_LIMIT, WORD_FILTER, WORD_COUNT
 };
 #define FOR(question) (1u << (question))
 #define FOR_ALL (FOR(QUERY_TIMESERIES) | FOR(QUERY_TOP))
@@ -75,8 +76,8 @@ static enum error_code refuse_word(enum query_question question, struct slice na
                            question_names[question], query_words_list(known_word_at, &known, known.count).text);
 }
 
-static enum error_code parse_source(const struct query_catalog *const *catalogs, size_t catalog_count, struct slice value,
-                                    struct query_plan *plan, struct error *error)
+static enum error_code parse_source(const struct query_catalog *const *catalogs, size_t catalog_count,
+                                    struct slice value, struct query_plan *plan, struct error *error)
 {
     plan->catalog = catalogs[0];
     if (!value.data) return ERROR_NONE;
@@ -105,10 +106,11 @@ static enum error_code parse_measures(struct slice value, struct query_plan *pla
         struct slice name = slice_trim(slice_cut(&rest, ','));
         ptrdiff_t index = query_words_find(measure_name_at, catalog->measures, catalog->measure_count, name);
         if (index < 0) {
-            return error_set_field(error, ERROR_INVALID, "measures", "measures: \"%s\" is not known.%s Measures of %s: %s",
+            return error_set_field(
+                error, ERROR_INVALID, "measures", "measures: \"%s\" is not known.%s Measures of %s: %s",
                 query_words_show(name).text,
-                query_words_suggest(measure_name_at, catalog->measures, catalog->measure_count, name).text, catalog->name,
-                query_words_list(measure_name_at, catalog->measures, catalog->measure_count).text);
+                query_words_suggest(measure_name_at, catalog->measures, catalog->measure_count, name).text,
+                catalog->name, query_words_list(measure_name_at, catalog->measures, catalog->measure_count).text);
         }
         for (size_t i = 0; i < plan->measure_count; i++) {
             if (plan->measures[i] == &catalog->measures[index]) {
@@ -117,8 +119,8 @@ static enum error_code parse_measures(struct slice value, struct query_plan *pla
             }
         }
         if (plan->measure_count == QUERY_MEASURE_LIMIT) {
-            return error_set_field(error, ERROR_INVALID, "measures", "measures: more than %d are given; ask two questions",
-                                   QUERY_MEASURE_LIMIT);
+            return error_set_field(error, ERROR_INVALID, "measures",
+                                   "measures: more than %d are given; ask two questions", QUERY_MEASURE_LIMIT);
         }
         plan->measures[plan->measure_count++] = &catalog->measures[index];
     }
@@ -130,7 +132,8 @@ static enum error_code find_dimension(const char *field, struct slice name, cons
 {
     ptrdiff_t index = query_words_find(dimension_name_at, catalog->dimensions, catalog->dimension_count, name);
     if (index < 0) {
-        return error_set_field(error, ERROR_INVALID, field, "%s: dimension \"%s\" is not known.%s Dimensions of %s: %s", field,
+        return error_set_field(
+            error, ERROR_INVALID, field, "%s: dimension \"%s\" is not known.%s Dimensions of %s: %s", field,
             query_words_show(name).text,
             query_words_suggest(dimension_name_at, catalog->dimensions, catalog->dimension_count, name).text,
             catalog->name, query_words_list(dimension_name_at, catalog->dimensions, catalog->dimension_count).text);
@@ -139,7 +142,8 @@ static enum error_code find_dimension(const char *field, struct slice name, cons
     return ERROR_NONE;
 }
 
-/* Takes one value off the front: up to a bare '|'. "\|" is a '|', "\\" a backslash, any other backslash stands for itself. */
+/* Takes one value off the front: up to a bare '|'. "\|" is a '|', "\\" a backslash, any other backslash stands for
+ * itself. */
 static struct slice take_value(struct slice *rest, char *out, bool *ret_more)
 {
     size_t size = 0, at = 0;
@@ -150,7 +154,8 @@ static struct slice take_value(struct slice *rest, char *out, bool *ret_more)
             *ret_more = true;
             break;
         }
-        if (byte == '\\' && at < rest->size && (rest->data[at] == '|' || rest->data[at] == '\\')) byte = rest->data[at++];
+        if (byte == '\\' && at < rest->size && (rest->data[at] == '|' || rest->data[at] == '\\'))
+            byte = rest->data[at++];
         out[size++] = byte;
     }
     *rest = slice_from(*rest, at);
@@ -162,22 +167,26 @@ static enum error_code check_value(const struct query_filter *filter, struct sli
     const char *dimension = filter->dimension->name;
     const char *operator = operator_names[filter->operator];
     if (value.size > QUERY_TEXT_LIMIT) {
-        return error_set_field(error, ERROR_INVALID, "filter", "filter=%s:%s: a value of %zu bytes (%s) is too long: at most "
-                               "%d", dimension, operator, value.size, query_words_show(value).text, QUERY_TEXT_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "filter",
+                               "filter=%s:%s: a value of %zu bytes (%s) is too long: at most %d",
+                               dimension, operator, value.size, query_words_show(value).text, QUERY_TEXT_LIMIT);
     }
     if (!slice_is_utf8(value) || memchr(value.data, 0, value.size)) {
-        return error_set_field(error, ERROR_INVALID, "filter", "filter=%s:%s: the value \"%s\" must be UTF-8 without zero "
-                               "bytes", dimension, operator, query_words_show(value).text);
+        return error_set_field(error, ERROR_INVALID, "filter",
+                               "filter=%s:%s: the value \"%s\" must be UTF-8 without zero bytes",
+                               dimension, operator, query_words_show(value).text);
     }
     bool may_be_empty = filter->operator == QUERY_IS || filter->operator == QUERY_IS_NOT;
     if (value.size == 0 && !may_be_empty) {
-        return error_set_field(error, ERROR_INVALID, "filter", "filter=%s:%s: a value is empty; only is and is_not take "
-                               "empty values", dimension, operator);
+        return error_set_field(error, ERROR_INVALID, "filter",
+                               "filter=%s:%s: a value is empty; only is and is_not take empty values",
+                               dimension, operator);
     }
     return ERROR_NONE;
 }
 
-static enum error_code parse_filter(struct slice text, struct arena *arena, struct query_plan *plan, struct error *error)
+static enum error_code parse_filter(struct slice text, struct arena *arena, struct query_plan *plan,
+                                    struct error *error)
 {
     if (plan->filter_count == QUERY_FILTER_LIMIT) {
         return error_set_field(error, ERROR_INVALID, "filter", "filter=%s: more than %d filters are given",
@@ -186,8 +195,9 @@ static enum error_code parse_filter(struct slice text, struct arena *arena, stru
     struct slice rest = text;
     struct slice dimension = slice_cut(&rest, ':');
     if (slice_index_of(rest, ':') < 0) {
-        return error_set_field(error, ERROR_INVALID, "filter", "filter=%s is not <dimension>:<operator>:<value>[|<value>], "
-                               "such as country:is:DE|AT", query_words_show(text).text);
+        return error_set_field(error, ERROR_INVALID, "filter",
+                               "filter=%s is not <dimension>:<operator>:<value>[|<value>], such as country:is:DE|AT",
+                               query_words_show(text).text);
     }
     struct slice word = slice_cut(&rest, ':');
     struct query_filter filter = {0};
@@ -195,8 +205,9 @@ static enum error_code parse_filter(struct slice text, struct arena *arena, stru
     if (code) return code;
     ptrdiff_t operator = query_words_find(operator_name_at, NULL, QUERY_OPERATOR_COUNT, word);
     if (operator < 0) {
-        return error_set_field(error, ERROR_INVALID, "filter", "filter=%s: operator \"%s\" is not known.%s Operators: %s",
-                               query_words_show(text).text, query_words_show(word).text,
+        return error_set_field(error, ERROR_INVALID, "filter",
+                               "filter=%s: operator \"%s\" is not known.%s Operators: %s", query_words_show(text).text,
+                               query_words_show(word).text,
                                query_words_suggest(operator_name_at, NULL, QUERY_OPERATOR_COUNT, word).text,
                                query_words_list(operator_name_at, NULL, QUERY_OPERATOR_COUNT).text);
     }
@@ -261,8 +272,8 @@ static enum error_code collect_words(enum query_question question, const struct 
 
 enum error_code query_plan_parse(const struct query_catalog *const *catalogs, size_t catalog_count,
                                  enum query_question question, const struct query_parameter *parameters,
-                                 size_t parameter_count, int64_t now_ms, struct arena *arena, struct query_plan *ret_plan,
-                                 struct error *error)
+                                 size_t parameter_count, int64_t now_ms, struct arena *arena,
+                                 struct query_plan *ret_plan, struct error *error)
 {
     ASSERT(catalog_count > 0 && question < QUERY_QUESTION_COUNT);
     struct query_plan plan = {0};

@@ -17,13 +17,22 @@ static void refuses_bad_input_naming_field_and_remedy(void **state)
 {
     snprintf(long_value, sizeof long_value, "filter=path:is:%0*d", QUERY_TEXT_LIMIT + 1, 0);
     size_t used = (size_t)snprintf(many_values, sizeof many_values, "filter=path:is:a");
-    for (int i = 0; i < QUERY_VALUE_LIMIT; i++) used += (size_t)snprintf(many_values + used, sizeof many_values - used, "|b");
+    for (int i = 0; i < QUERY_VALUE_LIMIT; i++)
+        used += (size_t)snprintf(many_values + used, sizeof many_values - used, "|b");
     used = 0;
     for (int i = 0; i <= QUERY_FILTER_LIMIT; i++) {
         used += (size_t)snprintf(many_filters + used, sizeof many_filters - used, "&filter=path:is:a" + (i == 0));
     }
-    static const struct { enum query_question question; const char *text; const char *field; const char *says[3]; } cases[] = {
-        {QUERY_TIMESERIES, "measure=visitors", "measure", {"unknown parameter", "Did you mean \"measures\"?", "timezone"}},
+    static const struct {
+        enum query_question question;
+        const char *text;
+        const char *field;
+        const char *says[3];
+    } cases[] = {
+        {QUERY_TIMESERIES,
+         "measure=visitors",
+         "measure",
+         {"unknown parameter", "Did you mean \"measures\"?", "timezone"}},
         {QUERY_TIMESERIES, "limit=3", "limit", {"unknown parameter \"limit\"", "timeseries knows"}},
         {QUERY_TIMESERIES, "dimension=path", "dimension", {"unknown parameter"}},
         {QUERY_TOP, "interval=day", "interval", {"unknown parameter"}},
@@ -31,30 +40,43 @@ static void refuses_bad_input_naming_field_and_remedy(void **state)
         {QUERY_TIMESERIES, "from=2026-01-01&from=2026-01-02", "from", {"given twice"}},
         {QUERY_TIMESERIES, "from=", "from", {"is empty"}},
         {QUERY_TIMESERIES, "source=evnts", "source", {"evnts", "Did you mean \"events\"?", "Known sources: events"}},
-        {QUERY_TIMESERIES, "measures=visitor", "measures", {"\"visitor\" is not known", "Did you mean \"visitors\"?",
-                                                            "visitors, page_views, sessions"}},
+        {QUERY_TIMESERIES,
+         "measures=visitor",
+         "measures",
+         {"\"visitor\" is not known", "Did you mean \"visitors\"?", "visitors, page_views, sessions"}},
         {QUERY_TIMESERIES, "measures=Page-Views", "measures", {"Did you mean \"page_views\"?"}},
         {QUERY_TIMESERIES, "measures=visitors,", "measures", {"\"\" is not known"}},
         {QUERY_TIMESERIES, "measures=visitors,visitors", "measures", {"\"visitors\" is given twice"}},
-        {QUERY_TIMESERIES, "measures=visitors,page_views,sessions,events,path_length,m1,m2,m3,m4", "measures", {"more than 8"}},
+        {QUERY_TIMESERIES,
+         "measures=visitors,page_views,sessions,events,path_length,m1,m2,m3,m4",
+         "measures",
+         {"more than 8"}},
         {QUERY_TIMESERIES, "measures=count();DROP TABLE x", "measures", {"is not known"}},
         {QUERY_TIMESERIES, "timezone=Europe/Brelin", "timezone", {"Europe/Brelin", "no such time zone", "IANA"}},
         {QUERY_TIMESERIES, "timezone=../../etc/passwd", "timezone", {"not the name of a time zone"}},
         {QUERY_TIMESERIES, "timezone=UTC') OR (1=1", "timezone", {"not the name of a time zone"}},
-        {QUERY_TIMESERIES, "from=yesterday", "from", {"from=yesterday is not a time", "2026-11-21", "Unix milliseconds"}},
+        {QUERY_TIMESERIES,
+         "from=yesterday",
+         "from",
+         {"from=yesterday is not a time", "2026-11-21", "Unix milliseconds"}},
         {QUERY_TIMESERIES, "to=2026-02-30", "to", {"to=2026-02-30 is not a time"}},
         {QUERY_TIMESERIES, "from=2026-11-21T00:00:00 01:00", "from", {"%2B"}},
         {QUERY_TIMESERIES, "from=1795248000", "from", {"milliseconds"}},
         {QUERY_TIMESERIES, "from=99999999999999999", "from", {"out of range", "1970-01-01"}},
         {QUERY_TIMESERIES, "to=2200-01-02", "to", {"out of range"}},
         {QUERY_TIMESERIES, "from=1969-12-31", "from", {"out of range"}},
-        {QUERY_TIMESERIES, "from=2026-03-02&to=2026-03-01", "from", {"2026-03-02T00:00:00+00:00", "must be before",
-                                                                     "2026-03-02T00:00:00+00:00, exclusive"}},
+        {QUERY_TIMESERIES,
+         "from=2026-03-02&to=2026-03-01",
+         "from",
+         {"2026-03-02T00:00:00+00:00", "must be before", "2026-03-02T00:00:00+00:00, exclusive"}},
         {QUERY_TIMESERIES, "from=2027-01-01", "from", {"must be before to"}},
         {QUERY_TIMESERIES, "period=7d&from=2026-03-02", "period", {"cannot be combined"}},
         {QUERY_TIMESERIES, "period=8d", "period", {"period=8d", "today, yesterday, 7d"}},
         {QUERY_TIMESERIES, "interval=fortnight", "interval", {"fortnight", "minute, hour, day, week, month"}},
-        {QUERY_TIMESERIES, "interval=minute", "interval", {"interval=minute", "more than 5000 points", "longer interval"}},
+        {QUERY_TIMESERIES,
+         "interval=minute",
+         "interval",
+         {"interval=minute", "more than 5000 points", "longer interval"}},
         {QUERY_TIMESERIES, "from=2000-01-01&interval=day", "interval", {"more than 5000 points"}},
         {QUERY_TIMESERIES, "compare=last", "compare", {"compare=last", "previous"}},
         {QUERY_TOP, "", "dimension", {"dimension is missing", "path, name, device"}},
@@ -81,8 +103,8 @@ static void refuses_bad_input_naming_field_and_remedy(void **state)
         if (code != ERROR_INVALID) fail_msg("%.60s: code %d", cases[i].text, code);
         if (strcmp(error.field, cases[i].field) != 0) fail_msg("%.60s: field %s", cases[i].text, error.field);
         for (size_t j = 0; j < 3 && cases[i].says[j]; j++) {
-            if (!strstr(error.message, cases[i].says[j])) fail_msg("%.60s: no \"%s\" in: %s", cases[i].text, cases[i].says[j],
-                                                                   error.message);
+            if (!strstr(error.message, cases[i].says[j]))
+                fail_msg("%.60s: no \"%s\" in: %s", cases[i].text, cases[i].says[j], error.message);
         }
         assert_true(slice_is_utf8(slice_from_string(error.message)));
         arena_reset(arena);
@@ -98,53 +120,56 @@ static void resolves_ranges_in_the_zone(void **state)
         const char *first; const char *second; const char *last; const char *previous_from; const char *previous_to;
     } cases[] = {
         {"", "2026-10-23T00:00:00+00:00", "2026-11-22T00:00:00+00:00", "day", 30, "2026-10-23T00:00:00+00:00",
-         "2026-10-24T00:00:00+00:00", "2026-11-21T00:00:00+00:00", "2026-09-23T00:00:00+00:00", "2026-10-23T00:00:00+00:00"},
-        {"from=2026-03-28&to=2026-03-30&timezone=Europe/Berlin", "2026-03-28T00:00:00+01:00", "2026-03-31T00:00:00+02:00",
-         "day", 3, "2026-03-28T00:00:00+01:00", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
-         "2026-03-25T00:00:00+01:00", "2026-03-28T00:00:00+01:00"},
-        {"from=2026-03-29&to=2026-03-29&timezone=Europe/Berlin", "2026-03-29T00:00:00+01:00", "2026-03-30T00:00:00+02:00",
-         "hour", 23, "2026-03-29T00:00:00+01:00", "2026-03-29T01:00:00+01:00", "2026-03-29T23:00:00+02:00",
-         "2026-03-28T01:00:00+01:00", "2026-03-29T00:00:00+01:00"},
-        {"from=2026-10-25&to=2026-10-25&timezone=Europe/Berlin", "2026-10-25T00:00:00+02:00", "2026-10-26T00:00:00+01:00",
-         "hour", 25, "2026-10-25T00:00:00+02:00", "2026-10-25T01:00:00+02:00", "2026-10-25T23:00:00+01:00",
-         "2026-10-23T23:00:00+02:00", "2026-10-25T00:00:00+02:00"},
+         "2026-10-24T00:00:00+00:00", "2026-11-21T00:00:00+00:00", "2026-09-23T00:00:00+00:00",
+         "2026-10-23T00:00:00+00:00"},
+        {"from=2026-03-28&to=2026-03-30&timezone=Europe/Berlin", "2026-03-28T00:00:00+01:00",
+         "2026-03-31T00:00:00+02:00", "day", 3, "2026-03-28T00:00:00+01:00", "2026-03-29T00:00:00+01:00",
+         "2026-03-30T00:00:00+02:00", "2026-03-25T00:00:00+01:00", "2026-03-28T00:00:00+01:00"},
+        {"from=2026-03-29&to=2026-03-29&timezone=Europe/Berlin", "2026-03-29T00:00:00+01:00",
+         "2026-03-30T00:00:00+02:00", "hour", 23, "2026-03-29T00:00:00+01:00", "2026-03-29T01:00:00+01:00",
+         "2026-03-29T23:00:00+02:00", "2026-03-28T01:00:00+01:00", "2026-03-29T00:00:00+01:00"},
+        {"from=2026-10-25&to=2026-10-25&timezone=Europe/Berlin", "2026-10-25T00:00:00+02:00",
+         "2026-10-26T00:00:00+01:00", "hour", 25, "2026-10-25T00:00:00+02:00", "2026-10-25T01:00:00+02:00",
+         "2026-10-25T23:00:00+01:00", "2026-10-23T23:00:00+02:00", "2026-10-25T00:00:00+02:00"},
         {"from=2026-10-24&to=2026-10-26&timezone=Europe/Berlin&interval=day", "2026-10-24T00:00:00+02:00",
          "2026-10-27T00:00:00+01:00", "day", 3, "2026-10-24T00:00:00+02:00", "2026-10-25T00:00:00+02:00",
          "2026-10-26T00:00:00+01:00", "2026-10-21T00:00:00+02:00", "2026-10-24T00:00:00+02:00"},
-        {"from=2026-03-07&to=2026-03-09&timezone=America/New_York", "2026-03-07T00:00:00-05:00", "2026-03-10T00:00:00-04:00",
-         "day", 3, "2026-03-07T00:00:00-05:00", "2026-03-08T00:00:00-05:00", "2026-03-09T00:00:00-04:00",
-         "2026-03-04T00:00:00-05:00", "2026-03-07T00:00:00-05:00"},
-        {"from=2026-11-01&to=2026-11-01&timezone=America/New_York", "2026-11-01T00:00:00-04:00", "2026-11-02T00:00:00-05:00",
-         "hour", 25, "2026-11-01T00:00:00-04:00", "2026-11-01T01:00:00-04:00", "2026-11-01T23:00:00-05:00",
-         "2026-10-30T23:00:00-04:00", "2026-11-01T00:00:00-04:00"},
+        {"from=2026-03-07&to=2026-03-09&timezone=America/New_York", "2026-03-07T00:00:00-05:00",
+         "2026-03-10T00:00:00-04:00", "day", 3, "2026-03-07T00:00:00-05:00", "2026-03-08T00:00:00-05:00",
+         "2026-03-09T00:00:00-04:00", "2026-03-04T00:00:00-05:00", "2026-03-07T00:00:00-05:00"},
+        {"from=2026-11-01&to=2026-11-01&timezone=America/New_York", "2026-11-01T00:00:00-04:00",
+         "2026-11-02T00:00:00-05:00", "hour", 25, "2026-11-01T00:00:00-04:00", "2026-11-01T01:00:00-04:00",
+         "2026-11-01T23:00:00-05:00", "2026-10-30T23:00:00-04:00", "2026-11-01T00:00:00-04:00"},
         /* A month chart from the middle of a month: the first bucket starts before the range. */
         {"from=2026-01-15&to=2026-04-10&interval=month&timezone=Europe/Berlin", "2026-01-15T00:00:00+01:00",
          "2026-04-11T00:00:00+02:00", "month", 4, "2026-01-01T00:00:00+01:00", "2026-02-01T00:00:00+01:00",
          "2026-04-01T00:00:00+02:00", "2025-10-15T00:00:00+02:00", "2026-01-11T00:00:00+01:00"},
-        {"from=2026-03-01&to=2026-05-31&interval=month", "2026-03-01T00:00:00+00:00", "2026-06-01T00:00:00+00:00", "month", 3,
-         "2026-03-01T00:00:00+00:00", "2026-04-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00", "2025-12-01T00:00:00+00:00",
-         "2026-03-01T00:00:00+00:00"},
+        {"from=2026-03-01&to=2026-05-31&interval=month", "2026-03-01T00:00:00+00:00", "2026-06-01T00:00:00+00:00",
+         "month", 3, "2026-03-01T00:00:00+00:00", "2026-04-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00",
+         "2025-12-01T00:00:00+00:00", "2026-03-01T00:00:00+00:00"},
         /* Weeks start on Monday; the period before is moved by whole weeks. */
-        {"from=2026-11-04&to=2026-11-21&interval=week", "2026-11-04T00:00:00+00:00", "2026-11-22T00:00:00+00:00", "week", 3,
-         "2026-11-02T00:00:00+00:00", "2026-11-09T00:00:00+00:00", "2026-11-16T00:00:00+00:00", "2026-10-14T00:00:00+00:00",
-         "2026-11-01T00:00:00+00:00"},
+        {"from=2026-11-04&to=2026-11-21&interval=week", "2026-11-04T00:00:00+00:00", "2026-11-22T00:00:00+00:00",
+         "week", 3, "2026-11-02T00:00:00+00:00", "2026-11-09T00:00:00+00:00", "2026-11-16T00:00:00+00:00",
+         "2026-10-14T00:00:00+00:00", "2026-11-01T00:00:00+00:00"},
         {"from=2026-11-21T06:30:00Z&to=2026-11-21T08:00:00Z&timezone=Asia/Kolkata", "2026-11-21T12:00:00+05:30",
          "2026-11-21T13:30:00+05:30", "hour", 2, "2026-11-21T12:00:00+05:30", "2026-11-21T13:00:00+05:30",
          "2026-11-21T13:00:00+05:30", "2026-11-21T10:00:00+05:30", "2026-11-21T11:30:00+05:30"},
         {"from=2026-11-21T08:00:00&to=2026-11-21T08:01:30.5&timezone=Europe/Berlin&interval=minute",
          "2026-11-21T08:00:00+01:00", "2026-11-21T08:01:30.500+01:00", "minute", 2, "2026-11-21T08:00:00+01:00",
-         "2026-11-21T08:01:00+01:00", "2026-11-21T08:01:00+01:00", "2026-11-21T07:58:00+01:00", "2026-11-21T07:59:30.500+01:00"},
+         "2026-11-21T08:01:00+01:00", "2026-11-21T08:01:00+01:00", "2026-11-21T07:58:00+01:00",
+         "2026-11-21T07:59:30.500+01:00"},
         {"from=1795244400000&to=1795248000000", "2026-11-21T07:00:00+00:00", "2026-11-21T08:00:00+00:00", "hour", 1,
          "2026-11-21T07:00:00+00:00", NULL, "2026-11-21T07:00:00+00:00", "2026-11-21T06:00:00+00:00",
          "2026-11-21T07:00:00+00:00"},
         {"period=today&timezone=Pacific/Auckland", "2026-11-21T00:00:00+13:00", "2026-11-22T00:00:00+13:00", "hour", 24,
-         "2026-11-21T00:00:00+13:00", "2026-11-21T01:00:00+13:00", "2026-11-21T23:00:00+13:00", "2026-11-20T00:00:00+13:00",
-         "2026-11-21T00:00:00+13:00"},
+         "2026-11-21T00:00:00+13:00", "2026-11-21T01:00:00+13:00", "2026-11-21T23:00:00+13:00",
+         "2026-11-20T00:00:00+13:00", "2026-11-21T00:00:00+13:00"},
         {"period=yesterday", "2026-11-20T00:00:00+00:00", "2026-11-21T00:00:00+00:00", "hour", 24,
-         "2026-11-20T00:00:00+00:00", "2026-11-20T01:00:00+00:00", "2026-11-20T23:00:00+00:00", "2026-11-19T00:00:00+00:00",
-         "2026-11-20T00:00:00+00:00"},
-        {"period=12m", "2025-12-01T00:00:00+00:00", "2026-11-22T00:00:00+00:00", "week", 51, "2025-12-01T00:00:00+00:00",
-         "2025-12-08T00:00:00+00:00", "2026-11-16T00:00:00+00:00", "2024-12-09T00:00:00+00:00", "2025-11-30T00:00:00+00:00"},
+         "2026-11-20T00:00:00+00:00", "2026-11-20T01:00:00+00:00", "2026-11-20T23:00:00+00:00",
+         "2026-11-19T00:00:00+00:00", "2026-11-20T00:00:00+00:00"},
+        {"period=12m", "2025-12-01T00:00:00+00:00", "2026-11-22T00:00:00+00:00", "week", 51,
+         "2025-12-01T00:00:00+00:00", "2025-12-08T00:00:00+00:00", "2026-11-16T00:00:00+00:00",
+         "2024-12-09T00:00:00+00:00", "2025-11-30T00:00:00+00:00"},
     };
     struct arena *arena = arena_create(0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -156,11 +181,15 @@ static void resolves_ranges_in_the_zone(void **state)
         assert_string_equal(query_interval_name(plan.interval), cases[i].interval);
         if (plan.range.bucket_count != cases[i].buckets) fail_msg("%s: %zu buckets", text, plan.range.bucket_count);
         assert_int_equal(plan.previous.bucket_count, cases[i].buckets);
-        const struct { int64_t is; const char *expected; } instants[] = {
-            {plan.range.from_ms, cases[i].from}, {plan.range.to_ms, cases[i].to},
-            {plan.range.buckets_ms[0], cases[i].first}, {cases[i].second ? plan.range.buckets_ms[1] : 0, cases[i].second},
+        const struct { int64_t is; const char *expected;
+        } instants[] = {
+            {plan.range.from_ms, cases[i].from},
+            {plan.range.to_ms, cases[i].to},
+            {plan.range.buckets_ms[0], cases[i].first},
+            {cases[i].second ? plan.range.buckets_ms[1] : 0, cases[i].second},
             {plan.range.buckets_ms[cases[i].buckets - 1], cases[i].last},
-            {plan.previous.from_ms, cases[i].previous_from}, {plan.previous.to_ms, cases[i].previous_to},
+            {plan.previous.from_ms, cases[i].previous_from},
+            {plan.previous.to_ms, cases[i].previous_to},
         };
         for (size_t j = 0; j < sizeof instants / sizeof *instants; j++) {
             char is[QUERY_TIME_TEXT_SIZE];
@@ -176,8 +205,14 @@ static void resolves_ranges_in_the_zone(void **state)
 
 static void buckets_divide_the_range_in_every_zone(void **state)
 {
-    static const char *const zones[] = {"UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu",
-                                        "Africa/Casablanca", "America/Sao_Paulo", "Pacific/Apia"};
+    static const char *const zones[] = {"UTC",
+                                        "Europe/Berlin",
+                                        "America/New_York",
+                                        "Australia/Lord_Howe",
+                                        "Asia/Kathmandu",
+                                        "Africa/Casablanca",
+                                        "America/Sao_Paulo",
+                                        "Pacific/Apia"};
     static const char *const intervals[] = {"hour", "day", "week", "month"};
     struct arena *arena = arena_create(0);
     for (size_t i = 0; i < sizeof zones / sizeof *zones * 4; i++) {
@@ -209,8 +244,11 @@ static void reads_filters_with_colons_bars_and_backslashes_in_values(void **stat
     struct arena *arena = arena_create(0);
     struct query_plan plan;
     struct error error = {0};
-    assert_int_equal(test_plan(QUERY_TOP, "dimension=path&measures=page_views, visitors&limit=7&"
-                               "filter=path:is:http://a:80/|b\\|c\\\\|\\d|&filter=name:starts_with:x", arena, &plan, &error), 0);
+    assert_int_equal(test_plan(QUERY_TOP,
+                               "dimension=path&measures=page_views, visitors&limit=7&"
+                               "filter=path:is:http://a:80/|b\\|c\\\\|\\d|&filter=name:starts_with:x",
+                               arena, &plan, &error),
+                     0);
     assert_int_equal(plan.limit, 7);
     assert_int_equal(plan.measure_count, 2);
     assert_string_equal(plan.measures[0]->name, "page_views");

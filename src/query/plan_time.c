@@ -68,8 +68,8 @@ static bool has_offset(struct slice text)
 }
 
 /* `end_of_day`: a date stands for the midnight after it. */
-static enum error_code parse_instant(const char *name, struct slice text, bool end_of_day, const struct query_zone *zone,
-                                     int64_t *ret_ms, struct error *error)
+static enum error_code parse_instant(const char *name, struct slice text, bool end_of_day,
+                                     const struct query_zone *zone, int64_t *ret_ms, struct error *error)
 {
     int64_t value = 0;
     bool known;
@@ -106,10 +106,12 @@ static enum error_code parse_zone(struct slice name, struct arena *arena, struct
     struct error reason = {0};
     enum error_code code = query_zone_load(name, arena, &plan->zone, &reason);
     if (code == ERROR_INVALID) {
-        return error_set_field(error, code, "timezone", "timezone=%s: %s; use an IANA name such as Europe/Berlin or UTC",
+        return error_set_field(error, code, "timezone",
+                               "timezone=%s: %s; use an IANA name such as Europe/Berlin or UTC",
                                query_words_show(name).text, reason.message);
     }
-    if (code) return error_set_field(error, code, "timezone", "timezone=%s: %s", query_words_show(name).text, reason.message);
+    if (code)
+        return error_set_field(error, code, "timezone", "timezone=%s: %s", query_words_show(name).text, reason.message);
     plan->timezone = arena_copy(arena, name);
     return arena_failed(arena) ? error_set(error, ERROR_MEMORY, "no memory for a plan") : ERROR_NONE;
 }
@@ -118,7 +120,8 @@ static enum error_code parse_period(const struct query_time_words *words, int64_
                                     struct error *error)
 {
     if (words->from.data || words->to.data) {
-        return error_set_field(error, ERROR_INVALID, "period", "period=%s cannot be combined with from or to: use one way",
+        return error_set_field(error, ERROR_INVALID, "period",
+                               "period=%s cannot be combined with from or to: use one way",
                                query_words_show(words->period).text);
     }
     ptrdiff_t index = query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, words->period);
@@ -188,8 +191,8 @@ static enum error_code parse_interval(struct slice word, struct query_plan *plan
     return ERROR_NONE;
 }
 
-enum error_code query_plan_time_parse(enum query_question question, const struct query_time_words *words, int64_t now_ms,
-                                      struct arena *arena, struct query_plan *plan, struct error *error)
+enum error_code query_plan_time_parse(enum query_question question, const struct query_time_words *words,
+                                      int64_t now_ms, struct arena *arena, struct query_plan *plan, struct error *error)
 {
     enum error_code code;
     if ((code = parse_zone(words->timezone.data ? words->timezone : SLICE("UTC"), arena, plan, error))) return code;
@@ -202,8 +205,10 @@ enum error_code query_plan_time_parse(enum query_question question, const struct
     code = query_calendar_make_buckets(plan->zone, plan->interval, &plan->range, arena, error);
     if (code == ERROR_TOO_LARGE) {
         const char *name = query_interval_name(plan->interval);
-        return error_set_field(error, ERROR_INVALID, "interval", "interval=%s gives more than %d points between from and "
-                               "to: use a longer interval or a shorter range", name, QUERY_BUCKET_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "interval",
+                               "interval=%s gives more than %d points between from and "
+                               "to: use a longer interval or a shorter range",
+                               name, QUERY_BUCKET_LIMIT);
     }
     if (code || !plan->compare_previous) return code;
     return query_calendar_make_previous(plan->zone, plan->interval, &plan->range, arena, &plan->previous, error);

@@ -10,8 +10,9 @@ struct query_time_words {
     struct slice timezone, from, to, period, interval;
 };
 /* Fills zone, timezone, range, interval, previous (plan->compare_previous is set already). */
-enum error_code query_plan_time_parse(enum query_question question, const struct query_time_words *words, int64_t now_ms,
-                                      struct arena *arena, struct query_plan *plan, struct error *error) MUST_CHECK;
+enum error_code query_plan_time_parse(enum query_question question, const struct query_time_words *words,
+                                      int64_t now_ms, struct arena *arena, struct query_plan *plan,
+                                      struct error *error) MUST_CHECK;
 /* Names of the periods, for messages and the catalog. */
 const char *query_period_name(const void *unused, size_t index);
 #define QUERY_PERIOD_COUNT 7

@@ -68,7 +68,8 @@ static void execute(const char *sql)
 
 /* --- The rows --- */
 
-static const char *const paths[] = {"/", "/it's", "/back\\slash", "/tab\there", "/line\nfeed", "/pricing?a=b|c", "/Über-Größe"};
+static const char *const paths[] = {"/",           "/it's",          "/back\\slash", "/tab\there",
+                                    "/line\nfeed", "/pricing?a=b|c", "/Über-Größe"};
 #define PATH_COUNT (sizeof paths / sizeof *paths)
 #define DEVICE_COUNT 40 /* 0 is the empty device, which is nobody */
 #define ROW_LIMIT 12000
@@ -113,7 +114,8 @@ static void make_rows(void)
 static void insert_rows(void)
 {
     execute("CREATE DATABASE analytics");
-    execute("CREATE TABLE analytics.events (tenant_id String, name LowCardinality(String), created_at DateTime64(3, 'UTC'), "
+    execute("CREATE TABLE analytics.events (tenant_id String, name LowCardinality(String), created_at DateTime64(3, "
+            "'UTC'), "
             "device_id String, session_id String, path String) ENGINE = MergeTree ORDER BY (tenant_id, created_at)");
     struct buffer sql = {0};
     buffer_append_string(&sql, "INSERT INTO analytics.events VALUES ");
@@ -138,17 +140,17 @@ static void insert_rows(void)
 static int start_engine(void **state)
 {
     const char *library = getenv("MILLRACE_CHDB_LIBRARY");
-    if (!library || !library[0]) return 0;
     void *handle = dlopen(library, RTLD_NOW | RTLD_LOCAL);
     if (!handle) {
         fprintf(stderr, "%s\n", dlerror());
         return -1;
     }
-    const struct { const char *name; void *function; } symbols[] = {
-        {"chdb_connect", &engine.connect}, {"chdb_close_conn", &engine.close}, {"chdb_query_with_params", &engine.query},
-        {"chdb_set_signal_handlers_enabled", &engine.set_signal_handlers}, {"chdb_result_buffer", &engine.buffer},
-        {"chdb_result_length", &engine.length}, {"chdb_result_error", &engine.error},
-        {"chdb_destroy_query_result", &engine.destroy}};
+    const struct { const char *name; void *function;
+    } symbols[] = {
+        {"chdb_connect", &engine.connect},         {"chdb_close_conn", &engine.close},
+        {"chdb_query_with_params", &engine.query}, {"chdb_set_signal_handlers_enabled", &engine.set_signal_handlers},
+        {"chdb_result_buffer", &engine.buffer},    {"chdb_result_length", &engine.length},
+        {"chdb_result_error", &engine.error},      {"chdb_destroy_query_result", &engine.destroy}};
     for (size_t i = 0; i < sizeof symbols / sizeof *symbols; i++) {
         *(void **)symbols[i].function = dlsym(handle, symbols[i].name);
         if (!*(void **)symbols[i].function) {
@@ -198,7 +200,8 @@ static void ask(enum query_question question, const char *text, const char *tena
     struct slice slices[QUERY_STATEMENT_LIMIT];
     size_t count;
     if (test_plan(question, text, arena, &plan, &error)) fail_msg("%s: %s", text, error.message);
-    assert_int_equal(query_statement_make(question, &plan, slice_from_string(tenant), arena, statements, &count, &error), 0);
+    assert_int_equal(
+        query_statement_make(question, &plan, slice_from_string(tenant), arena, statements, &count, &error), 0);
     for (size_t i = 0; i < count; i++) {
         run(&statements[i], "Native", &natives[i]);
         slices[i] = buffer_slice(&natives[i]);
@@ -211,7 +214,8 @@ static void ask(enum query_question question, const char *text, const char *tena
 
 static void assert_has(const struct buffer *json, const struct buffer *expected, const char *text)
 {
-    if (!strstr(json->data, expected->data)) fail_msg("%s\nis:       %s\nexpected: %s", text, json->data, expected->data);
+    if (!strstr(json->data, expected->data))
+        fail_msg("%s\nis:       %s\nexpected: %s", text, json->data, expected->data);
 }
 
 /* --- Counting by hand --- */
@@ -298,7 +302,6 @@ static void expect_series(const char *zone, const char *interval, int64_t from, 
 
 static void timeseries_are_right_across_changes_of_the_clocks(void **state)
 {
-    if (!connection) skip();
     static const struct {
         const char *zone; const char *interval; const char *from; const char *to;          /* local dates */
         const char *from_utc; const char *to_utc; const char *before_from; const char *before_to;
@@ -333,8 +336,9 @@ static void timeseries_are_right_across_changes_of_the_clocks(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char text[256];
-        snprintf(text, sizeof text, "measures=visitors,page_views&timezone=%s&interval=%s&from=%s&to=%s&compare=previous",
-                 cases[i].zone, cases[i].interval, cases[i].from, cases[i].to);
+        snprintf(text, sizeof text,
+                 "measures=visitors,page_views&timezone=%s&interval=%s&from=%s&to=%s&compare=previous", cases[i].zone,
+                 cases[i].interval, cases[i].from, cases[i].to);
         struct buffer json = {0}, now = {0}, before = {0};
         expect_series(cases[i].zone, cases[i].interval, at(cases[i].from_utc), at(cases[i].to_utc), &now);
         buffer_append_string(&now, ",\"previous\":{");
@@ -353,14 +357,14 @@ static void timeseries_are_right_across_changes_of_the_clocks(void **state)
 
 static void other_tenants_rows_are_never_counted(void **state)
 {
-    if (!connection) skip();
     static const char *const tenants[] = {"nobody", "mine' OR '1'='1", "mi\\ne", "%", "mine\t"};
     for (size_t i = 0; i < sizeof tenants / sizeof *tenants; i++) {
         struct buffer json = {0};
         ask(QUERY_TIMESERIES, "measures=events&from=2025-01-01&to=2026-12-31&interval=month", tenants[i], &json);
         assert_non_null(strstr(json.data, "\"totals\":{\"events\":0}"));
         buffer_free(&json);
-        ask(QUERY_TOP, "dimension=path&measures=events&from=2025-01-01&to=2026-12-31&compare=previous", tenants[i], &json);
+        ask(QUERY_TOP, "dimension=path&measures=events&from=2025-01-01&to=2026-12-31&compare=previous", tenants[i],
+            &json);
         assert_non_null(strstr(json.data, "\"rows\":[],\"totals\":{\"events\":0}"));
         buffer_free(&json);
     }
@@ -369,7 +373,6 @@ static void other_tenants_rows_are_never_counted(void **state)
 /* Which paths a filter lets through, one bit each. */
 static void filters_select_the_rows_they_say(void **state)
 {
-    if (!connection) skip();
     static const struct { const char *filter; unsigned paths; bool views, clicks; } cases[] = {
         {"path:is:/", 1u << 0, true, true},
         {"path:is:/it's|/back\\\\slash", 1u << 1 | 1u << 2, true, true},
@@ -397,10 +400,12 @@ static void filters_select_the_rows_they_say(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int expected = 0;
         for (size_t j = 0; j < row_count; j++) {
-            expected += rows[j].mine && (cases[i].paths >> rows[j].path & 1) && (rows[j].is_view ? cases[i].views : cases[i].clicks);
+            expected += rows[j].mine && (cases[i].paths >> rows[j].path & 1) &&
+                        (rows[j].is_view ? cases[i].views : cases[i].clicks);
         }
         char text[256], total[64];
-        snprintf(text, sizeof text, "measures=events&from=2025-01-01&to=2026-12-31&interval=month&filter=%s", cases[i].filter);
+        snprintf(text, sizeof text, "measures=events&from=2025-01-01&to=2026-12-31&interval=month&filter=%s",
+                 cases[i].filter);
         snprintf(total, sizeof total, "\"totals\":{\"events\":%d}", expected);
         struct buffer json = {0};
         ask(QUERY_TIMESERIES, text, "mine", &json);
@@ -419,12 +424,11 @@ static void count_views(int64_t from, int64_t to, struct counted by_path[PATH_CO
     }
 }
 
-static const char *const json_paths[] = {"/", "/it's", "/back\\\\slash", "/tab\\there", "/line\\nfeed", "/pricing?a=b|c",
-                                         "/Über-Größe"};
+static const char *const json_paths[] = {
+    "/", "/it's", "/back\\\\slash", "/tab\\there", "/line\\nfeed", "/pricing?a=b|c", "/Über-Größe"};
 
 static void top_is_ordered_limited_and_compared(void **state)
 {
-    if (!connection) skip();
     struct counted now[PATH_COUNT] = {{0}}, before[PATH_COUNT] = {{0}}, total = {0}, total_before = {0};
     count_views(at("2026-10-24T22:00:00Z"), at("2026-10-25T23:00:00Z"), now, &total);
     count_views(at("2026-10-23T22:00:00Z"), at("2026-10-24T22:00:00Z"), before, &total_before);
@@ -440,17 +444,20 @@ static void top_is_ordered_limited_and_compared(void **state)
         }
         assert_true(best < PATH_COUNT);
         used[best] = true;
-        buffer_printf(&expected, "%s{\"value\":\"%s\",\"page_views\":%d,\"visitors\":%d,\"previous\":{\"page_views\":%d,"
-                      "\"visitors\":%d}}", place ? "," : "", json_paths[best], now[best].views,
-                      __builtin_popcountll(now[best].devices), before[best].views, __builtin_popcountll(before[best].devices));
+        buffer_printf(&expected,
+                      "%s{\"value\":\"%s\",\"page_views\":%d,\"visitors\":%d,\"previous\":{\"page_views\":%d,"
+                      "\"visitors\":%d}}",
+                      place ? "," : "", json_paths[best], now[best].views, __builtin_popcountll(now[best].devices),
+                      before[best].views, __builtin_popcountll(before[best].devices));
     }
     buffer_printf(&expected, "],\"totals\":{\"page_views\":%d,\"visitors\":%d},\"previous\":{\"from\":"
                   "\"2026-10-24T00:00:00+02:00\",\"to\":\"2026-10-25T00:00:00+02:00\",\"totals\":{\"page_views\":%d,"
                   "\"visitors\":%d}}}", total.views, __builtin_popcountll(total.devices), total_before.views,
                   __builtin_popcountll(total_before.devices));
     buffer_append_byte(&expected, 0);
-    const char *text = "dimension=path&measures=page_views,visitors&limit=5&compare=previous&from=2026-10-25&to=2026-10-25&"
-                       "timezone=Europe/Berlin";
+    const char *text =
+        "dimension=path&measures=page_views,visitors&limit=5&compare=previous&from=2026-10-25&to=2026-10-25&"
+        "timezone=Europe/Berlin";
     ask(QUERY_TOP, text, "mine", &json);
     assert_has(&json, &expected, text);
     buffer_free(&expected);
@@ -459,8 +466,10 @@ static void top_is_ordered_limited_and_compared(void **state)
     ask(QUERY_TOP, "dimension=name&measures=events&from=2025-01-01&to=2026-12-31", "mine", &json);
     struct counted by_name[2] = {{0}};
     for (size_t i = 0; i < row_count; i++) if (rows[i].mine) count_row(&by_name[rows[i].is_view], &rows[i]);
-    buffer_printf(&expected, "\"rows\":[{\"value\":\"screen_view\",\"events\":%d},{\"value\":\"Click\",\"events\":%d}],"
-                  "\"totals\":{\"events\":%d}}", by_name[1].events, by_name[0].events, by_name[0].events + by_name[1].events);
+    buffer_printf(&expected,
+                  "\"rows\":[{\"value\":\"screen_view\",\"events\":%d},{\"value\":\"Click\",\"events\":%d}],"
+                  "\"totals\":{\"events\":%d}}",
+                  by_name[1].events, by_name[0].events, by_name[0].events + by_name[1].events);
     buffer_append_byte(&expected, 0);
     assert_has(&json, &expected, "top names");
     buffer_free(&expected);
@@ -469,11 +478,10 @@ static void top_is_ordered_limited_and_compared(void **state)
 
 static void the_largest_series_is_answered(void **state)
 {
-    if (!connection) skip();
     struct buffer json = {0};
     /* 5000 minutes end at 11:20 of the fourth day. */
-    ask(QUERY_TIMESERIES, "measures=events,path_length&interval=minute&from=2026-10-24T00:00:00Z&to=2026-10-27T11:20:00Z",
-        "mine", &json);
+    ask(QUERY_TIMESERIES,
+        "measures=events,path_length&interval=minute&from=2026-10-24T00:00:00Z&to=2026-10-27T11:20:00Z", "mine", &json);
     size_t points = 0;
     for (const char *found = json.data; (found = strstr(found, "\"time\"")); found++) points++;
     assert_int_equal(points, QUERY_BUCKET_LIMIT);
@@ -490,5 +498,10 @@ int main(void)
         cmocka_unit_test(top_is_ordered_limited_and_compared),
         cmocka_unit_test(the_largest_series_is_answered),
     };
+    const char *library = getenv("MILLRACE_CHDB_LIBRARY");
+    if (!library || !library[0]) {
+        puts("1..0 # SKIP MILLRACE_CHDB_LIBRARY does not name libchdb.so");
+        return 0;
+    }
     return cmocka_run_group_tests(tests, start_engine, stop_engine);
 }

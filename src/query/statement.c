@@ -2,7 +2,8 @@
 /* Writes the SQL of a plan: text from the catalog, the asker's words only as parameters, the tenant in every read. */
 #include "query/query.h"
 
-/* What one filter becomes, between "  AND " and the end of the line. %e is the dimension's expression, %p its parameter. */
+/* What one filter becomes, between "  AND " and the end of the line. %e is the dimension's expression, %p its
+ * parameter. */
 static const char *const operator_conditions[QUERY_OPERATOR_COUNT] = {
     [QUERY_IS] = "%e IN %p",
     [QUERY_IS_NOT] = "%e NOT IN %p",
@@ -32,7 +33,8 @@ static void append_condition(struct buffer *sql, const struct query_filter *filt
 static void append_source(struct buffer *sql, const struct query_plan *plan, const struct range_names *range)
 {
     const struct query_catalog *catalog = plan->catalog;
-    buffer_printf(sql, "FROM %s.%s\nWHERE %s = {tenant:String}\n", catalog->database, catalog->table, catalog->tenant_column);
+    buffer_printf(sql, "FROM %s.%s\nWHERE %s = {tenant:String}\n", catalog->database, catalog->table,
+                  catalog->tenant_column);
     buffer_printf(sql, "  AND %s >= fromUnixTimestamp64Milli({%s:Int64}, 'UTC')\n", catalog->time_column, range->from);
     buffer_printf(sql, "  AND %s < fromUnixTimestamp64Milli({%s:Int64}, 'UTC')\n", catalog->time_column, range->to);
     if (plan->dimension && plan->dimension->condition) buffer_printf(sql, "  AND (%s)\n", plan->dimension->condition);
@@ -103,8 +105,8 @@ static void append_totals(struct buffer *sql, const struct query_plan *plan)
 }
 
 /*
- * Array(String) as the engine reads it, but for backslashes and control characters: the driver's one pass of escaping for
- * the wire is what the engine undoes inside the quotes of an array. So only quotes are doubled here.
+ * Array(String) as the engine reads it, but for backslashes and control characters: the driver's one pass of escaping
+ * for the wire is what the engine undoes inside the quotes of an array. So only quotes are doubled here.
  */
 static struct slice strings_text(const struct slice *values, size_t count, struct arena *arena)
 {

@@ -16,7 +16,8 @@ static size_t make(enum query_question question, const char *text, struct arena 
     struct error error = {0};
     size_t count = 0;
     if (test_plan(question, text, arena, &plan, &error)) fail_msg("%s: %s", text, error.message);
-    assert_int_equal(query_statement_make(question, &plan, SLICE("t'1"), arena, statements, &count, &error), ERROR_NONE);
+    assert_int_equal(query_statement_make(question, &plan, SLICE("t'1"), arena, statements, &count, &error),
+                     ERROR_NONE);
     return count;
 }
 

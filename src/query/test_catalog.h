@@ -20,9 +20,15 @@ static const struct query_dimension test_dimensions[] = {
     {"device", "Device", "device_id", NULL},
 };
 static const struct query_catalog test_catalog = {
-    .name = "events", .database = "analytics", .table = "events", .tenant_column = "tenant_id",
-    .time_column = "created_at", .measures = test_measures, .measure_count = sizeof test_measures / sizeof *test_measures,
-    .dimensions = test_dimensions, .dimension_count = sizeof test_dimensions / sizeof *test_dimensions,
+    .name = "events",
+    .database = "analytics",
+    .table = "events",
+    .tenant_column = "tenant_id",
+    .time_column = "created_at",
+    .measures = test_measures,
+    .measure_count = sizeof test_measures / sizeof *test_measures,
+    .dimensions = test_dimensions,
+    .dimension_count = sizeof test_dimensions / sizeof *test_dimensions,
 };
 static const struct query_catalog *const test_catalogs[] = {&test_catalog};
 

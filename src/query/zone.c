@@ -150,7 +150,8 @@ static int32_t rule_offset(const struct rule *rule, int64_t unix_seconds)
     time_civil_from_days(floor_divide(unix_seconds + rule->standard_offset, DAY), &year, &month, &day);
     int64_t start = rule_change_local(&rule->start, year) - rule->standard_offset;
     int64_t end = rule_change_local(&rule->end, year) - rule->summer_offset;
-    bool summer = start < end ? unix_seconds >= start && unix_seconds < end : unix_seconds >= start || unix_seconds < end;
+    bool summer =
+        start < end ? unix_seconds >= start && unix_seconds < end : unix_seconds >= start || unix_seconds < end;
     return summer ? rule->summer_offset : rule->standard_offset;
 }
 
@@ -196,7 +197,8 @@ enum error_code query_zone_parse(struct slice bytes, struct arena *arena, const 
     rest = slice_from(rest, HEADER_SIZE);
     if (rest.size < body_size(&header, 8)) return error_set(error, ERROR_CORRUPT, "time zone data: cut off");
     if (header.types == 0) return error_set(error, ERROR_CORRUPT, "time zone data: no offsets");
-    if (header.leaps > 0) return error_set(error, ERROR_INVALID, "time zones that count leap seconds are not supported");
+    if (header.leaps > 0)
+        return error_set(error, ERROR_INVALID, "time zones that count leap seconds are not supported");
 
     struct query_zone *zone = arena_allocate(arena, sizeof *zone);
     int64_t *transitions = arena_allocate(arena, (header.times + 1) * sizeof *transitions);
@@ -209,7 +211,8 @@ enum error_code query_zone_parse(struct slice bytes, struct arena *arena, const 
         size_t type = (unsigned char)indexes[i];
         transitions[i] = big_endian(times + 8 * i, 8);
         if (type >= header.types || (i > 0 && transitions[i] <= transitions[i - 1])) {
-            return error_set(error, ERROR_CORRUPT, "time zone data: transition %zu is out of order or without a type", i);
+            return error_set(error, ERROR_CORRUPT, "time zone data: transition %zu is out of order or without a type",
+                             i);
         }
         offsets[i] = (int32_t)big_endian(types + 6 * type, 4);
     }

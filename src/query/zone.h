@@ -7,17 +7,17 @@
 #include "base/error.h"
 
 /*
- * Model: a zone is what one TZif file (RFC 8536) says: a sorted list of transitions, and a rule for the time after the last.
- * Local times are counted like Unix seconds, as if the zone were UTC. libc cannot be asked, because it keeps one zone
- * per process. Immutable once made.
+ * Model: a zone is what one TZif file (RFC 8536) says: a sorted list of transitions, and a rule for the time after the
+ * last. Local times are counted like Unix seconds, as if the zone were UTC. libc cannot be asked, because it keeps one
+ * zone per process. Immutable once made.
  */
 struct query_zone;
 
 #define QUERY_ZONE_NAME_LIMIT 64 /* bytes; the longest IANA name has 32 */
 
 /*
- * ERROR_INVALID: not a name of a zone. ERROR_UNAVAILABLE: this machine has no zone data (package tzdata); "UTC" needs none.
- * ERROR_CORRUPT: the file is damaged.
+ * ERROR_INVALID: not a name of a zone. ERROR_UNAVAILABLE: this machine has no zone data (package tzdata); "UTC" needs
+ * none. ERROR_CORRUPT: the file is damaged.
  */
 enum error_code query_zone_load(struct slice name, struct arena *arena, const struct query_zone **ret_zone,
                                 struct error *error) MUST_CHECK;

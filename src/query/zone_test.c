@@ -77,14 +77,23 @@ static void finds_the_first_instant_of_a_local_time(void **state)
 
 static void refuses_names_that_are_no_zones(void **state)
 {
-    static const char *const names[] = {"", "Mars/Phobos", "Europe", "/etc/passwd", "../../../etc/passwd", "Europe//Berlin",
-        "Europe/Berlin/", "tzdata.zi", "Europe/Berlin'", "right/Europe/Berlin",
-        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
+    static const char *const names[] = {"",
+                                        "Mars/Phobos",
+                                        "Europe",
+                                        "/etc/passwd",
+                                        "../../../etc/passwd",
+                                        "Europe//Berlin",
+                                        "Europe/Berlin/",
+                                        "tzdata.zi",
+                                        "Europe/Berlin'",
+                                        "right/Europe/Berlin",
+                                        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"};
     struct arena *arena = arena_create(0);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct query_zone *zone;
         struct error error = {0};
-        if (query_zone_load(slice_from_string(names[i]), arena, &zone, &error) != ERROR_INVALID) fail_msg("%s", names[i]);
+        if (query_zone_load(slice_from_string(names[i]), arena, &zone, &error) != ERROR_INVALID)
+            fail_msg("%s", names[i]);
         assert_true(error.message[0] != 0);
     }
     arena_destroy(arena);
