@@ -96,8 +96,10 @@ bool http1_stream_pump(struct http1_exchange *exchange)
     }
     pthread_mutex_unlock(&stream->mutex);
 
-    if (taken.size > 0) listen_stream_write(connection->stream, buffer_slice(&taken));
-    exchange->answer = taken;
+    if (taken.size > 0) {
+        listen_stream_write(connection->stream, buffer_slice(&taken));
+        exchange->answer = taken;
+    }
 
     pthread_mutex_lock(&stream->mutex);
     stream->in_flight = listen_stream_pending(connection->stream);
