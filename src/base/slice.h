@@ -15,7 +15,7 @@ struct slice {
 
 #define SLICE(literal) ((struct slice){"" literal, sizeof(literal) - 1})
 #define SLICE_EMPTY ((struct slice){"", 0})
-/* For printf: printf("%.*s", SLICE_ARGS(s)). */
+/* For printf: printf("%.*s", SLICE_ARGS(s)). The argument is evaluated twice: no calls with effects. */
 #define SLICE_ARGS(slice) (int)(slice).size, (slice).data
 
 static inline struct slice slice_make(const void *data, size_t size) { return (struct slice){data, size}; }

@@ -75,6 +75,7 @@ int command_engine(int argc, char **argv)
     if (code == ERROR_NONE) code = options_parse(&table, argc, argv, &settings, &options, &error);
     if (code != ERROR_NONE) return command_fail(&error);
     if (options.help) return EXIT_DONE;
+    if (settings_apply_log_level(&settings, &error) != ERROR_NONE) return command_fail(&error);
     char host[256];
     uint16_t port = 0;
     bool tcp = settings.engine_listen[0] != 0;

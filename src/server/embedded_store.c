@@ -6,7 +6,7 @@
 
 #define EMBEDDED_STORE_WAIT_MS 60000
 
-enum error_code embedded_store_open(const struct settings *settings, struct embedded_store *store, struct error *error)
+enum error_code embedded_store_open(struct settings *settings, struct embedded_store *store, struct error *error)
 {
     *store = (struct embedded_store){0};
     enum error_code code = places_find(settings, &store->places, error);
@@ -15,7 +15,8 @@ enum error_code embedded_store_open(const struct settings *settings, struct embe
     code = store_create(&store_settings, &store->store, error);
     if (code == ERROR_NONE) code = store_session_create(store->store, &store->session, error);
     if (code == ERROR_NONE && store_session_ping(store->session, error) != ERROR_NONE) {
-        log_set_level(LOG_LEVEL_ERROR); /* the engine's coming and going is no news here */
+        settings->log_level = "error"; /* the engine's coming and going is no news here */
+        log_set_level(LOG_LEVEL_ERROR);
         code = engine_child_start(settings, &store->places, NULL, EMBEDDED_STORE_WAIT_MS, &store->child, error);
     }
     if (code != ERROR_NONE) embedded_store_close(store);

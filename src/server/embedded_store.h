@@ -13,7 +13,7 @@ struct embedded_store {
     struct store_session *session;
 };
 /* `settings` must outlive it. */
-enum error_code embedded_store_open(const struct settings *settings, struct embedded_store *ret_store, struct error *error) MUST_CHECK;
+enum error_code embedded_store_open(struct settings *settings, struct embedded_store *ret_store, struct error *error) MUST_CHECK;
 void embedded_store_close(struct embedded_store *store);
 
 #endif

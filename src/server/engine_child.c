@@ -40,7 +40,8 @@ static enum error_code child_spawn(struct engine_child *child, struct error *err
     snprintf(memory, sizeof memory, "%lld", (long long)child->settings->engine_memory_bytes);
     char *argv[] = {program, "engine", "--directory", (char *)child->places->engine, "--socket", (char *)child->places->engine_socket,
                     "--engine.library", (char *)child->places->library, "--engine.memory", memory,
-                    "--engine.listen", (char *)child->settings->engine_listen, "--lifeline", NULL};
+                    "--engine.listen", (char *)child->settings->engine_listen, "--log.level", (char *)child->settings->log_level,
+                    "--lifeline", NULL};
     return os_process_start(&child->process, argv, error);
 }
 

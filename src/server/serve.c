@@ -261,26 +261,10 @@ static enum error_code server_start_loops(struct server *server, struct error *e
     return code;
 }
 
-static const struct {
-    const char *name;
-    enum log_level level;
-} server_log_levels[] = {{"debug", LOG_LEVEL_DEBUG}, {"info", LOG_LEVEL_INFO}, {"warn", LOG_LEVEL_WARN}, {"error", LOG_LEVEL_ERROR}};
-
-static enum error_code server_set_log_level(const struct settings *settings, struct error *error)
-{
-    for (size_t i = 0; i < sizeof server_log_levels / sizeof server_log_levels[0]; i++)
-        if (strcmp(settings->log_level, server_log_levels[i].name) == 0) {
-            log_set_level(server_log_levels[i].level);
-            return ERROR_NONE;
-        }
-    return error_set_field(error, ERROR_INVALID, "log.level", "setting log.level: \"%s\" is none of debug, info, warn, error",
-                           settings->log_level);
-}
-
 static enum error_code server_start_all(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
-    enum error_code code = server_set_log_level(settings, error);
+    enum error_code code = settings_apply_log_level(settings, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
     if (code == ERROR_NONE) code = places_secret(&server->places, server->secret, error);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 
+#include "base/log.h"
 #include "os/file.h"
 
 enum setting_type { SETTING_TEXT, SETTING_INTEGER, SETTING_BYTES, SETTING_MILLISECONDS, SETTING_MICROSECONDS };
@@ -184,6 +185,21 @@ enum error_code settings_read_file(struct settings *settings, const char *path, 
     }
     buffer_free(&text);
     return code;
+}
+
+enum error_code settings_apply_log_level(const struct settings *settings, struct error *error)
+{
+    static const struct {
+        const char *name;
+        enum log_level level;
+    } levels[] = {{"debug", LOG_LEVEL_DEBUG}, {"info", LOG_LEVEL_INFO}, {"warn", LOG_LEVEL_WARN}, {"error", LOG_LEVEL_ERROR}};
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        if (strcmp(settings->log_level, levels[i].name) == 0) {
+            log_set_level(levels[i].level);
+            return ERROR_NONE;
+        }
+    return error_set_field(error, ERROR_INVALID, "log.level", "setting log.level: \"%s\" is none of debug, info, warn, error",
+                           settings->log_level);
 }
 
 static void settings_write_value(const struct settings *settings, const struct setting *setting, struct buffer *out)

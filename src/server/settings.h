@@ -48,6 +48,8 @@ enum error_code settings_read_file(struct settings *settings, const char *path, 
 /* Sets one value by the name of the setting. ERROR_NOT_FOUND when there is no such setting. */
 enum error_code settings_set(struct settings *settings, struct slice name, const char *value, enum settings_origin origin,
                              struct error *error) MUST_CHECK;
+/* Makes log.level the level of this process. ERROR_INVALID for a word that is none. */
+enum error_code settings_apply_log_level(const struct settings *settings, struct error *error) MUST_CHECK;
 /* "name = value  # origin" lines. */
 void settings_print(const struct settings *settings, struct buffer *out);
 /* The table as Markdown: docs/config.md. */

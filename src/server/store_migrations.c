@@ -37,9 +37,10 @@ static enum error_code store_migrations_list(void *context,
         struct migrate_record record = {0};
         uint64_t number = 0;
         bool good = slice_parse_uint64(slice_cut(&line, '\t'), &number);
+        struct slice name = slice_cut(&line, '\t'), checksum = slice_cut(&line, '\t');
         record.number = (unsigned)number;
-        snprintf(record.name, sizeof record.name, "%.*s", SLICE_ARGS(slice_cut(&line, '\t')));
-        snprintf(record.checksum, sizeof record.checksum, "%.*s", SLICE_ARGS(slice_cut(&line, '\t')));
+        snprintf(record.name, sizeof record.name, "%.*s", SLICE_ARGS(name));
+        snprintf(record.checksum, sizeof record.checksum, "%.*s", SLICE_ARGS(checksum));
         good = good && slice_parse_int64(line, &record.applied_ms);
         code = good ? add(add_context, &record, error)
                     : error_set(error, ERROR_CORRUPT, "millrace.schema_migrations has a row that cannot be read");
