@@ -13,6 +13,30 @@ static const enum request_method methods[] = {
     [HTTP_PATCH] = METHOD_PATCH, [HTTP_DELETE] = METHOD_DELETE, [HTTP_OPTIONS] = METHOD_OPTIONS,
 };
 
+/* What a header's name may consist of (RFC 9110 "token"), in lower case; zero for all else. The parser's build in the
+ * distribution is a lenient one: it lets "Content-Length :" pass, which others behind or before us may read differently. */
+static const char name_bytes[256] = {
+    ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*', ['+'] = '+', ['-'] = '-',
+    ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`', ['|'] = '|', ['~'] = '~',
+    ['0'] = '0', ['1'] = '1', ['2'] = '2', ['3'] = '3', ['4'] = '4', ['5'] = '5', ['6'] = '6', ['7'] = '7', ['8'] = '8',
+    ['9'] = '9',
+    ['A'] = 'a', ['B'] = 'b', ['C'] = 'c', ['D'] = 'd', ['E'] = 'e', ['F'] = 'f', ['G'] = 'g', ['H'] = 'h', ['I'] = 'i',
+    ['J'] = 'j', ['K'] = 'k', ['L'] = 'l', ['M'] = 'm', ['N'] = 'n', ['O'] = 'o', ['P'] = 'p', ['Q'] = 'q', ['R'] = 'r',
+    ['S'] = 's', ['T'] = 't', ['U'] = 'u', ['V'] = 'v', ['W'] = 'w', ['X'] = 'x', ['Y'] = 'y', ['Z'] = 'z',
+    ['a'] = 'a', ['b'] = 'b', ['c'] = 'c', ['d'] = 'd', ['e'] = 'e', ['f'] = 'f', ['g'] = 'g', ['h'] = 'h', ['i'] = 'i',
+    ['j'] = 'j', ['k'] = 'k', ['l'] = 'l', ['m'] = 'm', ['n'] = 'n', ['o'] = 'o', ['p'] = 'p', ['q'] = 'q', ['r'] = 'r',
+    ['s'] = 's', ['t'] = 't', ['u'] = 'u', ['v'] = 'v', ['w'] = 'w', ['x'] = 'x', ['y'] = 'y', ['z'] = 'z',
+};
+
+static bool has_control_byte(struct slice s, bool tab_allowed)
+{
+    for (size_t i = 0; i < s.size; i++) {
+        unsigned char byte = (unsigned char)s.data[i];
+        if ((byte < 0x20 && !(byte == '\t' && tab_allowed)) || byte == 0x7f) return true;
+    }
+    return false;
+}
+
 static enum request_method method_of(unsigned method)
 {
     if (method >= sizeof methods / sizeof *methods) return METHOD_OTHER;
@@ -115,8 +139,10 @@ static int name_arrived(http_parser *parser, const char *data, size_t size)
     struct http1_field *field = &exchange->fields[exchange->field_count - 1];
     field->name_size += (uint32_t)size;
     char *name = exchange->head.data + exchange->head.size - size;
-    for (size_t i = 0; i < size; i++)
-        if (name[i] >= 'A' && name[i] <= 'Z') name[i] = (char)(name[i] | 0x20);
+    for (size_t i = 0; i < size; i++) {
+        name[i] = name_bytes[(unsigned char)name[i]];
+        if (!name[i]) return refuse(connection, ERROR_INVALID, 0, "the name of a header has a byte that names may not have");
+    }
     return 0;
 }
 
@@ -157,6 +183,7 @@ static bool read_target(struct http1_exchange *exchange)
 {
     struct request *request = &exchange->request;
     struct slice target = slice_make(exchange->head.data, exchange->target_size);
+    if (has_control_byte(target, false)) return false;
     ptrdiff_t scheme = target.size > 0 && target.data[0] != '/' ? slice_find(target, SLICE("://")) : -1;
     if (scheme >= 0) { /* the absolute form, which proxies send */
         target = slice_from(target, (size_t)scheme + 3);
@@ -205,7 +232,11 @@ static int check_header(struct http1_connection *connection)
         return refuse(connection, ERROR_METHOD_NOT_ALLOWED, 0, "this is not a proxy");
     if (!read_target(exchange)) return refuse(connection, ERROR_INVALID, 0, "the address of the request is malformed");
     size_t hosts = 0;
-    for (size_t i = 0; i < request->header_count; i++) hosts += slice_equal(request->headers[i].name, SLICE("host"));
+    for (size_t i = 0; i < request->header_count; i++) {
+        hosts += slice_equal(request->headers[i].name, SLICE("host"));
+        if (has_control_byte(request->headers[i].value, true))
+            return refuse(connection, ERROR_INVALID, 0, "the value of a header has a control byte");
+    }
     if (hosts != 1 && (hosts > 1 || !exchange->is_http10))
         return refuse(connection, ERROR_INVALID, 0, "the request must have exactly one Host header");
     struct slice coding = request_header_get(request, "transfer-encoding");

@@ -146,6 +146,8 @@ static void refuses_malformed_requests(void **state)
         {"501", "POST /echo HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"},
         {"417", "POST /echo HTTP/1.1\r\nHost: h\r\nExpect: gold\r\nContent-Length: 1\r\n\r\n"},
         {"400", "GET /echo HTTP/1.1\r\nHost: h\r\nBad Name: x\r\n\r\n"},
+        {"400", "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length : 3\r\n\r\nabc"},
+        {"400", "GET /echo\x01 HTTP/1.1\r\nHost: h\r\n\r\n"},
         {"400", "GET /echo HTTP/1.1\r\nHost: h\x01\r\n\r\n"},
     };
     for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
