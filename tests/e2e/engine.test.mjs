@@ -118,6 +118,18 @@ describe('engine over HTTP', { concurrency: false }, () => {
     await engine.value('DROP TABLE tokens');
   });
 
+  it('keeps equal inserts that carry no token, also through views', async () => {
+    await engine.value('CREATE TABLE equal (a UInt32) ENGINE = MergeTree ORDER BY a');
+    await engine.value('CREATE MATERIALIZED VIEW equal_view ENGINE = SummingMergeTree ORDER BY a AS SELECT a, 1 AS n FROM equal');
+    for (let i = 0; i < 3; i++) {
+      await engine.insert('INSERT INTO equal FORMAT CSV', '1\n');
+      await engine.query('INSERT INTO equal VALUES (1)');
+      await engine.query('INSERT INTO equal SELECT 1');
+    }
+    assert.equal(await engine.value('SELECT count() FROM equal'), '9');
+    assert.equal(await engine.value('SELECT sum(n) FROM equal_view'), '9');
+  });
+
   it('applies settings, database and default format of the request', async () => {
     assert.equal(await engine.value("SELECT getSetting('max_threads'), getSetting('max_block_size')", { max_threads: '1', max_block_size: '777' }), '1\t777');
     assert.equal(await engine.value('SELECT currentDatabase()', { database: 'system' }), 'system');
