@@ -89,8 +89,11 @@ static enum error_code take_setting(struct engine_call *call, struct buffer *set
     if (!engine_call_is_name(name))
         return engine_exception_set(error, ERROR_INVALID, ENGINE_EXCEPTION_UNKNOWN_SETTING, "Unknown setting '%.*s'",
                                     SLICE_ARGS(slice_first(name, 200)));
-    if (slice_equal(name, SLICE("max_execution_time"))) call->limits_time = true;
-    if (slice_equal(name, SLICE("max_memory_usage"))) call->limits_memory = true;
+    if (slice_equal(name, SLICE("max_execution_time"))) call->sets_time = true;
+    if (slice_equal(name, SLICE("max_memory_usage"))) call->sets_memory = true;
+    if (slice_equal(name, SLICE("insert_deduplicate")) || slice_equal(name, SLICE("deduplicate_insert")))
+        call->sets_deduplicate = true;
+    if (slice_equal(name, SLICE("insert_deduplication_token"))) call->sets_token = value.size > 0;
     if (settings->size > 0) buffer_append_string(settings, ", ");
     buffer_append_slice(settings, name);
     buffer_append_string(settings, " = ");
@@ -176,7 +179,7 @@ enum error_code engine_call_parse(struct request *request, struct arena *arena, 
     return code;
 }
 
-void engine_call_append_set(struct buffer *out, const struct engine_call *call, struct slice unique, bool is_write)
+void engine_call_append_set(struct buffer *out, const struct engine_call *call, const struct engine_call_purpose *purpose)
 {
     buffer_append_string(out, "SET log_comment = ");
     size_t quoted = out->size;
@@ -184,10 +187,13 @@ void engine_call_append_set(struct buffer *out, const struct engine_call *call, 
     if (out->failed || out->size <= quoted) return;
     buffer_truncate(out, out->size - 1); /* reopens the literal */
     buffer_append_byte(out, ' ');
-    buffer_append_slice(out, unique);
+    buffer_append_slice(out, purpose->unique);
     buffer_append_byte(out, '\'');
-    if (is_write && !call->limits_time) buffer_append_string(out, ", max_execution_time = 0");
-    if (is_write && !call->limits_memory) buffer_append_string(out, ", max_memory_usage = 0");
+    if (purpose->is_write && !call->sets_time) buffer_append_string(out, ", max_execution_time = 0");
+    if (purpose->is_write && !call->sets_memory) buffer_append_string(out, ", max_memory_usage = 0");
+    /* insert_deduplicate = 0 would do nothing: this setting stands above it. */
+    if (purpose->is_insert && !call->sets_deduplicate && !call->sets_token && !purpose->statement_has_token)
+        buffer_append_string(out, ", deduplicate_insert = 'disable'");
     if (call->settings.size > 0) {
         buffer_append_string(out, ", ");
         buffer_append_slice(out, call->settings);

@@ -18,7 +18,8 @@ struct engine_call {
     struct slice settings;       /* "name = 'value', name = 'value'", or empty */
     bool read_only;              /* GET */
     bool wait_end_of_query;      /* hold the answer back until it is complete, as far as memory allows */
-    bool limits_time, limits_memory; /* the client set max_execution_time, max_memory_usage */
+    bool sets_time, sets_memory, sets_deduplicate, sets_token; /* max_execution_time, max_memory_usage,
+                                                                   deduplicate_insert, insert_deduplication_token */
 };
 
 /* Reads path, parameters and headers. Everything lives in the arena. An error's `detail` is ClickHouse's number. */
@@ -32,8 +33,17 @@ void engine_call_append_name(struct buffer *out, struct slice name);
 /* Whether it can stand unquoted as the name of a setting, a parameter or a format. */
 bool engine_call_is_name(struct slice name);
 
-/* The statement sent before the client's own. `unique` is appended to log_comment; writes get no time and memory limits
- * of the profile, because a segment that is refused would be refused for ever. */
-void engine_call_append_set(struct buffer *out, const struct engine_call *call, struct slice unique, bool is_write);
+/* What the engine must know about the statement that follows. */
+struct engine_call_purpose {
+    struct slice unique;   /* the last word of log_comment */
+    bool is_write;         /* anything but SELECT: no time and memory limits of the profile, for a segment that is
+                              refused would be refused for ever, and a merge stopped half-way is for nothing */
+    bool is_insert;
+    bool statement_has_token; /* insert_deduplication_token stands in the INSERT itself */
+};
+
+/* The statement sent before the client's own. An INSERT without a token is never taken for a repetition: by itself the
+ * engine would silently drop blocks that are equal to earlier ones. */
+void engine_call_append_set(struct buffer *out, const struct engine_call *call, const struct engine_call_purpose *purpose);
 
 #endif

@@ -42,10 +42,11 @@ static void assert_text(struct slice s, const char *expected)
     if (!slice_equal(s, slice_from_string(expected))) fail_msg("\"%.*s\" is not \"%s\"", SLICE_ARGS(s), expected);
 }
 
-static const char *set_of(const struct engine_call *call, bool is_write)
+static const char *set_of(const struct engine_call *call, struct engine_call_purpose purpose)
 {
     struct buffer sql = {0};
-    engine_call_append_set(&sql, call, SLICE("r7"), is_write);
+    purpose.unique = SLICE("r7");
+    engine_call_append_set(&sql, call, &purpose);
     const char *text = arena_copy_string(arena, buffer_slice(&sql));
     buffer_free(&sql);
     return text;
@@ -82,25 +83,37 @@ static void sorts_parameters_from_settings_and_options(void **state)
 static void keeps_the_tenant_first_in_log_comment(void **state)
 {
     struct engine_call call = parse("query=1");
-    assert_string_equal(set_of(&call, false), "SET log_comment = '* r7'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = '* r7'");
     call = parse("log_comment=tenant_1+x&query=1");
-    assert_string_equal(set_of(&call, false), "SET log_comment = 'tenant_1 x r7'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = 'tenant_1 x r7'");
     /* Asked for nobody: must not become everybody. */
     call = parse("log_comment=&query=1");
-    assert_string_equal(set_of(&call, false), "SET log_comment = ' r7'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = ' r7'");
     call = parse("log_comment=a'%5C&query=1");
-    assert_string_equal(set_of(&call, false), "SET log_comment = 'a\\'\\\\ r7'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = 'a\\'\\\\ r7'");
 }
 
 static void lifts_limits_for_writes_unless_the_client_sets_them(void **state)
 {
     struct engine_call call = parse("query=1");
-    assert_string_equal(set_of(&call, true), "SET log_comment = '* r7', max_execution_time = 0, max_memory_usage = 0");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}), "SET log_comment = '* r7', max_execution_time = 0, max_memory_usage = 0");
     call = parse("query=1&max_execution_time=5&max_memory_usage=6");
-    assert_string_equal(set_of(&call, true), "SET log_comment = '* r7', max_execution_time = '5', max_memory_usage = '6'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}), "SET log_comment = '* r7', max_execution_time = '5', max_memory_usage = '6'");
     request.method = METHOD_GET;
     call = parse("query=1");
-    assert_string_equal(set_of(&call, false), "SET log_comment = '* r7', readonly = 2");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = '* r7', readonly = 2");
+}
+
+static void recognises_repetitions_only_by_a_token(void **state)
+{
+    struct engine_call_purpose insert = {.is_insert = true}, with_token = {.is_insert = true, .statement_has_token = true};
+    struct engine_call call = parse("query=1");
+    assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', deduplicate_insert = 'disable'");
+    assert_string_equal(set_of(&call, with_token), "SET log_comment = '* r7'");
+    call = parse("insert_deduplication_token=t");
+    assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', insert_deduplication_token = 't'");
+    call = parse("insert_deduplicate=1");
+    assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', insert_deduplicate = '1'");
 }
 
 static void refuses_what_it_cannot_do(void **state)
@@ -153,6 +166,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sorts_parameters_from_settings_and_options, set_up, tear_down),
         cmocka_unit_test_setup_teardown(keeps_the_tenant_first_in_log_comment, set_up, tear_down),
         cmocka_unit_test_setup_teardown(lifts_limits_for_writes_unless_the_client_sets_them, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(recognises_repetitions_only_by_a_token, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_what_it_cannot_do, set_up, tear_down),
         cmocka_unit_test_setup_teardown(never_lets_a_query_id_break_a_header, set_up, tear_down),
         cmocka_unit_test(knows_statuses_and_types),

@@ -180,6 +180,13 @@ enum error_code engine_job_prepare(struct engine_job *job)
     return code;
 }
 
+/* Rows of VALUES may follow, so only the beginning is looked at: the clause stands before them. */
+static bool has_token(const struct engine_job *job)
+{
+    struct slice sql = slice_first(buffer_slice(&job->sql), 64 << 10);
+    return slice_find(sql, SLICE("insert_deduplication_token")) >= 0;
+}
+
 /* What the client's statement needs to find on its connection. */
 static enum error_code prepare_connection(struct engine_job *job, engine_chdb_connection connection, struct error *error)
 {
@@ -193,9 +200,13 @@ static enum error_code prepare_connection(struct engine_job *job, engine_chdb_co
         buffer_clear(&sql);
     }
     if (!code) {
-        /* Statements that are not SELECT may run for long and must not be stopped half-way: OPTIMIZE, ALTER, BACKUP. */
-        engine_call_append_set(&sql, &job->call, slice_from_string(job->unique),
-                               job->statement.kind != ENGINE_STATEMENT_SELECT);
+        struct engine_call_purpose purpose = {
+            .unique = slice_from_string(job->unique),
+            .is_write = job->statement.kind != ENGINE_STATEMENT_SELECT,
+            .is_insert = job->statement.kind == ENGINE_STATEMENT_DATA || job->statement.kind == ENGINE_STATEMENT_INSERT,
+            .statement_has_token = has_token(job),
+        };
+        engine_call_append_set(&sql, &job->call, &purpose);
         code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory")
                           : engine_chdb_run(&job->engine->chdb, connection, buffer_slice(&sql), error);
     }

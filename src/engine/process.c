@@ -13,6 +13,8 @@
 #include "proto/http1.h"
 
 #define LIFELINE_FD 3
+/* After this, connections are cut: a client that does not read would hold its worker for ever. */
+#define STOP_DRAIN_MS 2000
 #define STOP_LIMIT_MS 4000
 #define STOP_POLL_MS 10
 /* One segment of 100,000 wide rows is about 130 MB; a client that sends more can cut it. */
@@ -30,18 +32,25 @@ struct process {
     size_t listener_count;
     struct os_watch signals, lifeline;
     struct os_timer stop_timer;
-    int64_t stop_deadline_ms; /* 0: not stopping */
+    int64_t stop_began_ms; /* 0: not stopping */
     bool gave_up;
 };
 
 /* For the callbacks, which get their own member only. There is one process per program. */
 #define OWNER(pointer, member) ((struct process *)((char *)(pointer)-offsetof(struct process, member)))
 
+static void close_listeners(struct process *process)
+{
+    while (process->listener_count > 0) listen_listener_destroy(process->listeners[--process->listener_count]);
+}
+
 static void check_stopped(struct os_timer *timer)
 {
     struct process *process = OWNER(timer, stop_timer);
     bool idle = engine_is_idle(process->engine);
-    process->gave_up = !idle && os_clock_monotonic_ms() >= process->stop_deadline_ms;
+    int64_t passed_ms = os_clock_monotonic_ms() - process->stop_began_ms;
+    process->gave_up = !idle && passed_ms >= STOP_LIMIT_MS;
+    if (!idle && passed_ms >= STOP_DRAIN_MS) close_listeners(process);
     if (idle || process->gave_up)
         os_loop_stop(process->loop);
     else
@@ -50,8 +59,8 @@ static void check_stopped(struct os_timer *timer)
 
 static void begin_stop(struct process *process)
 {
-    if (process->stop_deadline_ms) return;
-    process->stop_deadline_ms = os_clock_monotonic_ms() + STOP_LIMIT_MS;
+    if (process->stop_began_ms) return;
+    process->stop_began_ms = os_clock_monotonic_ms();
     for (size_t i = 0; i < process->listener_count; i++) listen_listener_stop(process->listeners[i]);
     engine_stop_begin(process->engine);
     /* The loop goes on: answers of what still runs must leave. */
@@ -148,9 +157,10 @@ int engine_main(const struct engine_process_settings *settings)
         log_warn("engine: statements did not end in time; leaving without closing");
         _exit(0);
     }
-    for (size_t i = 0; i < process.listener_count; i++) listen_listener_destroy(process.listeners[i]);
+    bool bound = process.listener_count > 0;
+    close_listeners(&process);
     engine_stop(process.engine);
-    if (settings->unix_path && process.listener_count > 0) unlink(settings->unix_path);
+    if (settings->unix_path && bound) unlink(settings->unix_path);
     /* Not through exit(): the library's threads may still be at work while its destructors run. */
     fflush(NULL);
     _exit(code ? 1 : 0);
