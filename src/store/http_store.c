@@ -235,9 +235,11 @@ static CURLcode perform(struct http_session *session, struct exchange *exchange)
     return result;
 }
 
-static const char *address(const struct http_session *session)
+static struct slice address(const struct http_session *session)
 {
-    return session->store->unix_path ? session->store->unix_path : session->store->base;
+    if (session->store->unix_path) return slice_from_string(session->store->unix_path);
+    struct slice base = slice_from_string(session->store->base);
+    return slice_first(base, base.size - 2); /* without "/?" */
 }
 
 static enum error_code read_curl_failure(struct http_session *session, CURLcode result, const struct exchange *exchange,
@@ -256,7 +258,8 @@ static enum error_code read_curl_failure(struct http_session *session, CURLcode 
     if (result == CURLE_OPERATION_TIMEDOUT && connected_us > 0) {
         return error_set(error, ERROR_TIMEOUT, "the event store did not answer in time");
     }
-    return error_set(error, ERROR_UNAVAILABLE, "the event store at %s cannot be reached: %s", address(session), why);
+    return error_set(error, ERROR_UNAVAILABLE, "the event store at %.*s cannot be reached: %s",
+                     SLICE_ARGS(address(session)), why);
 }
 
 /* What the exchange came to, once curl is done with it. */

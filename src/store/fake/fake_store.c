@@ -17,7 +17,7 @@ struct insert {
     char *table;
     char token[128];
     bool is_token_known;
-    uint64_t rows = 0;
+    uint64_t rows;
     struct buffer native;
 };
 
