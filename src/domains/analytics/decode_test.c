@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Requests of every dialect become the rows and answers written down in testdata/. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <dirent.h>
+
+#include "domains/analytics/analytics.h"
+#include "domains/harness.h"
+#include "enrich/privacy.h"
+
+/*
+ * A case is one file: the request (a line "POST path?query", header lines, an empty line, the body), a line "=====", then
+ * what must come out: "status content-type", the answer's body, and one line of JSON per row. With MILLRACE_UPDATE=1 in the
+ * environment the second half is written anew; read the difference before you keep it.
+ */
+static const char *testdata;
+
+static struct buffer read_file(const char *path)
+{
+    struct buffer content = {0};
+    char part[4096];
+    FILE *file = fopen(path, "rb");
+    if (!file) fail_msg("cannot open %s", path);
+    for (size_t size; (size = fread(part, 1, sizeof part, file)) > 0;) buffer_append(&content, part, size);
+    fclose(file);
+    return content;
+}
+
+/* Sends the request that stands at the front of `text`, and gives back all that came of it. */
+static struct buffer run_case(struct slice text)
+{
+    struct harness *harness = calloc(1, sizeof *harness);
+    struct buffer actual = {0};
+    harness_create(harness, &analytics_domain);
+    struct slice request_line = slice_cut(&text, '\n'), line;
+    slice_cut(&request_line, ' ');
+    char path[200], query[200];
+    struct slice path_part = slice_cut(&request_line, '?');
+    snprintf(path, sizeof path, "%.*s", SLICE_ARGS(path_part));
+    snprintf(query, sizeof query, "%.*s", SLICE_ARGS(request_line));
+    while ((line = slice_cut(&text, '\n')).size > 0) {
+        struct slice value = line;
+        struct slice name = slice_cut(&value, ':');
+        harness_header(harness, arena_copy_string(harness->arena, name), arena_copy_string(harness->arena, slice_trim(value)));
+    }
+    assert_true(harness_post(harness, path, query, text));
+    buffer_printf(&actual, "%d %s\n", harness->status, harness->content_type);
+    buffer_append_slice(&actual, buffer_slice(&harness->body));
+    buffer_append_byte(&actual, '\n');
+    harness_write_rows(harness, 0, &actual);
+    harness_destroy(harness);
+    free(harness);
+    return actual;
+}
+
+static void testdata_requests_become_the_rows_written_there(void **state)
+{
+    (void)state;
+    DIR *directory = opendir(testdata);
+    assert_non_null(directory);
+    size_t cases = 0, wrong = 0;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        char path[1200];
+        if (!slice_ends_with(slice_from_string(entry->d_name), SLICE(".case"))) continue;
+        snprintf(path, sizeof path, "%s/%s", testdata, entry->d_name);
+        struct buffer content = read_file(path);
+        ptrdiff_t at = slice_find(buffer_slice(&content), SLICE("\n=====\n"));
+        if (at < 0) fail_msg("%s has no line =====", entry->d_name);
+        struct slice expected = slice_from(buffer_slice(&content), (size_t)at + 7);
+        struct buffer actual = run_case(slice_first(buffer_slice(&content), (size_t)at));
+        cases++;
+        if (!slice_equal(expected, buffer_slice(&actual))) {
+            if (getenv("MILLRACE_UPDATE")) {
+                FILE *file = fopen(path, "wb");
+                assert_non_null(file);
+                fwrite(content.data, 1, (size_t)at + 7, file);
+                fwrite(actual.data, 1, actual.size, file);
+                fclose(file);
+            } else {
+                print_error("%s:\n%.*s\ninstead of\n%.*s\n", entry->d_name, SLICE_ARGS(buffer_slice(&actual)), SLICE_ARGS(expected));
+                wrong++;
+            }
+        }
+        buffer_free(&actual);
+        buffer_free(&content);
+    }
+    closedir(directory);
+    assert_int_not_equal(cases, 0);
+    assert_int_equal(wrong, 0);
+}
+
+static int set_up(void **state)
+{
+    struct harness *harness = calloc(1, sizeof *harness);
+    harness_create(harness, &analytics_domain);
+    *state = harness;
+    return 0;
+}
+static int tear_down(void **state)
+{
+    harness_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static void check_body_has(struct harness *harness, int status, const char *part)
+{
+    struct slice body = buffer_slice(&harness->body);
+    if (slice_find(body, slice_from_string(part)) < 0) fail_msg("%.*s does not hold %s", SLICE_ARGS(body), part);
+    assert_int_equal(harness->status, status);
+}
+
+static void own(struct harness *harness, const char *content_type, struct slice body)
+{
+    harness_reset(harness);
+    harness_header(harness, "authorization", "Bearer k");
+    harness_header(harness, "content-type", content_type);
+    assert_true(harness_post(harness, "/v1/events", "", body));
+}
+
+static void own_events_of_a_known_id_are_duplicates_in_later_requests(void **state)
+{
+    struct harness *harness = *state;
+    const char *uuid = "[{\"name\":\"a\",\"id\":\"0190a6f0-0000-4000-8000-000000000001\"},{\"name\":\"b\",\"id\":\"order-17\"}]";
+    own(harness, "application/json", slice_from_string(uuid));
+    check_body_has(harness, 200, "{\"accepted\":2,\"duplicates\":0,\"refused\":0,\"errors\":[]}");
+    own(harness, "application/json", slice_from_string(uuid));
+    check_body_has(harness, 200, "{\"accepted\":0,\"duplicates\":2,\"refused\":0,\"errors\":[]}");
+    assert_int_equal(harness_row_count(harness, 0), 0);
+    assert_int_equal(harness->output.duplicates, 2);
+}
+
+static void own_requests_over_the_item_limit_are_refused_whole(void **state)
+{
+    struct harness *harness = *state;
+    struct buffer array = {0}, lines = {0};
+    buffer_append_byte(&array, '[');
+    for (int i = 0; i < 1000; i++) {
+        buffer_append_string(&array, "{\"name\":\"a\"},");
+        buffer_append_string(&lines, "{\"name\":\"a\"}\n");
+    }
+    buffer_append_string(&array, "{\"name\":\"a\"}]");
+    own(harness, "application/json", buffer_slice(&array));
+    check_body_has(harness, 413, "holds 1001 events; at most 1000");
+    own(harness, "application/x-ndjson", buffer_slice(&lines));
+    check_body_has(harness, 200, "{\"accepted\":1000,");
+    assert_int_equal(harness_row_count(harness, 0), 1000);
+    buffer_append_string(&lines, "{\"name\":\"a\"}");
+    own(harness, "application/x-ndjson", buffer_slice(&lines));
+    check_body_has(harness, 413, "holds 1001 events");
+    buffer_free(&array);
+    buffer_free(&lines);
+}
+
+static void own_error_list_is_capped(void **state)
+{
+    struct harness *harness = *state;
+    struct buffer body = {0};
+    buffer_append_byte(&body, '[');
+    for (int i = 0; i < 150; i++) buffer_append_string(&body, "{},");
+    buffer_append_string(&body, "{\"name\":\"a\"}]");
+    own(harness, "application/json", buffer_slice(&body));
+    check_body_has(harness, 200, "{\"accepted\":1,\"duplicates\":0,\"refused\":150,");
+    check_body_has(harness, 200, "\"item\":99,");
+    assert_true(slice_find(buffer_slice(&harness->body), SLICE("\"item\":100,")) < 0);
+    buffer_free(&body);
+}
+
+static void own_bad_requests_say_why(void **state)
+{
+    static const struct { const char *content_type, *body; int status; const char *expected; } cases[] = {
+        {"application/json", "{\"name\":\"a\"", 400, "malformed: the text ends inside an array or object at byte 11 (line 1, column 12)"},
+        {"application/json", "", 400, "empty"},
+        {"application/json", "[]", 400, "holds no event"},
+        {"application/x-ndjson", "\n\n", 400, "holds no event"},
+        {"application/json", "7", 400, "an event must be a JSON object"},
+        {"application/xml", "<a/>", 415, "Content-Type application/xml is not understood"},
+        {"application/json; charset=utf-8", "{}", 400, "\"field\":\"name\",\"reason\":\"is missing"},
+        {"", "{\"name\":\"\"}", 400, "\"field\":\"name\",\"reason\":\"is missing"},
+        {"text/plain", "{\"name\":\"a\",\"colour\":1}", 400, "\"field\":\"colour\",\"reason\":\"is not a field of events; put values of your own under \\\"properties\\\"\""},
+        {"", "{\"name\":\"a\",\"tenant_id\":\"x\"}", 400, "the tenant is the one the key belongs to"},
+        {"", "{\"name\":\"a\",\"ingested_at\":1}", 400, "the server sets it"},
+        {"", "{\"name\":{}}", 400, "\"field\":\"name\",\"reason\":\"must be a string\""},
+        {"", "{\"name\":\"a\",\"timestamp\":\"2026-06-08T13:00:11Z\"}", 400, "\"field\":\"timestamp\",\"reason\":\"from the future"},
+        {"", "{\"name\":\"a\",\"time\":946684799999}", 400, "\"field\":\"time\",\"reason\":\"before 2000-01-01"},
+        {"", "{\"name\":\"a\",\"timestamp\":\"noon\"}", 400, "must be an ISO 8601 time"},
+        {"", "{\"name\":\"a\",\"url\":\"https://\"}", 400, "\"field\":\"url\",\"reason\":\"is not a URL"},
+        {"", "{\"name\":\"a\",\"path\":\"/a b\"}", 400, "\"field\":\"path\",\"reason\":\"is not a URL"},
+        {"", "{\"name\":\"a\",\"scroll_depth\":101}", 400, "\"field\":\"scroll_depth\",\"reason\":\"must be between 0 and 100\""},
+        {"", "{\"name\":\"a\",\"rtt\":\"fast\"}", 400, "\"field\":\"rtt\",\"reason\":\"must be a number\""},
+        {"", "{\"name\":\"a\",\"groups\":\"x\"}", 400, "\"field\":\"groups\",\"reason\":\"must be an array of strings\""},
+        {"", "{\"name\":\"a\",\"properties\":[]}", 400, "\"field\":\"properties\",\"reason\":\"must be an object\""},
+        {"", "{\"name\":\"a\",\"properties\":{\"\":1}}", 400, "a property has an empty name"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        own(*state, cases[i].content_type, slice_from_string(cases[i].body));
+        check_body_has(*state, cases[i].status, cases[i].expected);
+        assert_int_equal(harness_row_count(*state, 0), 0);
+    }
+}
+
+static void own_property_limits_are_kept(void **state)
+{
+    struct harness *harness = *state;
+    for (int count = 100; count <= 101; count++) {
+        struct buffer body = {0};
+        buffer_append_string(&body, "{\"name\":\"a\",\"properties\":{\"list\":[");
+        for (int i = 0; i < count; i++) buffer_append_string(&body, i ? ",1" : "1");
+        buffer_append_string(&body, "]}}");
+        own(harness, "", buffer_slice(&body));
+        if (count == 100) check_body_has(harness, 200, "\"accepted\":1");
+        else check_body_has(harness, 400, "more than 100 properties");
+        buffer_free(&body);
+    }
+    for (size_t size = 32768 - 3; size <= 32768 - 2; size++) {
+        struct buffer body = {0};
+        buffer_append_string(&body, "{\"name\":\"a\",\"properties\":{\"key\":\"");
+        for (size_t i = 0; i < size; i++) buffer_append_byte(&body, 'x');
+        buffer_append_string(&body, "\"}}");
+        own(harness, "", buffer_slice(&body));
+        if (size == 32768 - 3) check_body_has(harness, 200, "\"accepted\":1");
+        else check_body_has(harness, 400, "longer than 32768 bytes");
+        buffer_free(&body);
+    }
+}
+
+static void a_request_without_key_is_refused_in_each_dialect(void **state)
+{
+    static const struct { const char *path; int status; const char *expected; } cases[] = {
+        {"/v1/events", 401, "unauthenticated"},
+        {"/track", 401, "Ingestion: no key was given"},
+        {"/", 400, "\"code\":\"basket.INGEST_MISSING_CLIENT_ID\""},
+        {"/batch", 400, "\"message\":\"Missing client ID\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        harness_reset(*state);
+        assert_true(harness_post(*state, cases[i].path, "", SLICE("{}")));
+        check_body_has(*state, cases[i].status, cases[i].expected);
+    }
+}
+
+static void track(struct harness *harness, const char *body)
+{
+    harness_reset(harness);
+    harness_header(harness, "openpanel-client-id", HARNESS_TENANT);
+    harness_header(harness, "origin", "https://shop.example");
+    harness_header(harness, "user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/115.0");
+    assert_true(harness_post(harness, "/track", "", slice_from_string(body)));
+}
+
+static void openpanel_key_may_be_in_the_body_or_be_a_secret(void **state)
+{
+    struct harness *harness = *state;
+    const struct domain_route *route = &analytics_domain.routes[1];
+    assert_string_equal(route->path, "/track");
+    harness_reset(harness);
+    harness->request.body = SLICE_EMPTY;
+    harness_header(harness, "mixan-client-id", "old");
+    assert_true(slice_equal(route->find_key(&harness->request), SLICE("old")));
+    harness_header(harness, "openpanel-client-secret", "sec_0123456789abcdef0123");
+    harness_header(harness, "openpanel-client-id", "id");
+    assert_true(slice_equal(route->find_key(&harness->request), SLICE("id")));
+    harness->request.header_count = 1;
+    harness_header(harness, "openpanel-client-secret", "mrs_x");
+    assert_true(slice_equal(route->find_key(&harness->request), SLICE("mrs_x")));
+    harness_reset(harness);
+    assert_true(harness_post(harness, "/track", "", SLICE("{\"clientId\":\"in-body\",\"type\":\"track\",\"payload\":{\"name\":\"a\"}}")));
+    check_body_has(harness, 200, "\"deviceId\"");
+    assert_true(slice_equal(route->find_key(&harness->request), SLICE("in-body")));
+}
+
+static void openpanel_repeats_are_stored_once_and_answered_alike(void **state)
+{
+    struct harness *harness = *state;
+    const char *timed = "{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"properties\":{\"__timestamp\":\"2026-06-08T11:59:00Z\"}}}";
+    const char *untimed = "{\"type\":\"track\",\"payload\":{\"name\":\"b\"}}";
+    track(harness, timed);
+    check_body_has(harness, 200, "\"sessionId\"");
+    assert_int_equal(harness_row_count(harness, 0), 1);
+    track(harness, timed);
+    check_body_has(harness, 200, "\"sessionId\"");
+    assert_int_equal(harness_row_count(harness, 0), 0);
+    track(harness, untimed);
+    assert_int_equal(harness_row_count(harness, 0), 1);
+    track(harness, untimed);
+    assert_int_equal(harness_row_count(harness, 0), 0);
+    harness_reset(harness); /* a second later the same body is another click */
+    harness->request.received_ms += 1000;
+    harness_header(harness, "openpanel-client-id", HARNESS_TENANT);
+    harness_header(harness, "origin", "https://shop.example");
+    harness_header(harness, "user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/115.0");
+    assert_true(harness_post(harness, "/track", "", slice_from_string(untimed)));
+    assert_int_equal(harness_row_count(harness, 0), 1);
+}
+
+static void openpanel_bad_requests_say_why(void **state)
+{
+    static const struct { const char *body; const char *expected; } cases[] = {
+        {"{", "{\"status\":400,\"error\":\"FastifyError\",\"message\":\"the JSON text is malformed"},
+        {"", "\"error\":\"FastifyError\""},
+        {"{}", "\"error\":\"Error\",\"message\":\"body/type Invalid input: expected string, received undefined\""},
+        {"{\"type\":\"identify\",\"payload\":{\"profileId\":\"u1\"}}", "\\\"identify\\\" is not supported by this server yet"},
+        {"{\"type\":\"nope\",\"payload\":{}}", "body/type Invalid input: expected \\\"track\\\""},
+        {"{\"type\":\"track\"}", "body/payload Invalid input: expected object, received undefined"},
+        {"{\"type\":\"track\",\"payload\":{}}", "body/payload/name Invalid input: expected string, received undefined"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":7}}", "body/payload/name Invalid input: expected string, received number"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"session_start\"}}", "body/payload/name is reserved"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"x Union Select y\"}}", "body/payload/name looks like a scanner's probe"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"/index.php?a=1\"}}", "body/payload/name looks like a scanner's probe"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"profileId\":\"\"}}", "body/payload/profileId Invalid input"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"groups\":\"g\"}}", "body/payload/groups must be an array of strings"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"properties\":5}}", "body/payload/properties Invalid input: expected object, received number"},
+        {"{\"type\":\"track\",\"payload\":{\"name\":\"revenue\",\"properties\":{\"__revenue\":1.5}}}", "body/payload/properties/__revenue must be a non-negative integer"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        track(*state, cases[i].body);
+        check_body_has(*state, 400, cases[i].expected);
+        assert_int_equal(harness_row_count(*state, 0), 0);
+    }
+}
+
+static void databuddy(struct harness *harness, const char *path, const char *body)
+{
+    harness_reset(harness);
+    harness_header(harness, "content-type", "text/plain");
+    assert_true(harness_post(harness, path, "client_id=" HARNESS_TENANT, slice_from_string(body)));
+}
+
+#define DATABUDDY_EVENT(extra)                                                                                         \
+    "{\"eventId\":\"e1\",\"name\":\"screen_view\",\"path\":\"https://shop.example/a\",\"anonymousId\":\"anon_1\"" extra "}"
+
+static void databuddy_repeats_are_ordinary_successes(void **state)
+{
+    struct harness *harness = *state;
+    databuddy(harness, "/", DATABUDDY_EVENT(""));
+    check_body_has(harness, 200, "{\"status\":\"success\",\"type\":\"track\"}");
+    assert_int_equal(harness_row_count(harness, 0), 1);
+    databuddy(harness, "/", DATABUDDY_EVENT(""));
+    check_body_has(harness, 200, "{\"status\":\"success\",\"type\":\"track\"}");
+    assert_int_equal(harness_row_count(harness, 0), 0);
+}
+
+static void databuddy_visitors_are_hidden_unless_told_otherwise(void **state)
+{
+    static const struct { const char *body; bool hidden; } cases[] = {
+        {DATABUDDY_EVENT(",\"type\":\"track\""), true},
+        {DATABUDDY_EVENT(",\"anonymizeVisitorIds\":\"auto\",\"eventId\":\"e2\""), true},
+        {DATABUDDY_EVENT(",\"anonymizeVisitorIds\":null"), true},
+        {DATABUDDY_EVENT(",\"anonymizeVisitorIds\":false"), false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct harness *harness = *state;
+        struct buffer rows = {0};
+        harness->rows.seen_count = 0;
+        databuddy(harness, "/", cases[i].body);
+        harness_write_rows(harness, 0, &rows);
+        bool raw = slice_find(buffer_slice(&rows), SLICE("\"device_id\":\"anon_1\"")) >= 0;
+        assert_int_equal(raw, !cases[i].hidden);
+        if (cases[i].hidden) {
+            struct privacy_salt salt = privacy_salt_of_day(harness->secret, "analytics visitor", HARNESS_NOW_MS);
+            char hash[PRIVACY_ID_HASH_SIZE];
+            privacy_hash_id(SLICE("anon_1"), &salt, hash);
+            assert_true(slice_find(buffer_slice(&rows), slice_make(hash, sizeof hash)) >= 0);
+        }
+        buffer_free(&rows);
+    }
+}
+
+static void databuddy_bad_events_say_why(void **state)
+{
+    static const struct { const char *body; const char *expected; } cases[] = {
+        {"[", "\"code\":\"basket.TRACK_INVALID_BODY\""},
+        {"{\"type\":\"vitals\"}", "\"message\":\"Unknown event type\",\"code\":\"basket.INGEST_UNKNOWN_EVENT_TYPE\",\"retryable\":false,\"requestId\":\"42\""},
+        {"{\"name\":\"a\",\"path\":\"https://a.example/\"}", "\"code\":\"basket.INVALID_EVENT_SCHEMA\",\"errors\":[{\"code\":\"invalid_value\",\"field\":\"eventId\",\"message\":\"is required\"}]"},
+        {"{\"eventId\":\"e\",\"path\":\"https://a.example/\"}", "\"field\":\"name\",\"message\":\"is required\""},
+        {"{\"eventId\":\"e\",\"name\":\"a\"}", "\"field\":\"path\",\"message\":\"is required\""},
+        {"{\"eventId\":\"e\",\"name\":\"a\",\"path\":\"/a\"}", "\"field\":\"path\",\"message\":\"must be an absolute http or https URL\""},
+        {"{\"eventId\":\"e\",\"name\":\"a\",\"path\":\"https://intranet/a\"}", "\"field\":\"path\""},
+        {DATABUDDY_EVENT(",\"timestamp\":\"2026-01-01\""), "\"field\":\"timestamp\",\"message\":\"must be a number\""},
+        {DATABUDDY_EVENT(",\"timestamp\":1780923610001"), "\"field\":\"timestamp\",\"message\":\"from the future"},
+        {DATABUDDY_EVENT(",\"sessionStartTime\":5"), "\"field\":\"sessionStartTime\",\"message\":\"before 2000"},
+        {DATABUDDY_EVENT(",\"referrer\":\"ftp://x\""), "\"field\":\"referrer\""},
+        {DATABUDDY_EVENT(",\"screen_resolution\":\"100x100\""), "\"field\":\"screen_resolution\""},
+        {DATABUDDY_EVENT(",\"viewport_size\":\"big\""), "\"field\":\"viewport_size\""},
+        {DATABUDDY_EVENT(",\"language\":\"english\""), "\"field\":\"language\""},
+        {DATABUDDY_EVENT(",\"connection_type\":\"5g\""), "\"field\":\"connection_type\""},
+        {DATABUDDY_EVENT(",\"rtt\":10001"), "\"field\":\"rtt\",\"message\":\"must be between 0 and 10000\""},
+        {DATABUDDY_EVENT(",\"page_count\":1001"), "\"field\":\"page_count\""},
+        {DATABUDDY_EVENT(",\"load_time\":60001"), "\"field\":\"load_time\""},
+        {DATABUDDY_EVENT(",\"anonymizeVisitorIds\":1"), "\"field\":\"anonymizeVisitorIds\""},
+        {"{\"type\":\"outgoing_link\",\"eventId\":\"e\"}", "\"field\":\"href\",\"message\":\"is required\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        databuddy(*state, "/", cases[i].body);
+        check_body_has(*state, 400, cases[i].expected);
+        assert_int_equal(harness_row_count(*state, 0), 0);
+    }
+    databuddy(*state, "/batch", "{}");
+    check_body_has(*state, 400, "basket.INGEST_BATCH_NOT_ARRAY");
+    struct buffer body = {0};
+    for (int i = 0; i < 101; i++) buffer_append_string(&body, i ? ",{}" : "[{}");
+    buffer_append_string(&body, "]");
+    buffer_append_byte(&body, 0);
+    databuddy(*state, "/batch", body.data);
+    check_body_has(*state, 400, "basket.INGEST_BATCH_TOO_LARGE");
+    buffer_free(&body);
+}
+
+int main(int argc, char **argv)
+{
+    testdata = argc > 1 ? argv[1] : "src/domains/analytics/testdata";
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(testdata_requests_become_the_rows_written_there),
+        cmocka_unit_test_setup_teardown(own_events_of_a_known_id_are_duplicates_in_later_requests, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_requests_over_the_item_limit_are_refused_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_error_list_is_capped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_bad_requests_say_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_property_limits_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_request_without_key_is_refused_in_each_dialect, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(openpanel_key_may_be_in_the_body_or_be_a_secret, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(openpanel_repeats_are_stored_once_and_answered_alike, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(openpanel_bad_requests_say_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(databuddy_repeats_are_ordinary_successes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(databuddy_visitors_are_hidden_unless_told_otherwise, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(databuddy_bad_events_say_why, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
