@@ -24,12 +24,13 @@ static enum error_code take(struct listen_listener *listener, int fd, const char
 
 static void connections_wait(struct os_watch *watch, uint32_t events)
 {
-    struct listen_listener *listener = (struct listen_listener *)((char *)watch - offsetof(struct listen_listener, watch));
+    struct listen_listener *listener =
+        (struct listen_listener *)((char *)watch - offsetof(struct listen_listener, watch));
     for (int i = 0; i < ACCEPT_BATCH && listener->listening; i++) {
         char peer[OS_SOCKET_ADDRESS_SIZE];
         int fd = os_socket_accept(listener->watch.fd, peer);
         if (fd >= 0) {
-            take(listener, fd, peer, NULL); /* a refused client sees the connection close; there is nobody else to tell */
+            take(listener, fd, peer, NULL); /* a refused client sees the connection close: nobody else is to be told */
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
@@ -44,7 +45,8 @@ static void connections_wait(struct os_watch *watch, uint32_t events)
 
 static void accept_again(struct os_timer *timer)
 {
-    struct listen_listener *listener = (struct listen_listener *)((char *)timer - offsetof(struct listen_listener, retry));
+    struct listen_listener *listener =
+        (struct listen_listener *)((char *)timer - offsetof(struct listen_listener, retry));
     listener->watch.events = OS_LOOP_READ;
     os_loop_watch_update(listener->loop, &listener->watch);
 }
@@ -54,7 +56,8 @@ static enum error_code open_socket(struct listen_listener *listener, struct erro
     const struct listen_settings *settings = &listener->settings;
     if (settings->unix_path) {
         listener->unix_path = strdup(settings->unix_path);
-        if (!listener->unix_path) return error_set(error, ERROR_MEMORY, "no memory to listen on %s", settings->unix_path);
+        if (!listener->unix_path)
+            return error_set(error, ERROR_MEMORY, "no memory to listen on %s", settings->unix_path);
     }
     enum error_code code =
         settings->unix_path

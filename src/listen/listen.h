@@ -37,7 +37,7 @@ struct listen_protocol {
 };
 
 struct listen_settings {
-    const char *host;          /* NULL when unix_path is set; both NULL: takes only connections given by listen_listener_adopt */
+    const char *host;          /* NULL when unix_path is set; both NULL: only what listen_listener_adopt gives */
     uint16_t port;             /* 0 picks a free one */
     const char *unix_path;
     size_t connection_limit;   /* per listener; more are closed at once: memory per connection must have a ceiling */

@@ -177,7 +177,8 @@ static void stream_ready(struct os_watch *watch, uint32_t events)
     } else if (events & OS_LOOP_HANGUP) {
         die(stream); /* after the last byte was read: a hang-up stays readable until then */
     }
-    if ((events & OS_LOOP_PEER_CLOSED) && stream->state == STREAM_OPEN && !stream->peer_closed) tell_peer_closed(stream);
+    if ((events & OS_LOOP_PEER_CLOSED) && stream->state == STREAM_OPEN && !stream->peer_closed)
+        tell_peer_closed(stream);
     if ((events & OS_LOOP_WRITE) && stream->state != STREAM_DEAD && stream->output.size > 0) flush_output(stream);
     stream->in_callback = false;
     if (stream->state == STREAM_DEAD) listen_stream_destroy(stream);

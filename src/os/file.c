@@ -254,7 +254,8 @@ enum error_code os_file_replace(const char *path, struct slice content, struct e
 {
     char beside[PATH_MAX], directory[PATH_MAX];
     int size = snprintf(beside, sizeof beside, "%s.XXXXXX", path);
-    if (size < 0 || (size_t)size >= sizeof beside) return error_set(error, ERROR_INVALID, "file name is too long: %s", path);
+    if (size < 0 || (size_t)size >= sizeof beside)
+        return error_set(error, ERROR_INVALID, "file name is too long: %s", path);
     int fd = mkostemp(beside, O_CLOEXEC);
     if (fd < 0) return error_set_errno(error, errno, "cannot create a file beside %s", path);
     enum error_code code = write_all(fd, content.data, content.size, error);

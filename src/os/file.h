@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Files as the durable parts see them: a table of functions, so that a test can plug in a disk that forgets or fills up. */
+/* Files as the durable parts see them: a table of functions, so that a test can plug in a disk that forgets. */
 #ifndef OS_FILE_H
 #define OS_FILE_H
 

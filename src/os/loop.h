@@ -17,7 +17,8 @@ struct os_loop;
 
 #define OS_LOOP_READ 1u
 #define OS_LOOP_WRITE 2u
-#define OS_LOOP_HANGUP 4u /* always reported, asked or not: both directions are gone (reset, or the last writer of a pipe left) */
+/* Always reported, asked or not: both directions are gone (reset, or the last writer of a pipe left). */
+#define OS_LOOP_HANGUP 4u
 /* Reported only when asked for: the peer will send no more. It stays true for ever, so stop asking once it was seen. */
 #define OS_LOOP_PEER_CLOSED 8u
 
@@ -51,7 +52,8 @@ void os_loop_unwatch(struct os_loop *loop, struct os_watch *watch);
 /* Arms or re-arms; fires in a later turn, also with a delay of 0. */
 void os_loop_timer_start(struct os_loop *loop, struct os_timer *timer, int64_t delay_ms);
 void os_loop_timer_stop(struct os_loop *loop, struct os_timer *timer);
-/* Runs `task` once on the loop's thread, soon. Any thread; never blocks, never fails. The task must stay alive until run. */
+/* Runs `task` once on the loop's thread, soon. Any thread; never blocks, never fails. The task must stay alive until it
+ * runs. */
 void os_loop_post(struct os_loop *loop, struct os_task *task);
 void os_loop_turn_hook(struct os_loop *loop, struct os_turn_hook *hook);
 /* Runs until os_loop_stop; tasks already posted are still run before it returns. */

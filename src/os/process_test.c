@@ -72,7 +72,8 @@ static void child_inherits_no_other_descriptors(void **state)
     assert_true(leaked >= 3);
     assert_int_equal(dup2(leaked, 50), 50);
     struct os_process process =
-        start_shell("for fd in /proc/self/fd/*; do case ${fd##*/} in 0|1|2|3) ;; *) test -e $fd && exit 1 ;; esac; done; "
+        start_shell("for fd in /proc/self/fd/*; do case ${fd##*/} in 0|1|2|3) ;; *) test -e $fd && exit 1 ;; esac; "
+                    "done; "
                     "test \"$(readlink /proc/self/fd/0)\" = /dev/null || exit 2; exit 0");
     assert_true(os_process_wait(&process, 5000, &status));
     assert_int_equal(status, 0);

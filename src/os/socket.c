@@ -26,7 +26,7 @@ static enum error_code listen_on(const struct addrinfo *address, const char *hos
     int on = 1, off = 0;
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    /* Connections inherit it from the listening socket: answers are written whole, waiting for more would only delay. */
+    /* Connections inherit it: answers are written whole, waiting for more would only delay them. */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (address->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
     if (bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, BACKLOG) != 0) {
@@ -150,7 +150,8 @@ enum error_code os_socket_parse_address(const char *text, char host[256], uint16
         name = slice_first(rest, colon > 0 ? (size_t)colon : 0);
     }
     uint64_t port;
-    if (colon < 0 || name.size >= 256 || !slice_parse_uint64(slice_from(rest, (size_t)colon + 1), &port) || port > 65535)
+    if (colon < 0 || name.size >= 256 || !slice_parse_uint64(slice_from(rest, (size_t)colon + 1), &port) ||
+        port > 65535)
         return error_set(error, ERROR_INVALID, "not an address: \"%s\"; write HOST:PORT or [IPV6]:PORT", text);
     memcpy(host, name.data, name.size);
     host[name.size] = 0;

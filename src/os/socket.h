@@ -9,7 +9,8 @@
 #define OS_SOCKET_ADDRESS_SIZE 64
 
 /* Listens on "HOST:PORT", "[v6]:PORT" (port 0 picks a free one). *ret_port is the port in use. */
-enum error_code os_socket_listen_tcp(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port, struct error *error);
+enum error_code os_socket_listen_tcp(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port,
+                                     struct error *error);
 /* Listens on a Unix socket, mode 0600, replacing a stale file. Paths over 107 bytes are ERROR_INVALID. */
 enum error_code os_socket_listen_unix(const char *path, int *ret_fd, struct error *error);
 /* -1 when there is none to take now. `address` gets the peer's numeric address ("" for Unix sockets). */

@@ -9,19 +9,20 @@
 struct http1_settings {
     request_handler *handler;
     /* May be NULL. Called when the header is complete and before any body is read: a filled error is answered and the
-     * body is not read (back-pressure, unknown route, body limit of the route): a small one is skipped, else the connection
-     * closes after the answer. `*body_limit_bytes` may be lowered or raised. */
-    enum error_code (*admit)(void *context, const struct request *request, size_t *body_limit_bytes, struct error *error);
+     * body is not read (back-pressure, unknown route, body limit of the route): a small one is skipped, else the
+     * connection closes after the answer. `*body_limit_bytes` may be lowered or raised. */
+    enum error_code (*admit)(void *context, const struct request *request, size_t *body_limit_bytes,
+                             struct error *error);
     /* May be NULL: request_respond_error. Answers (at once) an error that `admit` or the protocol found (400, 405, 408,
      * 413, 414, 415, 431); the protocol puts its own status where the error's code has none (408, 414, 431). */
     void (*respond_error)(void *context, struct request *request, const struct error *error);
     void *context;
-    size_t header_limit_bytes;   /* 32 KiB; more is 431 */
+    size_t header_limit_bytes;   /* 32 KiB, at most 64 KiB; more is 431 */
     size_t body_limit_bytes;     /* default for all routes, after decompression; more is 413 */
     size_t body_ratio_limit;     /* decompressed / compressed, above 1 MiB; more is 413: a zip bomb */
     int64_t header_timeout_ms;   /* from the first byte to the complete header: 408 */
     int64_t body_timeout_ms;     /* without any new byte of the body: 408 */
-    int64_t idle_timeout_ms;     /* keep-alive without a request, or a client that reads nothing of its answer: closed */
+    int64_t idle_timeout_ms;     /* keep-alive without a request, or an answer of which nothing is read: closed */
     size_t pipeline_limit;       /* requests taken before the first is answered; then reading pauses */
     bool body_in_memory_file;    /* put bodies into a memfd (the engine reads its inserts from there) */
     bool cross_origin;           /* answer CORS: preflights (OPTIONS with an Origin) 204 without asking the handler,

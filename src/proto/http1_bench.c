@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How many small requests one loop answers: a server thread that answers 200 to everything and a client thread that keeps
- * requests in flight on many connections. `http1_bench [connections [in flight on each [seconds]]]`; with
+ * How many small requests one loop answers: a server thread that answers 200 to everything and a client thread that
+ * keeps requests in flight on many connections. `http1_bench [connections [in flight on each [seconds]]]`; with
  * `http1_bench serve [port]` only the server, for other load generators.
  */
 #include <arpa/inet.h>
@@ -98,9 +98,13 @@ int main(int argc, char **argv)
     bool only_serve = argc > 1 && strcmp(argv[1], "serve") == 0;
     struct http1_settings settings = http1_settings_default();
     settings.handler = handle;
-    struct listen_settings listen_settings = {.host = "127.0.0.1", .connection_limit = 10000, .protocol = &http1_protocol,
-                                              .protocol_context = &settings,
-                                              .port = only_serve && argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0};
+    struct listen_settings listen_settings = {
+        .host = "127.0.0.1",
+        .port = only_serve && argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0,
+        .connection_limit = 10000,
+        .protocol = &http1_protocol,
+        .protocol_context = &settings,
+    };
     struct listen_listener *listener;
     struct error error;
     loop = os_loop_create(&error);

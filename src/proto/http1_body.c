@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Takes the bytes of a body as they arrive, decodes them and keeps them in memory or in a memory file, within limits. */
+/* Takes the bytes of a body as they arrive, decodes and keeps them in memory or in a memory file, within limits. */
 #include "proto/http1_priv.h"
 
 #include <errno.h>

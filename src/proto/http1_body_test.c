@@ -88,7 +88,8 @@ static void unpacks_joined_gzip_members_and_zstd_frames(void **state)
 static void unpacks_a_large_chunked_gzip_body(void **state)
 {
     struct buffer plain = {0}, gzip = {0};
-    for (int i = 0; plain.size < 3000000; i++) buffer_printf(&plain, "{\"number\":%d,\"square\":%d}\n", i, i % 1000 * (i % 1000) % 9973);
+    for (int i = 0; plain.size < 3000000; i++)
+        buffer_printf(&plain, "{\"number\":%d,\"square\":%d}\n", i, i % 1000 * (i % 1000) % 9973);
     pack(&gzip, buffer_slice(&plain), 31);
     harness_connect();
     harness_send_text("POST /echo HTTP/1.1\r\nHost: h\r\nContent-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n");

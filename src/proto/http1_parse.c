@@ -14,7 +14,7 @@ static const enum request_method methods[] = {
 };
 
 /* What a header's name may consist of (RFC 9110 "token"), in lower case; zero for all else. The parser's build in the
- * distribution is a lenient one: it lets "Content-Length :" pass, which others behind or before us may read differently. */
+ * distribution is a lenient one: it lets "Content-Length :" pass, which a proxy before us may read differently. */
 static const char name_bytes[256] = {
     ['!'] = '!', ['#'] = '#', ['$'] = '$', ['%'] = '%', ['&'] = '&', ['\''] = '\'', ['*'] = '*', ['+'] = '+', ['-'] = '-',
     ['.'] = '.', ['^'] = '^', ['_'] = '_', ['`'] = '`', ['|'] = '|', ['~'] = '~',
@@ -117,7 +117,7 @@ static int target_arrived(http_parser *parser, const char *data, size_t size)
     struct http1_exchange *exchange = connection->reading;
     if (exchange->target_size + size > HTTP1_TARGET_LIMIT_BYTES ||
         exchange->target_size + size > connection->settings->header_limit_bytes)
-        return refuse(connection, ERROR_TOO_LARGE, 414, "the address is longer than %d bytes: send parameters in the body",
+        return refuse(connection, ERROR_TOO_LARGE, 414, "the address is longer than %d bytes: send it in the body",
                       HTTP1_TARGET_LIMIT_BYTES);
     if (!head_append(connection, data, size)) return STOP;
     exchange->target_size += size;
@@ -141,7 +141,7 @@ static int name_arrived(http_parser *parser, const char *data, size_t size)
     char *name = exchange->head.data + exchange->head.size - size;
     for (size_t i = 0; i < size; i++) {
         name[i] = name_bytes[(unsigned char)name[i]];
-        if (!name[i]) return refuse(connection, ERROR_INVALID, 0, "the name of a header has a byte that names may not have");
+        if (!name[i]) return refuse(connection, ERROR_INVALID, 0, "a header has a name with a byte that is not allowed there");
     }
     return 0;
 }

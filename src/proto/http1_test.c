@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Behaviour of HTTP/1.1 connections: requests, order of answers, keep-alive, refusals, timeouts, cross-origin headers. */
+/* Behaviour of HTTP/1.1 connections: requests, order of answers, refusals, timeouts, cross-origin headers. */
 #include "proto/http1_harness.h"
 
 #include <sys/socket.h>
@@ -37,7 +37,8 @@ static void keeps_the_connection_for_the_next_request(void **state)
 
 static void understands_a_request_that_comes_byte_by_byte(void **state)
 {
-    const char *text = "\r\nPOST http://h/echo?q=1#f HTTP/1.1\r\nHOST:  h \r\nX-Empty:\r\nTransfer-Encoding: chunked\r\n\r\n"
+    const char *text = "\r\nPOST http://h/echo?q=1#f HTTP/1.1\r\nHOST:  h \r\nX-Empty:\r\n"
+                       "Transfer-Encoding: chunked\r\n\r\n"
                        "3;x=y\r\nabc\r\n1\r\nd\r\n0\r\nTrailer: t\r\n\r\nGET /echo HTTP/1.1\r\nHost: h\r\n\r\n";
     harness_connect();
     for (size_t i = 0; text[i]; i++) {
@@ -84,7 +85,8 @@ static void a_full_pipeline_stops_reading_until_answers_leave(void **state)
 static void says_close_and_closes_when_the_client_asks_for_it(void **state)
 {
     harness_connect();
-    harness_send_text("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\nGET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    harness_send_text("GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"
+                      "GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
     WAIT_FOR_CLOSE();
     assert_int_equal(harness_count("HTTP/1.1 200 OK"), 1);
     assert_true(harness_has("\r\nConnection: close\r\n"));
@@ -107,7 +109,8 @@ static void speaks_with_http10_clients(void **state)
 static void answer_to_head_has_a_length_but_no_body(void **state)
 {
     harness_connect();
-    harness_send_text("HEAD /echo HTTP/1.1\r\nHost: h\r\n\r\nGET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    harness_send_text("HEAD /echo HTTP/1.1\r\nHost: h\r\n\r\n"
+                      "GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
     WAIT_FOR_CLOSE();
     assert_false(harness_has("HEAD /echo"));
     assert_true(harness_has("Content-Length: 14\r\n\r\nHTTP/1.1 200"));
@@ -383,7 +386,8 @@ static void client_that_closed_its_side_still_gets_its_answers(void **state)
 static void unfinished_request_of_a_client_that_left_is_dropped(void **state)
 {
     harness_connect();
-    harness_send_text("GET /echo HTTP/1.1\r\nHost: h\r\n\r\nPOST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n12");
+    harness_send_text("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n"
+                      "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 9\r\n\r\n12");
     assert_int_equal(shutdown(harness.client, SHUT_WR), 0);
     WAIT_FOR_CLOSE();
     assert_int_equal(harness_count("HTTP/1.1"), 1);

@@ -25,7 +25,8 @@ static void decodes_query_parameters(void **state)
     assert_true(slice_equal(value, SLICE("untouched")));
     static const struct {
         const char *name, *value;
-    } expected[] = {{"a", "1"}, {"b", "x y z"}, {"c", ""}, {"d=", "=%"}, {"e", "%zz%4"}, {"a", "2"}, {"", "v"}, {"f", "a=b"}};
+    } expected[] = {{"a", "1"},     {"b", "x y z"}, {"c", ""}, {"d=", "=%"},
+                    {"e", "%zz%4"}, {"a", "2"},     {"", "v"}, {"f", "a=b"}};
     struct slice rest = request.query, name;
     for (size_t i = 0; i < sizeof expected / sizeof *expected; i++) {
         assert_true(request_query_next(&request, &rest, &name, &value));
