@@ -56,6 +56,7 @@ static void measure_spool(int submitters)
     char *path = fixture_directory_create();
     struct fixture_disk disk;
     fixture_disk_init(&disk);
+    disk.syncs_for_real = true;
     struct spool_settings settings = fixture_settings(path, &disk.files);
     settings.commit_interval_us = 2000;
     struct spool *spool;

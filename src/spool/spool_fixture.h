@@ -45,9 +45,11 @@ void fixture_write_file(const char *path, const void *data, size_t size);
 
 struct spool_settings fixture_settings(const char *directory, const struct os_file_system *files);
 
-/* The real file system that counts and, when told, fails. Only calls on *.segment files are counted and failed. */
+/* The real file system that counts and, when told, fails. Only calls on *.segment files are counted and failed. Syncs reach
+ * the disk only when asked for: no test here can see the difference, and there are thousands. */
 struct fixture_disk {
     struct os_file_system files;
+    bool syncs_for_real;
     atomic_int syncs;
     atomic_int appends;
     atomic_int fail_syncs;      /* so many of the next syncs fail with EIO */
