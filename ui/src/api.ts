@@ -76,7 +76,7 @@ export class Api {
       const told = body?.error;
       const message = told?.message ?? `The server answered with status ${response.status}.`;
       throw new ApiError(
-        told?.field ? `${message} (${told.field})` : message,
+        message,
         response.status,
         told?.code ?? '',
         body?.request_id ?? '',

@@ -219,8 +219,11 @@ export function view_format(view: View): string {
 export function view_before(view: View, now = new Date()): { from: string; to: string } | null {
   const { from, to } = view_range(view, now);
   const clock = now_in(view.timezone, now);
-  const days = range_days({ from, to });
-  if (to !== clock.slice(0, 10) || days > 92) return null;
+  const interval = interval_of(view);
+  const length = range_days({ from, to });
+  if (to !== clock.slice(0, 10) || length > 92 || interval === 'month') return null;
+  // Weeks are compared with whole weeks before, as the server does for the lines.
+  const days = interval === 'week' ? 7 * Math.ceil(length / 7) : length;
   return { from: date_add(from, -days), to: `${date_add(to, -days)}${clock.slice(10)}:00` };
 }
 
