@@ -4,34 +4,46 @@
 
 #include "decode/url.h"
 
-/* A host ending in '.' stands for that name under any top-level domain: "google." covers google.com and google.co.uk. */
+/* A host ending in '.' stands for that name under any top-level domain: "google." covers google.com and google.co.uk.
+ * Sizes are counted by the compiler: the table is walked for every event that has a referrer. */
+#define TEXT(literal) {literal, sizeof literal - 1}
+#define SENDER(host, name, type) {TEXT(host), TEXT(name), TEXT(type)}
 static const struct referrer_sender {
-    const char *host, *name, *type;
+    struct slice host, name, type;
 } referrer_senders[] = {
-    {"mail.google.com", "Gmail", "email"}, {"gemini.google.com", "Gemini", "ai"}, {"gmail.com", "Gmail", "email"},
-    {"googleadservices.com", "Google Ads", "ads"}, {"doubleclick.net", "Google Ads", "ads"},
-    {"news.google.com", "Google News", "search"}, {"google.", "Google", "search"},
-    {"copilot.microsoft.com", "Microsoft Copilot", "ai"}, {"bing.com", "Bing", "search"},
-    {"duckduckgo.com", "DuckDuckGo", "search"}, {"mail.yahoo.com", "Yahoo! Mail", "email"}, {"yahoo.", "Yahoo!", "search"},
-    {"yandex.", "Yandex", "search"}, {"ya.ru", "Yandex", "search"}, {"baidu.com", "Baidu", "search"},
-    {"ecosia.org", "Ecosia", "search"}, {"qwant.com", "Qwant", "search"}, {"startpage.com", "Startpage", "search"},
-    {"search.brave.com", "Brave Search", "search"}, {"kagi.com", "Kagi", "search"}, {"naver.com", "Naver", "search"},
-    {"seznam.cz", "Seznam", "search"}, {"sogou.com", "Sogou", "search"}, {"ask.com", "Ask", "search"},
-    {"facebook.com", "Facebook", "social"}, {"fb.com", "Facebook", "social"}, {"fb.me", "Facebook", "social"},
-    {"instagram.com", "Instagram", "social"}, {"threads.net", "Threads", "social"}, {"threads.com", "Threads", "social"},
-    {"twitter.com", "Twitter", "social"}, {"x.com", "Twitter", "social"}, {"t.co", "Twitter", "social"},
-    {"linkedin.com", "LinkedIn", "social"}, {"lnkd.in", "LinkedIn", "social"}, {"reddit.com", "Reddit", "social"},
-    {"redd.it", "Reddit", "social"}, {"youtube.com", "YouTube", "social"}, {"youtu.be", "YouTube", "social"},
-    {"tiktok.com", "TikTok", "social"}, {"pinterest.", "Pinterest", "social"}, {"news.ycombinator.com", "Hacker News", "social"},
-    {"whatsapp.com", "WhatsApp", "social"}, {"wa.me", "WhatsApp", "social"}, {"telegram.org", "Telegram", "social"},
-    {"t.me", "Telegram", "social"}, {"discord.com", "Discord", "social"}, {"bsky.app", "Bluesky", "social"},
-    {"mastodon.social", "Mastodon", "social"}, {"vk.com", "VK", "social"}, {"quora.com", "Quora", "social"},
-    {"producthunt.com", "Product Hunt", "social"}, {"snapchat.com", "Snapchat", "social"}, {"weibo.com", "Weibo", "social"},
-    {"outlook.live.com", "Outlook", "email"}, {"outlook.office.com", "Outlook", "email"},
-    {"mail.proton.me", "Proton Mail", "email"}, {"mail.yandex.ru", "Yandex Mail", "email"}, {"mail.ru", "Mail.ru", "email"},
-    {"chatgpt.com", "ChatGPT", "ai"}, {"chat.openai.com", "ChatGPT", "ai"}, {"openai.com", "OpenAI", "ai"},
-    {"claude.ai", "Claude", "ai"}, {"perplexity.ai", "Perplexity", "ai"}, {"chat.deepseek.com", "DeepSeek", "ai"},
-    {"chat.mistral.ai", "Mistral", "ai"}, {"grok.com", "Grok", "ai"}, {"poe.com", "Poe", "ai"},
+    SENDER("mail.google.com", "Gmail", "email"), SENDER("gemini.google.com", "Gemini", "ai"),
+    SENDER("gmail.com", "Gmail", "email"), SENDER("googleadservices.com", "Google Ads", "ads"),
+    SENDER("doubleclick.net", "Google Ads", "ads"), SENDER("news.google.com", "Google News", "search"),
+    SENDER("google.", "Google", "search"), SENDER("copilot.microsoft.com", "Microsoft Copilot", "ai"),
+    SENDER("bing.com", "Bing", "search"), SENDER("duckduckgo.com", "DuckDuckGo", "search"),
+    SENDER("mail.yahoo.com", "Yahoo! Mail", "email"), SENDER("yahoo.", "Yahoo!", "search"),
+    SENDER("yandex.", "Yandex", "search"), SENDER("ya.ru", "Yandex", "search"), SENDER("baidu.com", "Baidu", "search"),
+    SENDER("ecosia.org", "Ecosia", "search"), SENDER("qwant.com", "Qwant", "search"),
+    SENDER("startpage.com", "Startpage", "search"), SENDER("search.brave.com", "Brave Search", "search"),
+    SENDER("kagi.com", "Kagi", "search"), SENDER("naver.com", "Naver", "search"),
+    SENDER("seznam.cz", "Seznam", "search"), SENDER("sogou.com", "Sogou", "search"), SENDER("ask.com", "Ask", "search"),
+    SENDER("facebook.com", "Facebook", "social"), SENDER("fb.com", "Facebook", "social"),
+    SENDER("fb.me", "Facebook", "social"), SENDER("instagram.com", "Instagram", "social"),
+    SENDER("threads.net", "Threads", "social"), SENDER("threads.com", "Threads", "social"),
+    SENDER("twitter.com", "Twitter", "social"), SENDER("x.com", "Twitter", "social"),
+    SENDER("t.co", "Twitter", "social"), SENDER("linkedin.com", "LinkedIn", "social"),
+    SENDER("lnkd.in", "LinkedIn", "social"), SENDER("reddit.com", "Reddit", "social"),
+    SENDER("redd.it", "Reddit", "social"), SENDER("youtube.com", "YouTube", "social"),
+    SENDER("youtu.be", "YouTube", "social"), SENDER("tiktok.com", "TikTok", "social"),
+    SENDER("pinterest.", "Pinterest", "social"), SENDER("news.ycombinator.com", "Hacker News", "social"),
+    SENDER("whatsapp.com", "WhatsApp", "social"), SENDER("wa.me", "WhatsApp", "social"),
+    SENDER("telegram.org", "Telegram", "social"), SENDER("t.me", "Telegram", "social"),
+    SENDER("discord.com", "Discord", "social"), SENDER("bsky.app", "Bluesky", "social"),
+    SENDER("mastodon.social", "Mastodon", "social"), SENDER("vk.com", "VK", "social"),
+    SENDER("quora.com", "Quora", "social"), SENDER("producthunt.com", "Product Hunt", "social"),
+    SENDER("snapchat.com", "Snapchat", "social"), SENDER("weibo.com", "Weibo", "social"),
+    SENDER("outlook.live.com", "Outlook", "email"), SENDER("outlook.office.com", "Outlook", "email"),
+    SENDER("mail.proton.me", "Proton Mail", "email"), SENDER("mail.yandex.ru", "Yandex Mail", "email"),
+    SENDER("mail.ru", "Mail.ru", "email"), SENDER("chatgpt.com", "ChatGPT", "ai"),
+    SENDER("chat.openai.com", "ChatGPT", "ai"), SENDER("openai.com", "OpenAI", "ai"),
+    SENDER("claude.ai", "Claude", "ai"), SENDER("perplexity.ai", "Perplexity", "ai"),
+    SENDER("chat.deepseek.com", "DeepSeek", "ai"), SENDER("chat.mistral.ai", "Mistral", "ai"),
+    SENDER("grok.com", "Grok", "ai"), SENDER("poe.com", "Poe", "ai"),
 };
 #define REFERRER_SENDER_COUNT (sizeof referrer_senders / sizeof referrer_senders[0])
 
@@ -54,18 +66,23 @@ static const struct referrer_sender *referrer_find_host(struct slice host)
 {
     for (struct slice rest = host; rest.size > 0; slice_cut(&rest, '.'))
         for (size_t i = 0; i < REFERRER_SENDER_COUNT; i++)
-            if (referrer_host_is(rest, slice_from_string(referrer_senders[i].host))) return &referrer_senders[i];
+            if (referrer_host_is(rest, referrer_senders[i].host)) return &referrer_senders[i];
     return NULL;
+}
+
+/* "bing" for bing.com, "google" for "google.", not "mail" for mail.google.com. */
+static bool referrer_is_first_label(struct slice tag, struct slice host)
+{
+    if (tag.size >= host.size || host.data[tag.size] != '.') return false;
+    return slice_index_of(slice_from(host, tag.size + 1), '.') < 0 && slice_equal_ignore_case(tag, slice_first(host, tag.size));
 }
 
 /* A tag is a host ("bing.com"), the name of one ("Hacker News"), or a host's first label ("chatgpt"). */
 static const struct referrer_sender *referrer_find_tag(struct slice tag)
 {
     for (size_t i = 0; i < REFERRER_SENDER_COUNT; i++) {
-        struct slice host = slice_from_string(referrer_senders[i].host);
-        struct slice first = slice_cut(&host, '.');
-        if (slice_equal_ignore_case(tag, slice_from_string(referrer_senders[i].name))) return &referrer_senders[i];
-        if (slice_index_of(host, '.') < 0 && slice_equal_ignore_case(tag, first)) return &referrer_senders[i];
+        const struct referrer_sender *sender = &referrer_senders[i];
+        if (slice_equal_ignore_case(tag, sender->name) || referrer_is_first_label(tag, sender->host)) return sender;
     }
     return slice_index_of(tag, '.') >= 0 ? referrer_find_host(referrer_without_www(tag)) : NULL;
 }
@@ -90,8 +107,8 @@ static struct slice referrer_lower(struct arena *arena, struct slice text)
 static void referrer_set(struct arena *arena, struct referrer *referrer, const struct referrer_sender *sender,
                          struct slice unknown_name)
 {
-    referrer->name = sender ? slice_from_string(sender->name) : referrer_lower(arena, unknown_name);
-    referrer->type = sender ? slice_from_string(sender->type) : SLICE("unknown");
+    referrer->name = sender ? sender->name : referrer_lower(arena, unknown_name);
+    referrer->type = sender ? sender->type : SLICE("unknown");
 }
 
 void referrer_resolve(struct arena *arena, struct slice raw, struct slice page_host, struct slice tag,
