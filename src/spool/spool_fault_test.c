@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Tests of the spool on a disk that tears, fills up, fails to sync or rots: nothing acknowledged is lost or cut. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -227,11 +230,64 @@ static void refused_rows_are_not_read_even_when_they_cannot_be_cut_off(void **st
     check_events(setup, 0, 5);
 }
 
+/* Commits events 0, 1, 2, .. one by one and writes one byte for each that was acknowledged, until it is killed. */
+_Noreturn static void commit_until_killed(const struct spool_settings *settings, int acknowledged_fd)
+{
+    struct spool *spool;
+    size_t recovered;
+    if (spool_open(settings, &spool, &recovered, NULL)) _exit(1);
+    for (uint64_t i = 0;; i++) {
+        if (fixture_commit(spool, EVENTS_BIT, i, 1) || write(acknowledged_fd, "+", 1) != 1) _exit(1);
+    }
+}
+
+static void killed_process_loses_nothing_that_it_acknowledged(void **state)
+{
+    struct setup *setup = *state;
+    setup->settings.seal_rows = 50;
+    for (int round = 0; round < 5; round++) {
+        char *path = fixture_directory_create();
+        struct spool_settings settings = setup->settings;
+        settings.directory = path;
+        int ends[2];
+        assert_int_equal(pipe(ends), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) commit_until_killed(&settings, ends[1]);
+        close(ends[1]);
+        size_t acknowledged = 0, wanted = 20 + (size_t)round * 37;
+        char byte;
+        while (acknowledged < wanted && read(ends[0], &byte, 1) == 1) acknowledged++;
+        assert_int_equal(acknowledged, wanted);
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        while (read(ends[0], &byte, 1) == 1) acknowledged++;
+        close(ends[0]);
+
+        size_t recovered, rows = 0;
+        assert_int_equal(spool_open(&settings, &setup->spool, &recovered, NULL), ERROR_NONE);
+        struct spool_segment_info info;
+        for (size_t i = 0; i < recovered; i++) {
+            struct block *block = NULL;
+            assert_true(spool_take(setup->spool, WAIT_MS, &info));
+            assert_int_equal(spool_read_table(setup->spool, info.number, FIXTURE_EVENTS, &block, NULL), ERROR_NONE);
+            assert_true(fixture_block_is(block, FIXTURE_EVENTS, rows, info.rows));
+            rows += info.rows;
+            block_destroy(block);
+        }
+        /* The one under way at the kill may be there too. */
+        assert_in_range(rows, acknowledged, acknowledged + 1);
+        close_spool(setup);
+        fixture_directory_destroy(path);
+    }
+}
+
 int main(void)
 {
 #define FAULT_TEST(name) cmocka_unit_test_setup_teardown(name, prepare, clean_up)
     const struct CMUnitTest tests[] = {
         FAULT_TEST(torn_tail_at_every_byte_recovers_exactly_the_whole_groups),
+        FAULT_TEST(killed_process_loses_nothing_that_it_acknowledged),
         FAULT_TEST(rot_before_later_groups_goes_to_quarantine_whole),
         FAULT_TEST(rot_after_the_start_is_noticed_when_read),
         FAULT_TEST(segment_with_an_unknown_table_goes_to_quarantine_at_start),

@@ -126,6 +126,40 @@ static void many_batches_share_one_sync(void **state)
     for (int i = 0; i < COUNT; i++) fixture_batch_destroy(batches[i]);
 }
 
+static void lone_submitter_does_not_wait_for_company(void **state)
+{
+    struct setup *setup = *state;
+    /* Longer than the fixture waits for an answer. */
+    setup->settings.commit_interval_us = 100 * 1000000ll;
+    open_spool(setup, 0);
+    for (uint64_t i = 0; i < 3; i++) assert_int_equal(fixture_commit(setup->spool, EVENTS_BIT, i, 1), ERROR_NONE);
+    assert_int_equal(atomic_load(&setup->disk.syncs), 3);
+}
+
+static void submitters_that_came_together_are_waited_for(void **state)
+{
+    struct setup *setup = *state;
+    struct fixture_batch *batches[5];
+    setup->settings.commit_interval_us = 100 * 1000000ll;
+    open_spool(setup, 0);
+    for (uint64_t i = 0; i < 5; i++) batches[i] = fixture_batch_create(EVENTS_BIT, i, 1);
+    pthread_mutex_lock(&setup->disk.gate);
+    assert_true(spool_submit(setup->spool, &batches[0]->batch));
+    assert_true(fixture_disk_wait_at_gate(&setup->disk));
+    assert_true(spool_submit(setup->spool, &batches[1]->batch));
+    assert_true(spool_submit(setup->spool, &batches[2]->batch));
+    pthread_mutex_unlock(&setup->disk.gate);
+    for (int i = 0; i < 3; i++) assert_int_equal(fixture_batch_wait(batches[i]), ERROR_NONE);
+    assert_int_equal(atomic_load(&setup->disk.syncs), 2);
+    /* The last group had two, so the first of these waits for the second. */
+    assert_true(spool_submit(setup->spool, &batches[3]->batch));
+    assert_true(spool_submit(setup->spool, &batches[4]->batch));
+    assert_int_equal(fixture_batch_wait(batches[3]), ERROR_NONE);
+    assert_int_equal(fixture_batch_wait(batches[4]), ERROR_NONE);
+    assert_int_equal(atomic_load(&setup->disk.syncs), 3);
+    for (int i = 0; i < 5; i++) fixture_batch_destroy(batches[i]);
+}
+
 static void group_is_closed_at_its_size_limit(void **state)
 {
     struct setup *setup = *state;
@@ -332,6 +366,8 @@ int main(void)
         SPOOL_TEST(rows_come_out_as_they_went_in),
         SPOOL_TEST(table_without_rows_reads_as_nothing),
         SPOOL_TEST(many_batches_share_one_sync),
+        SPOOL_TEST(lone_submitter_does_not_wait_for_company),
+        SPOOL_TEST(submitters_that_came_together_are_waited_for),
         SPOOL_TEST(group_is_closed_at_its_size_limit),
         SPOOL_TEST(seals_by_rows),
         SPOOL_TEST(seals_by_bytes_and_by_age),
