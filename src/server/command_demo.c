@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `millrace demo`: a server with a demo tenant and a month of sample traffic, or that traffic sent to a server. */
+/* `millrace demo`: a server with a demo tenant and two months of sample traffic, or that traffic sent to a server. */
 #include "base/json_writer.h"
 #include "decode/json.h"
 #include "meta/migrate_meta.h"
@@ -13,8 +13,8 @@
 #include "server/serve.h"
 #include "tenant/tenancy.h"
 
-#define DEMO_EVENTS 40000
-#define DEMO_DAYS 30
+#define DEMO_EVENTS 60000
+#define DEMO_DAYS 60 /* the page compares 30 days with the 30 before */
 #define DEMO_VISITORS 6000
 #define DEMO_BATCH_EVENTS 400 /* a visit adds at most some twenty more; the route takes 1,000 */
 #define DEMO_SEED 20260101
@@ -156,17 +156,17 @@ static int demo_serve(const struct settings *settings)
 
 int command_demo(int argc, char **argv)
 {
-    const char *server = "http://127.0.0.1:8080", *key = getenv("MILLRACE_KEY"), *events_text = "40000", *seed_text = "20260101";
+    const char *server = "http://127.0.0.1:8080", *key = getenv("MILLRACE_KEY"), *events_text = "60000", *seed_text = "20260101";
     const struct option flags[] = {
         {"server", "URL", &server, NULL, "traffic: the server to send to (http://127.0.0.1:8080)"},
         {"key", "KEY", &key, NULL, "traffic: a write or secret key (or MILLRACE_KEY in the environment)"},
-        {"events", "N", &events_text, NULL, "traffic: how many events (40000)"},
+        {"events", "N", &events_text, NULL, "traffic: how many events (60000)"},
         {"seed", "N", &seed_text, NULL, "traffic: the same seed gives the same people (20260101)"},
         {0},
     };
     const struct option_table table = {
         .usage = "millrace demo serve [settings] | traffic --server URL --key KEY",
-        .description = "serve    a server with everything embedded, a demo tenant and, the first time, a month of sample traffic\n"
+        .description = "serve    a server with everything embedded, a demo tenant and, the first time, two months of sample traffic\n"
                        "traffic  that traffic alone, sent to a running server",
         .options = flags, .positional_names = "serve or traffic", .positional_least = 1, .positional_most = 1, .takes_settings = true};
     struct settings settings;

@@ -80,15 +80,20 @@ static const struct choice *generator_choose(uint64_t number, const struct choic
 
 int64_t generator_visit_start(struct generator *generator, int64_t now_ms, unsigned days)
 {
-    /* The larger of two draws: the site grows. Hours follow a day curve with its top in the afternoon. */
+    /* Hours follow a day curve with its top in the afternoon; weekends are quieter; the site grows by half over the days. */
     static const unsigned hours[24] = {3, 2, 1, 1, 1, 2, 4, 7, 10, 12, 13, 13, 12, 13, 14, 14, 13, 12, 12, 13, 13, 11, 8, 5};
-    unsigned a = (unsigned)generator_number(generator, days), b = (unsigned)generator_number(generator, days), sum = 0, hour = 0;
+    unsigned sum = 0;
     for (unsigned i = 0; i < 24; i++) sum += hours[i];
-    unsigned at = (unsigned)generator_number(generator, sum);
-    while (at >= hours[hour]) at -= hours[hour++];
-    int64_t today = now_ms - now_ms % 86400000;
-    int64_t start = today - (int64_t)(a < b ? a : b) * 86400000 + hour * 3600000 + (int64_t)generator_number(generator, 3600000);
-    return start <= now_ms ? start : start - 86400000;
+    for (;;) {
+        unsigned ago = (unsigned)generator_number(generator, days), hour = 0;
+        unsigned at = (unsigned)generator_number(generator, sum);
+        while (at >= hours[hour]) at -= hours[hour++];
+        int64_t day = now_ms / 86400000 - ago;
+        int64_t start_ms = day * 86400000 + hour * 3600000 + (int64_t)generator_number(generator, 3600000);
+        bool weekend = (day + 4) % 7 == 0 || (day + 4) % 7 == 6; /* 1970-01-01 was a Thursday */
+        uint64_t keep = 100 - 33 * ago / days;
+        if (start_ms <= now_ms && generator_number(generator, 100) < (weekend ? keep * 7 / 10 : keep)) return start_ms;
+    }
 }
 
 static void generator_string(struct json_writer *writer, const char *name, const char *value)

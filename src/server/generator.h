@@ -21,7 +21,7 @@ uint64_t generator_number(struct generator *generator, uint64_t bound);
 /* Writes the events of one visit that starts at `start_ms` as values of an open JSON array; none is later than `end_ms`.
  * Returns how many. With `ids` every event has an id. */
 size_t generator_write_visit(struct generator *generator, int64_t start_ms, int64_t end_ms, bool ids, struct json_writer *writer);
-/* A start for the next visit: a time of day people like, on one of the last `days` days, the later the likelier. */
+/* A start for the next visit, not after `now_ms`: a time of day people like, on one of the last `days` days. */
 int64_t generator_visit_start(struct generator *generator, int64_t now_ms, unsigned days);
 
 #endif
