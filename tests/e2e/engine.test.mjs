@@ -2,7 +2,7 @@
 // The embedded event store as clients see it: ClickHouse's HTTP protocol, isolation, cancelling, dying and coming back.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
@@ -289,6 +289,26 @@ describe('engine life and death', { concurrency: false }, () => {
       await engine.insert('INSERT INTO d.t FORMAT CSV', '1\n2\n', { insert_deduplication_token: `round ${round}` });
       assert.equal(await engine.value('SELECT count() FROM d.t'), String(2 * (round + 1)));
     }
+  });
+
+  it('takes a token back whose rows never came to be', async () => {
+    await engine.value('CREATE TABLE d.poisoned (a UInt32) ENGINE = MergeTree ORDER BY a');
+    await engine.value('SYSTEM STOP MERGES d.poisoned');
+    const insert = (token) => engine.insert('INSERT INTO d.poisoned FORMAT CSV', '1\n2\n', { insert_deduplication_token: token });
+    await insert('kept');
+    await insert('lost');
+    const path = await engine.value("SELECT path FROM system.parts WHERE table = 'poisoned' AND name = 'all_2_2_0'");
+    await engine.stop('SIGKILL');
+    // As if it had died between writing the token and publishing the part.
+    assert.ok(existsSync(path));
+    rmSync(path, { recursive: true });
+    engine = await new Engine(directory).start();
+    assert.match(engine.log, /: [12] stale insert tokens removed/);
+    assert.equal(await engine.value('SELECT count() FROM d.poisoned'), '2');
+    await insert('kept');
+    await insert('lost');
+    await insert('lost');
+    assert.equal(await engine.value('SELECT count() FROM d.poisoned'), '4');
   });
 
   it('stops cleanly in less than 5 s while statements run', async () => {

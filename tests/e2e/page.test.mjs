@@ -60,7 +60,7 @@ beforeEach(async () => {
 afterEach(async () => {
   await context.close();
   context = null;
-  if (mock) Object.assign(mock, { failure: null, empty: false, delay_ms: 0, events: [] });
+  if (mock) Object.assign(mock, { failure: null, empty: false, young: false, delay_ms: 0, events: [] });
 });
 
 /** Waits until `check` stops throwing. */
@@ -167,6 +167,13 @@ test('shows changes against the previous period', MOCK_ONLY, async () => {
     assert.equal(await tile(measure).locator('.tile-before').textContent(), `from ${whole.format(previous.totals[measure])}`);
   }
   await page.getByText('Previous period: 16 Feb – 1 Mar 2026').waitFor();
+});
+
+test('compares with nothing when nothing was recorded before', MOCK_ONLY, async () => {
+  mock.young = true;
+  await sign_in(stretch_query());
+  await page.getByText('Nothing was recorded in the previous period.').waitFor();
+  assert.equal(await page.locator('.change:visible').count(), 0);
 });
 
 test('compares a running day with as much of the day before', MOCK_ONLY, async () => {

@@ -133,6 +133,8 @@ export class Mock {
   failure = null;
   /** No data at all. */
   empty = false;
+  /** No data before the period asked for. */
+  young = false;
   delay_ms = 0;
   events = [];
 
@@ -215,7 +217,7 @@ export class Mock {
     if (query.get('compare') === 'previous') {
       const days = Math.round((Date.parse(to) - Date.parse(from)) / 86_400_000) + 1;
       const shift = (date) => new Date(Date.parse(date) - days * 86_400_000).toISOString().slice(0, 10);
-      answer.previous = trim(series_between(shift(from), shift(to), interval, timezone, share, []));
+      answer.previous = trim(series_between(shift(from), shift(to), interval, timezone, this.young ? 0 : share, []));
     }
     return answer;
   }

@@ -4,7 +4,7 @@ import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import type { Measure, Series } from './api';
 import { element, set_text } from './dom';
-import { bucket_label, bucket_title, change, number_axis, number_full, wall_clock } from './format';
+import { ARROWS, bucket_label, bucket_title, change, type Change, number_axis, number_full, wall_clock } from './format';
 import { MEASURES, type Interval } from './state';
 
 export interface ChartData {
@@ -176,7 +176,7 @@ export class Chart {
             },
             ticks: { show: false },
             grid: { stroke: colour('grid'), width: 1 },
-            values: (_, splits) => splits.map((value) => number_axis(value)),
+            values: (_, splits) => splits.map((value) => number_axis(value, splits[splits.length - 1] ?? 0)),
           },
         ],
         cursor: {
@@ -238,7 +238,7 @@ export class Chart {
     const before = data.series.previous?.points[index];
     const future = index > this.current(data).last;
     const rows = MEASURES.filter(({ name }) => data.measures.includes(name)).map(({ name, title }) => {
-      const moved = future ? { text: '', direction: 'none' } : change(point[name], before?.[name]);
+      const moved: Change = future ? { text: '', direction: 'none' } : change(point[name], before?.[name]);
       return element(
         'div',
         { class: 'readout-row' },
@@ -246,7 +246,7 @@ export class Chart {
         element('span', { class: 'readout-name' }, title),
         element('span', { class: 'readout-value' }, future ? '–' : number_full(point[name])),
         before ? element('span', { class: 'readout-before' }, number_full(before[name])) : null,
-        before ? element('span', { class: `readout-change ${moved.direction}` }, moved.text) : null,
+        before ? element('span', { class: `readout-change ${moved.direction}` }, moved.text === 'new' ? 'new' : ARROWS[moved.direction] + moved.text) : null,
       );
     });
     this.readout.replaceChildren(

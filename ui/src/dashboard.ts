@@ -239,8 +239,10 @@ export class Dashboard {
       if (answered !== this.answered) this.before = null;
       const [series, before] = await Promise.all([this.api.timeseries(question, loading.signal), this.before_ask(loading.signal)]);
       if (loading.signal.aborted) return;
+      // Nothing before: nothing to compare with, rather than everything being "new".
+      if (series.previous && MEASURES.every(({ name }) => series.previous!.totals[name] === 0)) delete series.previous;
       this.series = series;
-      this.before = before;
+      this.before = series.previous ? before : null;
       this.answered = answered;
       this.failures = 0;
       this.hopeless = false;
@@ -351,7 +353,11 @@ export class Dashboard {
   }
 
   private legend_show(series: Series): void {
-    const { from, to, points } = series.previous ?? { points: [] };
+    if (!series.previous) {
+      this.legend.replaceChildren(element('span', {}, 'Nothing was recorded in the previous period.'));
+      return;
+    }
+    const { from, to, points } = series.previous;
     const first = from ?? points[0]?.time;
     // The end is the midnight after the last day.
     const last = to ? wall_clock(to).getTime() - 1 : wall_clock(points[points.length - 1]?.time ?? '').getTime();

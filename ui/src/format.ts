@@ -8,7 +8,8 @@ const compact = new Intl.NumberFormat('en', { notation: 'compact', maximumFracti
 export const number_full = (value: number): string => whole.format(value);
 /** Exact as long as it fits a tile, then "1.2M". */
 export const number_tile = (value: number): string => (value < 1_000_000 ? whole.format(value) : compact.format(value));
-export const number_axis = (value: number): string => (value < 10_000 ? whole.format(value) : compact.format(value));
+/** All values of an axis alike: exact, or all short when the highest is long. */
+export const number_axis = (value: number, highest: number): string => (highest < 10_000 ? whole.format(value) : compact.format(value));
 
 export function percent(part: number, total: number): string {
   if (total <= 0) return '–';
@@ -21,6 +22,8 @@ export interface Change {
   text: string;
   direction: 'up' | 'down' | 'flat' | 'none';
 }
+export const ARROWS: Record<Change['direction'], string> = { up: '↑ ', down: '↓ ', flat: '', none: '' };
+
 /** How `now` differs from `before`; "new" when there was nothing to compare with. */
 export function change(now: number, before: number | undefined): Change {
   if (before === undefined) return { text: '', direction: 'none' };

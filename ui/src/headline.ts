@@ -2,7 +2,7 @@
 // The headline numbers: one tile per measure with its change; a tile also switches its line in the chart.
 import type { Measure, Numbers } from './api';
 import { element, set_attribute, set_text } from './dom';
-import { change, number_full, number_tile } from './format';
+import { ARROWS, change, number_full, number_tile } from './format';
 import { MEASURES } from './state';
 
 interface Tile {
@@ -59,8 +59,7 @@ export class Headline {
         tile.value.animate([{ color: `var(--${name})` }, { color: 'var(--text)' }], { duration: 1100, easing: 'ease-out' });
       }
       tile.value.title = number_full(now);
-      const arrow = { up: '↑ ', down: '↓ ', flat: '', none: '' }[moved.direction];
-      set_text(tile.change, moved.text === 'new' ? 'new' : arrow + moved.text);
+      set_text(tile.change, moved.text === 'new' ? 'new' : ARROWS[moved.direction] + moved.text);
       tile.change.className = `change ${moved.direction}`;
       tile.change.hidden = moved.direction === 'none';
       set_text(tile.before, previous && (previous[name] > 0 || now > 0) ? `from ${number_tile(previous[name])}` : '');

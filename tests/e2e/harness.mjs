@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starts a whole server in a fresh folder for a test, sends requests to it, and looks at what it stored.
+//
+// MILLRACE_BINARY: the program to test (build/millrace of this repository).
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import http from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const repository = fileURLToPath(new URL('../../', import.meta.url));
+export const binary = process.env.MILLRACE_BINARY ?? join(repository, 'build/millrace');
+if (!existsSync(binary)) throw new Error(`there is no program ${binary}: build it, or set MILLRACE_BINARY`);
+
+const START_MS = 90_000; // a start after a crash repairs and loads first
+const STOP_MS = 30_000;
+const REQUEST_MS = 20_000;
+const COMMAND_MS = 60_000;
+export const VISIBLE_MS = 10_000; // far beyond the promise: a slow machine must not look like a lost row
+
+/** Asks again and again until the answer is true. A condition that throws counts as false, and its last error is shown. */
+export async function waitFor(what, condition, deadlineMs = VISIBLE_MS) {
+  const end = Date.now() + deadlineMs;
+  let reason = '';
+  for (;;) {
+    try {
+      const value = await condition();
+      if (value) return value;
+      reason = '';
+    } catch (error) {
+      reason = ` (${error.message})`;
+    }
+    if (Date.now() > end) throw new Error(`did not happen within ${deadlineMs} ms: ${what}${reason}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+// Settings of whoever runs the tests must not reach the program.
+function environmentWith(extra) {
+  const own = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'));
+  return { ...Object.fromEntries(own), ...extra };
+}
+
+/** Runs the program to its end: { code, stdout, stderr }. */
+export function command(words, { environment = {}, deadlineMs = COMMAND_MS } = {}) {
+  return new Promise((resolve, reject) => {
+    const options = { env: environmentWith(environment), timeout: deadlineMs, killSignal: 'SIGKILL', maxBuffer: 64 << 20 };
+    execFile(binary, words, options, (error, stdout, stderr) => {
+      if (error && typeof error.code !== 'number') reject(new Error(`millrace ${words.join(' ')}: ${error.message}\n${stderr}`));
+      else resolve({ code: error ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+/** One HTTP request, with exactly these headers: { status, headers, text, json }. `target` is a URL or { socketPath, path }. */
+export function send(target, { method = 'GET', headers = {}, body, agent = false } = {}) {
+  return new Promise((resolve, reject) => {
+    const where = typeof target === 'string' ? [target] : [];
+    const options = { method, headers, agent, ...(typeof target === 'string' ? {} : target) };
+    let answered = false;
+    const request = http.request(...where, options, (response) => {
+      answered = true;
+      const chunks = [];
+      response.on('data', (chunk) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () => {
+        clearTimeout(timer);
+        if (!response.complete) return reject(new Error('the answer was cut'));
+        const text = Buffer.concat(chunks).toString();
+        resolve({ status: response.statusCode, headers: response.headers, text, get json() { return JSON.parse(text); } });
+      });
+    });
+    const timer = setTimeout(() => request.destroy(new Error(`no answer within ${REQUEST_MS} ms`)), REQUEST_MS);
+    request.on('error', (error) => {
+      if (answered) return; // the server closed while the rest of a refused body was on its way
+      clearTimeout(timer);
+      reject(error);
+    });
+    request.end(body);
+  });
+}
+
+function isAlive(pid) {
+  try {
+    process.kill(pid, 0);
+    return !/^State:\s+Z/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+const running = new Set();
+process.on('exit', () => {
+  for (const server of running) server.removeNow();
+});
+
+export class Server {
+  /** A fresh folder with these tenants, and a server on it: server.tenants.NAME is { tenant, write_key, secret_key }. */
+  static async start({ tenants = ['main'], settings = [], environment = {} } = {}) {
+    const server = new Server(settings, environment);
+    for (const name of tenants) await server.createTenant(name);
+    await server.start();
+    return server;
+  }
+
+  /** Only the folder. */
+  constructor(settings = [], environment = {}) {
+    this.directory = mkdtempSync(join(tmpdir(), 'millrace-e2e-'));
+    this.settings = settings;
+    this.environment = environment;
+    this.tenants = {};
+    this.log = '';
+    this.port = 0;
+    running.add(this);
+  }
+
+  async createTenant(name) {
+    const { code, stdout, stderr } = await command(['tenant', 'create', name, '--data', this.directory, '--json']);
+    if (code !== 0) throw new Error(stderr);
+    return (this.tenants[name] = JSON.parse(stdout));
+  }
+
+  /** Starts on the port of the time before, so that clients find the server again. */
+  async start() {
+    const words = ['serve', '--data', this.directory, '--listen', `127.0.0.1:${this.port}`, ...this.settings];
+    const child = spawn(binary, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWith(this.environment) });
+    let out = '';
+    this.child = child;
+    this.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
+    this.ended.then(() => (child.hasEnded = true));
+    child.stdout.on('data', (bytes) => (out += bytes));
+    child.stderr.on('data', (bytes) => (this.log += bytes));
+    await waitFor(`the server is ready; its log:\n${this.log}`, () => {
+      if (child.hasEnded) throw new Error(`the server ended: ${this.log}`);
+      return out.includes('\n');
+    }, START_MS).catch((error) => {
+      throw new Error(`${error.message}\n${this.log}`);
+    });
+    const match = /^ready (http:\/\/127\.0\.0\.1:(\d+))\n/.exec(out);
+    if (!match) throw new Error(`not a ready line: ${out}`);
+    this.url = match[1];
+    this.port = Number(match[2]);
+    return this;
+  }
+
+  get pid() {
+    return this.child.pid;
+  }
+
+  /** The engine's process, or 0 while there is none. */
+  get enginePid() {
+    try {
+      for (const task of readdirSync(`/proc/${this.pid}/task`))
+        for (const pid of readFileSync(`/proc/${this.pid}/task/${task}/children`, 'latin1').split(' ').filter(Boolean))
+          if (readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0')[1] === 'engine') return Number(pid);
+    } catch {
+      // it ended while we looked
+    }
+    return 0;
+  }
+
+  /** SIGTERM: { code, signal, ms }. */
+  async stop(signal = 'SIGTERM') {
+    const engine = this.enginePid;
+    const begun = Date.now();
+    this.child.kill(signal);
+    const timer = setTimeout(() => this.child.kill('SIGKILL'), STOP_MS);
+    const { code, signal: by } = await this.ended;
+    clearTimeout(timer);
+    const ms = Date.now() - begun;
+    if (engine) await waitFor('the engine ends with its server', () => !isAlive(engine), STOP_MS);
+    return { code, signal: by, ms };
+  }
+
+  /** kill -9, and the engine's own end that follows it. */
+  async kill() {
+    return this.stop('SIGKILL');
+  }
+
+  async remove() {
+    if (this.child && !this.child.hasEnded) await this.stop('SIGKILL');
+    this.removeNow();
+  }
+
+  removeNow() {
+    const engine = this.child && !this.child.hasEnded ? this.enginePid : 0;
+    if (this.child && !this.child.hasEnded) this.child.kill('SIGKILL');
+    if (engine) {
+      try {
+        process.kill(engine, 'SIGKILL');
+      } catch {
+        // already gone
+      }
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+    running.delete(this);
+  }
+
+  send(path, options) {
+    return send(this.url + path, options);
+  }
+
+  get(path, key, headers = {}) {
+    return this.send(path, { headers: { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers } });
+  }
+
+  /** POST of a value as JSON, or of a string or Buffer as it is. */
+  post(path, body, { key, headers = {} } = {}) {
+    const raw = typeof body === 'string' || Buffer.isBuffer(body);
+    return this.send(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers },
+      body: raw ? body : JSON.stringify(body),
+    });
+  }
+
+  /** Rows of a statement. `tenant` limits it to that tenant's rows ('*': all), as the engine's row policies do. */
+  async sql(statement, tenant = '*', parameters = {}) {
+    const query = new URLSearchParams({ log_comment: tenant, output_format_json_quote_64bit_integers: '0', ...parameters });
+    const answer = await send(
+      { socketPath: join(this.directory, 'engine.sock'), path: `/?${query}` },
+      { method: 'POST', body: `${statement} FORMAT JSON` },
+    );
+    if (answer.status !== 200) throw new Error(`${statement}: ${answer.text}`);
+    return answer.json.data;
+  }
+
+  /** The rows of analytics.events that fulfil the condition, when there are as many as expected. More of them fail. */
+  async events(count, condition = '1', { tenant = '*', columns = '*', deadlineMs = VISIBLE_MS } = {}) {
+    let rows = [];
+    await waitFor(`${count} events where ${condition}`, async () => {
+      rows = await this.sql(`SELECT ${columns} FROM analytics.events WHERE ${condition} ORDER BY created_at, id`, tenant);
+      if (rows.length > count) throw new Error(`${rows.length} rows`);
+      return rows.length === count || (() => { throw new Error(`${rows.length} rows`); })();
+    }, deadlineMs);
+    return rows;
+  }
+
+  /** Waits until everything that was answered before this call is selectable: rows are loaded in order. */
+  async settle(key) {
+    const name = `settle_${Math.random().toString(36).slice(2)}`;
+    const answer = await this.post('/v1/events', { name }, { key });
+    if (answer.status !== 200) throw new Error(answer.text);
+    await this.events(1, `name = '${name}'`, { columns: 'id, created_at' });
+  }
+}
