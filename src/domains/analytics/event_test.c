@@ -151,8 +151,30 @@ static void every_number_limit_is_kept(void **state)
     free(event);
 }
 
-int main(void)
+static const char *documentation;
+
+/* docs/events.md has one table row per field: "| `name` | aliases | value | meaning |". */
+static void documentation_has_every_field_with_its_meaning(void **state)
 {
+    (void)state;
+    static char text[64 * 1024];
+    FILE *file = fopen(documentation, "rb");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof text - 1, file)] = 0;
+    fclose(file);
+    for (size_t i = 0; i < NAME_COUNT; i++) {
+        char quoted[64];
+        snprintf(quoted, sizeof quoted, "`%s`", name_texts[i]);
+        if (!strstr(text, quoted)) fail_msg("%s is not in docs/events.md", name_texts[i]);
+    }
+    for (size_t i = 0; i < EVENT_COLUMN_COUNT; i++)
+        if (analytics_columns[i].client && !strstr(text, analytics_columns[i].meaning))
+            fail_msg("docs/events.md does not say of %s: %s", analytics_columns[i].name, analytics_columns[i].meaning);
+}
+
+int main(int argc, char **argv)
+{
+    documentation = argc > 2 ? argv[2] : "docs/events.md";
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_ordered_for_the_search),
         cmocka_unit_test(clients_find_every_column_that_is_theirs),
@@ -161,6 +183,7 @@ int main(void)
         cmocka_unit_test(block_types_are_the_ddl_types_without_low_cardinality),
         cmocka_unit_test(every_text_limit_is_kept),
         cmocka_unit_test(every_number_limit_is_kept),
+        cmocka_unit_test(documentation_has_every_field_with_its_meaning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
