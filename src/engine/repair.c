@@ -63,7 +63,7 @@ static enum error_code repair_log(const char *path, const struct part *parts, si
             buffer_append_byte(&kept, '\n');
         } else {
             dropped++;
-            log_info("repair: %s: dropped \"%.*s\"", path, SLICE_ARGS(slice_first(line, 100)));
+            log_debug("repair: %s: dropped \"%.*s\"", path, SLICE_ARGS(slice_first(line, 100)));
         }
     }
     if (!code && kept.failed) code = error_set(error, ERROR_MEMORY, "no memory to repair %s", path);
