@@ -224,6 +224,7 @@ static enum error_code analyse_insert(struct slice text, struct slice rest, stru
                 }
                 statement->input_arguments = between(from, close.text.data);
                 statement->input = between(input, close.text.data + 1);
+                settings = NULL; /* what stands before it stays in the head */
                 rest = inside;
                 token = close;
             } else if (depth == 0 && is_word(token, SLICE("FORMAT"))) {
