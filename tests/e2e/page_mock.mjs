@@ -40,6 +40,7 @@ function noise(text) {
 
 /** A bar or backslash inside a filter's value stands behind a backslash. */
 const unescape_value = (text) => text.replace(/\\([\\|])/g, '$1');
+const split_values = (text) => (text.match(/(?:\\[\\|]|[^|])+/g) ?? ['']).map(unescape_value);
 const wall = (date) => date.toISOString().slice(0, 16);
 
 function now_in(timezone) {
@@ -188,7 +189,8 @@ export class Mock {
     for (const text of query.getAll('filter')) {
       const [, dimension, operator, value] = /^([a-z_]+):([a-z_]+):([^]*)$/.exec(text) ?? [];
       if (!VALUES[dimension]) throw new Refusal(400, 'invalid', `There is no dimension of this name: ${text}`, 'filter');
-      const found = VALUES[dimension].find(([name]) => name === unescape_value(value))?.[1] ?? 0;
+      const wanted = split_values(value);
+      const found = VALUES[dimension].reduce((sum, [name, part]) => sum + (wanted.includes(name) ? part : 0), 0);
       share *= operator === 'is_not' ? 1 - found : found;
     }
     return share;
@@ -228,11 +230,13 @@ export class Mock {
     if (!VALUES[dimension]) throw new Refusal(400, 'invalid', 'There is no dimension of this name.', 'dimension');
     const measures = query.get('measures').split(',');
     const { totals } = series_between(from, to, 'day', timezone, share, []);
-    const picked = query.getAll('filter').filter((text) => text.startsWith(`${dimension}:is:`)).map((text) => unescape_value(text.slice(dimension.length + 4)));
+    const picked = query.getAll('filter').filter((text) => text.startsWith(`${dimension}:is:`)).flatMap((text) => split_values(text.slice(dimension.length + 4)));
+    const held = VALUES[dimension].reduce((sum, [value, part]) => sum + (picked.includes(value) ? part : 0), 0);
     const rows = VALUES[dimension]
       .filter(([value]) => picked.length === 0 || picked.includes(value))
       .map(([value, part], index) => {
-        const factor = picked.length > 0 ? 1 : part;
+        // Held to some values, all of the (already filtered) total is divided among them.
+        const factor = part / (picked.length > 0 ? held : 1);
         return { value, ...Object.fromEntries(measures.map((name) => [name, Math.round(totals[name] * factor) + (index === 0 ? extra.length : 0)])) };
       })
       .filter((row) => row[measures[0]] > 0)

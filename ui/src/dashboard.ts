@@ -354,7 +354,8 @@ export class Dashboard {
 
   private legend_show(series: Series): void {
     if (!series.previous) {
-      this.legend.replaceChildren(element('span', {}, 'Nothing was recorded in the previous period.'));
+      const text = this.empty.hidden ? 'Nothing was recorded in the previous period.' : '';
+      this.legend.replaceChildren(element('span', {}, text));
       return;
     }
     const { from, to, points } = series.previous;
