@@ -95,12 +95,23 @@ static void answer_select(struct engine_worker *worker, struct engine_job *job)
     buffer_free(&held);
 }
 
+/* Whether a job that waited in the queue is still worth starting. */
+static bool may_start(struct engine_job *job)
+{
+    struct error error;
+    if (atomic_load(&job->engine->stopping))
+        engine_exception_set(&error, ERROR_UNAVAILABLE, ENGINE_EXCEPTION_ABORTED, "Server is shutting down");
+    else if (atomic_load(&job->request->cancelled))
+        engine_exception_set(&error, ERROR_CANCELLED, ENGINE_EXCEPTION_QUERY_WAS_CANCELLED, "Query was cancelled");
+    else
+        return true;
+    engine_job_fail(job, &error);
+    return false;
+}
+
 static void run_job(struct engine_worker *worker, struct engine_job *job)
 {
-    if (atomic_load(&worker->engine->stopping)) {
-        struct error error;
-        engine_exception_set(&error, ERROR_UNAVAILABLE, ENGINE_EXCEPTION_ABORTED, "Server is shutting down");
-        engine_job_fail(job, &error);
+    if (!may_start(job)) {
         engine_answer(job, SLICE_EMPTY);
     } else if (engine_job_prepare(job)) {
         engine_answer(job, SLICE_EMPTY);
