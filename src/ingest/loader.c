@@ -83,26 +83,35 @@ static enum error_code loader_insert_segment(struct loader *loader, const struct
     return ERROR_NONE;
 }
 
+static bool loader_never_fits(enum error_code code, const struct error *error)
+{
+    if (code == ERROR_STORE) return loader_is_refused_for_good(error->detail);
+    return code == ERROR_CORRUPT || code == ERROR_INVALID; /* of spool_read_table: these will not go away */
+}
+
 /* One attempt after the other until the segment is stored, refused, or the loader is told to end. */
 static void loader_load(struct loader *loader, const struct spool_segment_info *segment)
 {
     struct error error = {0};
     int64_t pause_ms = LOADER_FIRST_PAUSE_MS, started_us = os_clock_monotonic_us();
     while (!atomic_load(&loader->stopping)) {
+        /* Repeating after a file could not be removed is harmless: the token says the store has it. */
         enum error_code code = loader_insert_segment(loader, segment, &error);
+        if (code == ERROR_NONE) code = spool_stored(loader->settings.spool, segment->number, &error);
         if (code == ERROR_NONE) {
             metric_observe_us(loader->seconds, (uint64_t)(os_clock_monotonic_us() - started_us));
             metric_add(loader->segments, 1);
-            if (spool_stored(loader->settings.spool, segment->number, &error) != ERROR_NONE)
-                log_error("loader: segment %llu is stored but its file stays: %s", (unsigned long long)segment->number, error.message);
             return;
         }
-        if (code == ERROR_CORRUPT || (code == ERROR_STORE && loader_is_refused_for_good(error.detail))) {
+        if (loader_never_fits(code, &error)) {
             log_error("loader: segment %llu goes to quarantine: %s", (unsigned long long)segment->number, error.message);
-            metric_add(loader->refused, 1);
-            struct error move;
-            if (spool_refuse(loader->settings.spool, segment->number, error.message, &move) == ERROR_NONE) return;
-            log_error("loader: quarantine failed: %s", move.message);
+            char reason[sizeof error.message];
+            memcpy(reason, error.message, sizeof reason);
+            code = spool_refuse(loader->settings.spool, segment->number, reason, &error);
+            if (code == ERROR_NONE) {
+                metric_add(loader->refused, 1);
+                return;
+            }
         }
         metric_add(loader->retries, 1);
         log_warn("loader: segment %llu is not stored yet, next try in %lld ms: %s", (unsigned long long)segment->number,

@@ -193,7 +193,7 @@ static void catalog_says_what_can_be_asked(void **state)
         "\"starts_with\"],"
         "\"intervals\":[\"minute\",\"hour\",\"day\",\"week\",\"month\"],"
         "\"periods\":[\"today\",\"yesterday\",\"7d\",\"30d\",\"90d\",\"month\",\"12m\"],"
-        "\"limits\":{\"measures\":8,\"filters\":16,\"filter_values\":100,\"filter_value_bytes\":2048,\"points\":5000,"
+        "\"limits\":{\"measures\":8,\"filters\":16,\"filter_values\":100,\"filter_value_bytes\":2048,\"filter_bytes\":4096,\"points\":5000,"
         "\"rows\":1000}}",
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

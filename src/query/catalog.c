@@ -75,6 +75,7 @@ enum error_code query_catalog_write_json(const struct query_catalog *const *cata
     write_limit(&json, "filters", QUERY_FILTER_LIMIT);
     write_limit(&json, "filter_values", QUERY_VALUE_LIMIT);
     write_limit(&json, "filter_value_bytes", QUERY_TEXT_LIMIT);
+    write_limit(&json, "filter_bytes", QUERY_FILTER_TEXT_LIMIT);
     write_limit(&json, "points", QUERY_BUCKET_LIMIT);
     write_limit(&json, "rows", QUERY_TOP_LIMIT);
     json_writer_object_end(&json);

@@ -225,6 +225,12 @@ static enum error_code parse_filter(struct slice text, struct arena *arena, stru
             return error_set_field(error, ERROR_INVALID, "filter", "filter=%s:%s: more than %d values are given",
                                    filter.dimension->name, operator_names[operator], QUERY_VALUE_LIMIT);
         }
+        plan->filter_bytes += value.size;
+        if (plan->filter_bytes > QUERY_FILTER_TEXT_LIMIT) {
+            return error_set_field(error, ERROR_INVALID, "filter",
+                                   "filter=%s:%s: the values of all filters together are longer than %d bytes",
+                                   filter.dimension->name, operator_names[operator], QUERY_FILTER_TEXT_LIMIT);
+        }
         values[filter.value_count++] = value;
     }
     filter.values = values;

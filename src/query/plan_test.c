@@ -10,12 +10,14 @@
 #include "query/test_catalog.h"
 
 static char long_value[QUERY_TEXT_LIMIT + 64];
+static char long_filters[QUERY_FILTER_TEXT_LIMIT + 256];
 static char many_values[4 * QUERY_VALUE_LIMIT];
 static char many_filters[TEST_PARAMETER_LIMIT * 24];
 
 static void refuses_bad_input_naming_field_and_remedy(void **state)
 {
     snprintf(long_value, sizeof long_value, "filter=path:is:%0*d", QUERY_TEXT_LIMIT + 1, 0);
+    snprintf(long_filters, sizeof long_filters, "filter=path:is:%0*d|%0*d|1", QUERY_FILTER_TEXT_LIMIT / 2, 0, QUERY_FILTER_TEXT_LIMIT / 2, 0);
     size_t used = (size_t)snprintf(many_values, sizeof many_values, "filter=path:is:a");
     for (int i = 0; i < QUERY_VALUE_LIMIT; i++)
         used += (size_t)snprintf(many_values + used, sizeof many_values - used, "|b");
@@ -92,6 +94,7 @@ static void refuses_bad_input_naming_field_and_remedy(void **state)
         {QUERY_TIMESERIES, "filter=path:contains:a||b", "filter", {"a value is empty"}},
         {QUERY_TIMESERIES, "filter=path:is:\xff", "filter", {"UTF-8", "\"?\""}},
         {QUERY_TIMESERIES, long_value, "filter", {"2049 bytes", "at most 2048", "..."}},
+        {QUERY_TIMESERIES, long_filters, "filter", {"together", "4096"}},
         {QUERY_TIMESERIES, many_values, "filter", {"more than 100 values"}},
         {QUERY_TIMESERIES, many_filters, "filter", {"more than 16 filters"}},
     };

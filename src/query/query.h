@@ -50,6 +50,7 @@ const char *query_interval_name(enum query_interval interval);
 #define QUERY_FILTER_LIMIT 16
 #define QUERY_VALUE_LIMIT 100    /* values of one filter */
 #define QUERY_TEXT_LIMIT 2048    /* bytes of one filter value: the longest path or URL that is stored */
+#define QUERY_FILTER_TEXT_LIMIT 4096 /* bytes of all filter values together: they travel in an address, where each may take three */
 #define QUERY_BUCKET_LIMIT 5000  /* points of one series: more is not a chart */
 #define QUERY_TOP_LIMIT 1000
 #define QUERY_TOP_DEFAULT 10
@@ -83,6 +84,7 @@ struct query_plan {
     const struct query_dimension *dimension; /* top list only */
     struct query_filter filters[QUERY_FILTER_LIMIT];
     size_t filter_count;
+    size_t filter_bytes;                     /* of all values together */
     enum query_interval interval;            /* timeseries only */
     const struct query_zone *zone;
     struct slice timezone;                   /* IANA name, checked */

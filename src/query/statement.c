@@ -54,11 +54,14 @@ static void append_measures(struct buffer *sql, const struct query_plan *plan)
 }
 
 /* Rows sorted into buckets, and one more row over all of them: uniques of buckets cannot be added up. */
-static void append_timeseries(struct buffer *sql, const struct query_plan *plan)
+static void append_timeseries(struct buffer *sql, const struct query_plan *plan, const struct query_range *range)
 {
     buffer_append_string(sql, "SELECT\n    grouping(query_bucket) AS query_is_total,\n");
-    buffer_printf(sql, "    roundDown(toUnixTimestamp64Milli(%s), {buckets_ms:Array(Int64)}) AS query_bucket",
-                  plan->catalog->time_column);
+    /* The starts are numbers we computed, and thousands of them: in the text, because parameters travel in the address. */
+    buffer_printf(sql, "    roundDown(toUnixTimestamp64Milli(%s), [", plan->catalog->time_column);
+    for (size_t i = 0; i < range->bucket_count; i++)
+        buffer_printf(sql, "%s%lld", i ? "," : "", (long long)range->buckets_ms[i]);
+    buffer_append_string(sql, "]) AS query_bucket");
     append_measures(sql, plan);
     append_source(sql, plan, &current_range);
     buffer_append_string(sql, "GROUP BY GROUPING SETS ((query_bucket), ())\nORDER BY query_is_total, query_bucket\n");
@@ -72,7 +75,7 @@ static void append_top_groups(struct buffer *sql, const struct query_plan *plan,
     buffer_append_string(sql, "GROUP BY query_value\n");
 }
 
-static void append_top(struct buffer *sql, const struct query_plan *plan)
+static void append_top(struct buffer *sql, const struct query_plan *plan, const struct query_range *range)
 {
     static const char *const order = "ORDER BY query_measure_1 DESC, query_value ASC\nLIMIT {limit:UInt32}\n";
     if (!plan->compare_previous) {
@@ -97,7 +100,7 @@ static void append_top(struct buffer *sql, const struct query_plan *plan)
                               "ORDER BY query_measure_1 DESC, query_value ASC\n");
 }
 
-static void append_totals(struct buffer *sql, const struct query_plan *plan)
+static void append_totals(struct buffer *sql, const struct query_plan *plan, const struct query_range *range)
 {
     buffer_append_string(sql, "SELECT\n    toUInt8(1) AS query_is_total");
     append_measures(sql, plan);
@@ -121,17 +124,6 @@ static struct slice strings_text(const struct slice *values, size_t count, struc
         }
         buffer_append_byte(&text, '\'');
     }
-    buffer_append_byte(&text, ']');
-    struct slice copy = text.failed ? SLICE_EMPTY : arena_copy(arena, buffer_slice(&text));
-    buffer_free(&text);
-    return copy;
-}
-
-static struct slice instants_text(const int64_t *instants, size_t count, struct arena *arena)
-{
-    struct buffer text = {0};
-    buffer_append_byte(&text, '[');
-    for (size_t i = 0; i < count; i++) buffer_printf(&text, "%s%lld", i ? "," : "", (long long)instants[i]);
     buffer_append_byte(&text, ']');
     struct slice copy = text.failed ? SLICE_EMPTY : arena_copy(arena, buffer_slice(&text));
     buffer_free(&text);
@@ -167,19 +159,16 @@ enum statement_part { PART_SERIES, PART_LIST, PART_TOTALS };
 static bool make_one(enum statement_part part, const struct query_plan *plan, struct slice tenant,
                      const struct query_range *range, struct arena *arena, struct query_statement *statement)
 {
-    static void (*const append[])(struct buffer *, const struct query_plan *) = {
+    static void (*const append[])(struct buffer *, const struct query_plan *, const struct query_range *) = {
         [PART_SERIES] = append_timeseries, [PART_LIST] = append_top, [PART_TOTALS] = append_totals};
     *statement = (struct query_statement){0};
     struct buffer sql = {0};
-    append[part](&sql, plan);
+    append[part](&sql, plan, range);
     if (!sql.failed) statement->sql = arena_copy(arena, buffer_slice(&sql));
     bool complete = !sql.failed && !arena_failed(arena);
     buffer_free(&sql);
     if (!complete) return false;
     add_common_parameters(statement, plan, tenant, range, arena);
-    if (part == PART_SERIES) {
-        add_parameter(statement, "buckets_ms", instants_text(range->buckets_ms, range->bucket_count, arena));
-    }
     if (part == PART_LIST) add_instant(statement, "limit", plan->limit, arena);
     if (part == PART_LIST && plan->compare_previous) {
         add_instant(statement, "previous_from_ms", plan->previous.from_ms, arena);
