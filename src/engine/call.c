@@ -79,8 +79,8 @@ static bool allocate_parameters(struct arena *arena, const struct request *reque
     return !arena_failed(arena);
 }
 
-static enum error_code take_setting(struct engine_call *call, struct buffer *settings, struct slice name, struct slice value,
-                                    struct error *error)
+static enum error_code take_setting(struct engine_call *call, struct buffer *settings, struct slice name,
+                                    struct slice value, struct error *error)
 {
     if (slice_equal(name, SLICE("log_comment"))) {
         call->log_comment = value;
@@ -123,9 +123,9 @@ static enum error_code take_pair(struct engine_call *call, struct parameter_list
         call->wait_end_of_query = is_true(value);
     } else if (slice_equal(name, SLICE("compress")) || slice_equal(name, SLICE("decompress"))) {
         if (is_true(value))
-            return engine_exception_set(error, ERROR_INVALID, ENGINE_EXCEPTION_NOT_IMPLEMENTED,
-                                        "%.*s=1 (ClickHouse's own block compression) is not supported: use Content-Encoding",
-                                        SLICE_ARGS(name));
+            return engine_exception_set(
+                error, ERROR_INVALID, ENGINE_EXCEPTION_NOT_IMPLEMENTED,
+                "%.*s=1 (ClickHouse's own block compression) is not supported: use Content-Encoding", SLICE_ARGS(name));
     } else if (name.size > 0 && !is_ignored(name)) {
         return take_setting(call, settings, name, value, error);
     }
@@ -179,7 +179,8 @@ enum error_code engine_call_parse(struct request *request, struct arena *arena, 
     return code;
 }
 
-void engine_call_append_set(struct buffer *out, const struct engine_call *call, const struct engine_call_purpose *purpose)
+void engine_call_append_set(struct buffer *out, const struct engine_call *call,
+                            const struct engine_call_purpose *purpose)
 {
     buffer_append_string(out, "SET log_comment = ");
     size_t quoted = out->size;

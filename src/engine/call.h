@@ -44,6 +44,7 @@ struct engine_call_purpose {
 
 /* The statement sent before the client's own. An INSERT without a token is never taken for a repetition: by itself the
  * engine would silently drop blocks that are equal to earlier ones. */
-void engine_call_append_set(struct buffer *out, const struct engine_call *call, const struct engine_call_purpose *purpose);
+void engine_call_append_set(struct buffer *out, const struct engine_call *call,
+                            const struct engine_call_purpose *purpose);
 
 #endif

@@ -65,8 +65,9 @@ static void quotes_whatever_it_is_given(void **state)
 
 static void sorts_parameters_from_settings_and_options(void **state)
 {
-    struct engine_call call = parse("query=SELECT+%7Bx:String%7D&param_x=a%5Ctb&param_yy=&max_threads=2&database=d&user=u&http_x=1"
-                                    "&session_id=s&enable_http_compression=1&query_id=q-1&wait_end_of_query=1&a_b=it's");
+    struct engine_call call =
+        parse("query=SELECT+%7Bx:String%7D&param_x=a%5Ctb&param_yy=&max_threads=2&database=d&user=u&http_x=1"
+              "&session_id=s&enable_http_compression=1&query_id=q-1&wait_end_of_query=1&a_b=it's");
     assert_text(call.query, "SELECT {x:String}");
     assert_text(call.database, "d");
     assert_text(call.query_id, "q-1");
@@ -96,9 +97,11 @@ static void keeps_the_tenant_first_in_log_comment(void **state)
 static void lifts_limits_for_writes_unless_the_client_sets_them(void **state)
 {
     struct engine_call call = parse("query=1");
-    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}), "SET log_comment = '* r7', max_execution_time = 0, max_memory_usage = 0");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}),
+                        "SET log_comment = '* r7', max_execution_time = 0, max_memory_usage = 0");
     call = parse("query=1&max_execution_time=5&max_memory_usage=6");
-    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}), "SET log_comment = '* r7', max_execution_time = '5', max_memory_usage = '6'");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){.is_write = true}),
+                        "SET log_comment = '* r7', max_execution_time = '5', max_memory_usage = '6'");
     request.method = METHOD_GET;
     call = parse("query=1");
     assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = '* r7', readonly = 2");
@@ -106,7 +109,8 @@ static void lifts_limits_for_writes_unless_the_client_sets_them(void **state)
 
 static void recognises_repetitions_only_by_a_token(void **state)
 {
-    struct engine_call_purpose insert = {.is_insert = true}, with_token = {.is_insert = true, .statement_has_token = true};
+    struct engine_call_purpose insert = {.is_insert = true},
+                               with_token = {.is_insert = true, .statement_has_token = true};
     struct engine_call call = parse("query=1");
     assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', deduplicate_insert = 'disable'");
     assert_string_equal(set_of(&call, with_token), "SET log_comment = '* r7'");
@@ -148,7 +152,8 @@ static void knows_statuses_and_types(void **state)
     assert_string_equal(engine_answer_content_type(SLICE("JSONEachRow")), "application/x-ndjson; charset=UTF-8");
     assert_string_equal(engine_answer_content_type(SLICE("JSON")), "application/json; charset=UTF-8");
     assert_string_equal(engine_answer_content_type(SLICE("PrettyJSONEachRow")), "text/plain; charset=UTF-8");
-    assert_string_equal(engine_answer_content_type(SLICE("TabSeparatedWithNames")), "text/tab-separated-values; charset=UTF-8");
+    assert_string_equal(engine_answer_content_type(SLICE("TabSeparatedWithNames")),
+                        "text/tab-separated-values; charset=UTF-8");
     struct buffer out = {0};
     struct error error;
     engine_exception_set(&error, ERROR_INVALID, ENGINE_EXCEPTION_SYNTAX_ERROR, "no %s", "good");

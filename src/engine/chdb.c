@@ -15,7 +15,8 @@ enum error_code engine_chdb_load(const char *library_path, struct engine_chdb *c
     void *library = dlopen(library_path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     if (!library) {
         const char *reason = dlerror();
-        return error_set(error, ERROR_UNAVAILABLE, "cannot load the event store's library: %s", reason ? reason : library_path);
+        return error_set(error, ERROR_UNAVAILABLE, "cannot load the event store's library: %s",
+                         reason ? reason : library_path);
     }
     const struct {
         const char *name;
@@ -41,8 +42,8 @@ enum error_code engine_chdb_load(const char *library_path, struct engine_chdb *c
     for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
         void *address = dlsym(library, functions[i].name);
         if (!address)
-            return error_set(error, ERROR_UNAVAILABLE, "%s has no function %s: it needs libchdb 26.5 or later", library_path,
-                             functions[i].name);
+            return error_set(error, ERROR_UNAVAILABLE, "%s has no function %s: it needs libchdb 26.5 or later",
+                             library_path, functions[i].name);
         memcpy(functions[i].slot, &address, sizeof(address));
     }
     chdb->library = library;
@@ -66,8 +67,8 @@ enum error_code engine_chdb_connect(const struct engine_chdb *chdb, const char *
         char *arguments[] = {name, path.data, config.data, NULL};
         *ret_connection = chdb->connect(3, arguments);
         if (!*ret_connection || !**ret_connection)
-            code = error_set(error, ERROR_UNAVAILABLE, "the event store cannot open %s; its reason is in the lines above",
-                             data_directory);
+            code = error_set(error, ERROR_UNAVAILABLE,
+                             "the event store cannot open %s; its reason is in the lines above", data_directory);
     }
     buffer_free(&path);
     buffer_free(&config);

@@ -57,8 +57,8 @@ struct engine_chdb_parameters {
     size_t count;
 };
 
-/* Loads the library, turns its signal handlers off and makes the process's time zone UTC. Before other threads exist. The
- * library is never unloaded: its threads would crash. */
+/* Loads the library, turns its signal handlers off and makes the process's time zone UTC. Before other threads exist.
+ * The library is never unloaded: its threads would crash. */
 enum error_code engine_chdb_load(const char *library_path, struct engine_chdb *chdb, struct error *error) MUST_CHECK;
 
 /* Opens the data directory, or adds a connection to the one that is open. ERROR_UNAVAILABLE when the engine refuses

@@ -134,7 +134,8 @@ static enum error_code write_policies(const struct engine_settings *settings, st
     return 0;
 }
 
-enum error_code engine_config_write_users(const struct engine_settings *settings, struct buffer *out, struct error *error)
+enum error_code engine_config_write_users(const struct engine_settings *settings, struct buffer *out,
+                                          struct error *error)
 {
     buffer_append_string(out, "<clickhouse>\n<profiles><default>\n");
     write_fixed(out, profile_defaults, COUNT(profile_defaults), "    ");
@@ -150,8 +151,8 @@ enum error_code engine_config_write_users(const struct engine_settings *settings
     return out->failed ? error_set(error, ERROR_MEMORY, "out of memory") : 0;
 }
 
-enum error_code engine_config_write(const struct engine_settings *settings, const char *directory, struct buffer *ret_path,
-                                    struct error *error)
+enum error_code engine_config_write(const struct engine_settings *settings, const char *directory,
+                                    struct buffer *ret_path, struct error *error)
 {
     struct buffer users_path = {0}, text = {0};
     buffer_printf(&users_path, "%s/users.xml", directory);

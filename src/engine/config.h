@@ -15,7 +15,7 @@ enum error_code engine_config_write_users(const struct engine_settings *settings
                                           struct error *error) MUST_CHECK;
 
 /* Writes both files into `directory` (absolute). `ret_path` gets the main file's path. */
-enum error_code engine_config_write(const struct engine_settings *settings, const char *directory, struct buffer *ret_path,
-                                    struct error *error) MUST_CHECK;
+enum error_code engine_config_write(const struct engine_settings *settings, const char *directory,
+                                    struct buffer *ret_path, struct error *error) MUST_CHECK;
 
 #endif

@@ -13,8 +13,8 @@ static const struct engine_policy policies[] = {
 
 static struct engine_settings make_settings(void)
 {
-    return (struct engine_settings){.memory_limit_bytes = 900000000, .threads = 3, .query_limit = 5, .policies = policies,
-                                    .policy_count = 3};
+    return (struct engine_settings){
+        .memory_limit_bytes = 900000000, .threads = 3, .query_limit = 5, .policies = policies, .policy_count = 3};
 }
 
 static bool contains(const struct buffer *text, const char *needle)
@@ -37,9 +37,12 @@ static void main_file_keeps_memory_small_and_every_table_durable(void **state)
     struct buffer out = {0};
     engine_config_write_main(&settings, "/data/a&b/users.xml", &out);
     static const char *const needles[] = {
-        "<users_config>/data/a&amp;b/users.xml</users_config>", "<max_server_memory_usage>900000000</max_server_memory_usage>",
-        "<mark_cache_size>33554432</mark_cache_size>", "<fsync_after_insert>1</fsync_after_insert>",
-        "<fsync_part_directory>1</fsync_part_directory>", "<min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>",
+        "<users_config>/data/a&amp;b/users.xml</users_config>",
+        "<max_server_memory_usage>900000000</max_server_memory_usage>",
+        "<mark_cache_size>33554432</mark_cache_size>",
+        "<fsync_after_insert>1</fsync_after_insert>",
+        "<fsync_part_directory>1</fsync_part_directory>",
+        "<min_rows_to_fsync_after_merge>1</min_rows_to_fsync_after_merge>",
         "<max_suspicious_broken_parts_bytes>100000000000</max_suspicious_broken_parts_bytes>",
         "<non_replicated_deduplication_window>10000</non_replicated_deduplication_window>"};
     for (size_t i = 0; i < sizeof needles / sizeof needles[0]; i++)

@@ -74,7 +74,8 @@ static enum error_code mark_running(struct engine *engine, struct error *error)
         code = engine_repair_deduplication_logs(engine->directory, &removed, error);
         if (!code) log_info("engine: opening after an unclean end; %zu stale insert tokens removed", removed);
     }
-    if (!code) code = os_file_replace(path, SLICE("the event store is open, or its last end was not a clean one\n"), error);
+    if (!code)
+        code = os_file_replace(path, SLICE("the event store is open, or its last end was not a clean one\n"), error);
     free(path);
     return code;
 }
@@ -199,7 +200,8 @@ void engine_handler(void *context, struct request *request)
     if (readable && slice_equal(request->path, SLICE("/ping"))) {
         engine_answer_now(request, 200, SLICE_EMPTY, SLICE("Ok.\n"));
     } else if (!slice_equal(request->path, SLICE("/"))) {
-        engine_answer_now(request, 404, SLICE_EMPTY, SLICE("There is no such path. Statements go to /, health to /ping.\n"));
+        engine_answer_now(request, 404, SLICE_EMPTY,
+                          SLICE("There is no such path. Statements go to /, health to /ping.\n"));
     } else if (!readable && request->method != METHOD_POST) {
         engine_answer_now(request, 405, SLICE("Allow: GET, HEAD, POST\r\n"), SLICE("Use GET or POST.\n"));
     } else if (!request_query_get(request, "query", &query) && readable) {

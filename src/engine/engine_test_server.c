@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `millrace engine` for the tests of this folder: --data --library --socket --port --policy DB.TABLE.COLUMN --queries. */
+/* `millrace engine` for the end-to-end tests of this folder, without the rest of the program. */
 #include <getopt.h>
 #include <stdlib.h>
 

@@ -188,7 +188,8 @@ static bool has_token(const struct engine_job *job)
 }
 
 /* What the client's statement needs to find on its connection. */
-static enum error_code prepare_connection(struct engine_job *job, engine_chdb_connection connection, struct error *error)
+static enum error_code prepare_connection(struct engine_job *job, engine_chdb_connection connection,
+                                          struct error *error)
 {
     struct buffer sql = {0};
     enum error_code code = 0;
@@ -245,7 +246,8 @@ void engine_job_execute(struct engine_job *job)
     const struct engine_chdb *chdb = &job->engine->chdb;
     engine_chdb_connection connection = NULL;
     struct error error;
-    enum error_code code = engine_chdb_connect(chdb, job->engine->directory, job->engine->config_path, &connection, &error);
+    enum error_code code =
+        engine_chdb_connect(chdb, job->engine->directory, job->engine->config_path, &connection, &error);
     if (!code) code = prepare_connection(job, connection, &error);
     if (code) {
         engine_job_fail(job, &error);

@@ -134,7 +134,8 @@ static void work(void *context)
     }
 }
 
-static enum error_code start_worker(struct engine *engine, struct engine_worker *worker, bool is_reader, struct error *error)
+static enum error_code start_worker(struct engine *engine, struct engine_worker *worker, bool is_reader,
+                                    struct error *error)
 {
     worker->engine = engine;
     worker->queue = is_reader ? engine->queries : engine->writes;
@@ -146,7 +147,8 @@ static enum error_code start_worker(struct engine *engine, struct engine_worker 
         if (!worker->chunk) return error_set(error, ERROR_MEMORY, "no memory to start the engine");
         code = os_thread_start(&worker->runner, "engine-run", run_aside, worker, error);
     }
-    return code ? code : os_thread_start(&worker->thread, is_reader ? "engine-read" : "engine-write", work, worker, error);
+    return code ? code
+                : os_thread_start(&worker->thread, is_reader ? "engine-read" : "engine-write", work, worker, error);
 }
 
 enum error_code engine_pool_start(struct engine *engine, struct error *error)

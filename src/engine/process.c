@@ -109,7 +109,8 @@ static enum error_code add_listener(struct process *process, const char *unix_pa
     return code;
 }
 
-static enum error_code set_up(struct process *process, const struct engine_process_settings *settings, struct error *error)
+static enum error_code set_up(struct process *process, const struct engine_process_settings *settings,
+                              struct error *error)
 {
     int signal_fd = -1;
     enum error_code code = catch_signals(&signal_fd, error);

@@ -87,7 +87,8 @@ static enum error_code repair_table(const char *table, struct arena *arena, size
     size_t count = 0;
     for (size_t i = 0; i < name_count; i++) {
         struct part *part = &parts[count];
-        if (engine_repair_parse_part(slice_from_string(names[i]), &part->partition, &part->minimum, &part->maximum)) count++;
+        if (engine_repair_parse_part(slice_from_string(names[i]), &part->partition, &part->minimum, &part->maximum))
+            count++;
     }
     code = os_directory_list(directory, arena, &names, &name_count, error);
     for (size_t i = 0; !code && i < name_count; i++) {

@@ -49,7 +49,8 @@ static void write_log(const char *text)
 {
     struct error error;
     make_directory(TABLE "/deduplication_logs");
-    assert_int_equal(os_file_replace(at(TABLE "/deduplication_logs/deduplication_log_1.txt"), slice_from_string(text), &error), 0);
+    assert_int_equal(
+        os_file_replace(at(TABLE "/deduplication_logs/deduplication_log_1.txt"), slice_from_string(text), &error), 0);
 }
 
 static void assert_log(const char *expected)
@@ -113,7 +114,8 @@ static void reads_part_names(void **state)
     assert_true(slice_equal(partition, SLICE("20261121-3")));
     assert_int_equal(minimum, 12);
     assert_int_equal(maximum, 40);
-    static const char *const bad[] = {"detached", "all_1_2", "tmp_insert_all_1_1_0", "all_1_1_x", "_1_1_0", "all_1_1_0_1_1", ""};
+    static const char *const bad[] = {"detached",      "all_1_2", "tmp_insert_all_1_1_0", "all_1_1_x", "_1_1_0",
+                                      "all_1_1_0_1_1", ""};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
         assert_false(engine_repair_parse_part(slice_from_string(bad[i]), &partition, &minimum, &maximum));
 }

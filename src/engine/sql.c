@@ -125,7 +125,8 @@ static bool may_precede_format(struct token token)
         return !is_word(token, SLICE("SELECT")) && !is_word(token, SLICE("DISTINCT")) && !is_word(token, SLICE("BY")) &&
                !is_word(token, SLICE("WHERE")) && !is_word(token, SLICE("AS")) && !is_word(token, SLICE("FROM")) &&
                !is_word(token, SLICE("AND")) && !is_word(token, SLICE("OR")) && !is_word(token, SLICE("NOT"));
-    return token.kind == TOKEN_QUOTED || token.kind == TOKEN_CLOSE || (token.kind == TOKEN_SYMBOL && token.text.data[0] == '*');
+    return token.kind == TOKEN_QUOTED || token.kind == TOKEN_CLOSE ||
+           (token.kind == TOKEN_SYMBOL && token.text.data[0] == '*');
 }
 
 /* SELECT and all statements but INSERT: looks for the FORMAT clause and for a second statement. */
@@ -256,8 +257,8 @@ enum error_code engine_sql_analyse(struct slice text, struct engine_statement *s
         if (is_word(peek_token(rest), SLICE("INTO"))) next_token(&rest);
         return analyse_insert(text, rest, statement);
     }
-    bool gives_rows = is_word(first, SLICE("SELECT")) || is_word(first, SLICE("WITH")) || is_word(first, SLICE("FROM")) ||
-                      (first.kind == TOKEN_OPEN && first.text.data[0] == '(');
+    bool gives_rows = is_word(first, SLICE("SELECT")) || is_word(first, SLICE("WITH")) ||
+                      is_word(first, SLICE("FROM")) || (first.kind == TOKEN_OPEN && first.text.data[0] == '(');
     return analyse_query(text, gives_rows ? ENGINE_STATEMENT_SELECT : ENGINE_STATEMENT_OTHER, statement, error);
 }
 

@@ -22,15 +22,16 @@ enum engine_statement_kind {
 struct engine_statement {
     enum engine_statement_kind kind;
     struct slice format;   /* the name behind FORMAT, or empty */
-    struct slice head;     /* SELECT: all before FORMAT (or before the final ';'). DATA: all before SETTINGS or FORMAT */
-    struct slice tail;     /* SELECT: what stands behind the format's name. DATA: the SETTINGS clause, or empty */
+    struct slice head; /* SELECT: all before FORMAT (or before the final ';'). DATA: all before SETTINGS or FORMAT */
+    struct slice tail; /* SELECT: what stands behind the format's name. DATA: the SETTINGS clause, or empty */
     struct slice data;     /* DATA: what stands behind the format's name and its line end */
     struct slice input;    /* DATA with input(..): from "input" to its ')', inside `head`; else empty */
     struct slice input_arguments; /* what stands between its parentheses */
 };
 
 /* ERROR_INVALID for more than one statement, and for INTO OUTFILE: the answer goes to the client, not to a file. */
-enum error_code engine_sql_analyse(struct slice text, struct engine_statement *statement, struct error *error) MUST_CHECK;
+enum error_code engine_sql_analyse(struct slice text, struct engine_statement *statement,
+                                   struct error *error) MUST_CHECK;
 
 /* Whether the text begins as an INSERT does (space and comments skipped): such statements have their own workers. */
 bool engine_sql_is_insert(struct slice text);

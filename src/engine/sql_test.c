@@ -90,8 +90,8 @@ static void finds_where_insert_data_begins(void **state)
         {"INSERT INTO d.t (a, b) SETTINGS x='FORMAT y' FORMAT CSV\n1;2", "CSV", "INSERT INTO d.t (a, b) ",
          "SETTINGS x='FORMAT y' ", "1;2"},
         {"INSERT INTO `a b`.format FORMAT Native", "Native", "INSERT INTO `a b`.format ", "", ""},
-        {"INSERT INTO TABLE FUNCTION null('a UInt8') FORMAT CSV\n1", "CSV", "INSERT INTO TABLE FUNCTION null('a UInt8') ", "",
-         "1"},
+        {"INSERT INTO TABLE FUNCTION null('a UInt8') FORMAT CSV\n1", "CSV",
+         "INSERT INTO TABLE FUNCTION null('a UInt8') ", "", "1"},
         {"INSERT INTO format FORMAT CSV\n'", "CSV", "INSERT INTO format ", "", "'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -102,7 +102,8 @@ static void finds_where_insert_data_begins(void **state)
         assert_slice(statement.tail, cases[i].tail);
         assert_slice(statement.data, cases[i].data);
     }
-    struct engine_statement statement = analyse("INSERT INTO t SELECT a+1 FROM input('a UInt8, b Array(UInt8)') FORMAT CSV\n1");
+    struct engine_statement statement =
+        analyse("INSERT INTO t SELECT a+1 FROM input('a UInt8, b Array(UInt8)') FORMAT CSV\n1");
     assert_int_equal(statement.kind, ENGINE_STATEMENT_DATA);
     assert_slice(statement.head, "INSERT INTO t SELECT a+1 FROM input('a UInt8, b Array(UInt8)') ");
     assert_slice(statement.input, "input('a UInt8, b Array(UInt8)')");

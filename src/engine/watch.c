@@ -55,7 +55,8 @@ static void kill_statements(struct engine *engine, const struct buffer *conditio
     struct error error;
     /* Never SYNC: it would wait for a connection that may be waiting for its reader. */
     buffer_printf(&sql, "KILL QUERY WHERE %.*s ASYNC", SLICE_ARGS(buffer_slice(conditions)));
-    enum error_code code = engine_chdb_connect(&engine->chdb, engine->directory, engine->config_path, &connection, &error);
+    enum error_code code =
+        engine_chdb_connect(&engine->chdb, engine->directory, engine->config_path, &connection, &error);
     if (!code && !sql.failed) code = engine_chdb_run(&engine->chdb, connection, buffer_slice(&sql), &error);
     if (code) log_warn("engine: cannot end a statement: %s", error.message);
     if (connection) engine->chdb.close(connection);
