@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Walks the tape simdjson writes: every value is one or two 64-bit words, so a step to the next value is an addition. */
+/* Walks the tape simdjson writes: a value is one or two 64-bit words, so a step to the next one is an addition. */
 #include "decode/json.h"
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "decode/json_simdjson.h"
 
 /*
- * The tape (simdjson, doc/tape.md): word 0 is the root; then the values in the order of the text. The top byte of a word is
- * its kind, the other 56 bits its payload.
+ * The tape (simdjson, doc/tape.md): word 0 is the root; then the values in the order of the text. The top byte of a
+ * word is its kind, the other 56 bits its payload.
  *   { [   payload: bits 0-31 index of the word after the matching bracket, bits 32-55 number of children (saturated)
  *   } ]   payload: index of the opening word
  *   "     payload: offset in the string buffer, where a 32-bit length, the bytes and a zero stand

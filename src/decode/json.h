@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* JSON text to values one can walk: a thin C face of simdjson's DOM (which checks the whole text before the first value). */
+/* JSON text to values one can walk: a thin C face of simdjson's DOM, which checks the whole text first. */
 #ifndef DECODE_JSON_H
 #define DECODE_JSON_H
 
@@ -31,7 +31,7 @@ uint64_t json_value_uint(struct json_value value);      /* JSON_UINT: only for v
 double json_value_double(struct json_value value);      /* JSON_DOUBLE, JSON_INT or JSON_UINT */
 struct slice json_value_string(struct json_value value);
 
-/* Children: `struct json_iterator it = json_iterate(v); while (json_next(&it, &key, &child)) ...`; key is empty in arrays. */
+/* `struct json_iterator it = json_iterate(v); while (json_next(&it, &key, &child)) ...`; in arrays the key is empty. */
 struct json_iterator { struct json_value next; size_t end_index; bool object; };
 struct json_iterator json_iterate(struct json_value array_or_object);
 bool json_next(struct json_iterator *iterator, struct slice *key, struct json_value *child);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: any bytes parse or are refused; what parses can be walked and written; the locator agrees with simdjson. */
+/* Fuzz target: any bytes parse or are refused; what parses can be walked and written; the locator agrees. */
 #include "base/buffer.h"
 #include "decode/json.h"
 #include "decode/json_locate.h"

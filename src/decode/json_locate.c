@@ -120,7 +120,8 @@ static bool scan_after_value(struct json_scan *scan, const bool *is_object, size
             scan->at++;
             return object ? scan_key(scan) : true;
         }
-        if (*scan->at != (object ? '}' : ']')) return fail(scan, object ? "a comma or } is missing" : "a comma or ] is missing");
+        if (*scan->at != (object ? '}' : ']'))
+            return fail(scan, object ? "a comma or } is missing" : "a comma or ] is missing");
         scan->at++;
         --*depth;
     }
@@ -164,7 +165,8 @@ bool json_locate(struct slice text, struct json_fault *fault)
     struct json_scan scan = {.start = text.data, .at = text.data, .end = text.data + text.size};
     scan_text(&scan);
     if (!scan.reason) return false;
-    *fault = (struct json_fault){.reason = scan.reason, .offset = (size_t)(scan.at - scan.start), .line = 1, .column = 1};
+    *fault =
+        (struct json_fault){.reason = scan.reason, .offset = (size_t)(scan.at - scan.start), .line = 1, .column = 1};
     for (const char *at = scan.start; at < scan.at; at++) {
         fault->column++;
         if (*at == '\n') {

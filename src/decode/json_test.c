@@ -95,7 +95,8 @@ static void walks_nested_members_in_order(void **state)
 
 static void writes_back_what_it_read(void **state)
 {
-    static const char text[] = "{\"a\":[1,-2,18446744073709551615,2.5,\"q\\\"\"],\"b\":{\"c\":[true,false,null]},\"\":[]}";
+    static const char text[] =
+        "{\"a\":[1,-2,18446744073709551615,2.5,\"q\\\"\"],\"b\":{\"c\":[true,false,null]},\"\":[]}";
     struct buffer out = {0};
     json_value_write(parsed(*state, text), &out);
     assert_int_equal(out.size, sizeof text - 1);

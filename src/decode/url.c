@@ -2,7 +2,10 @@
 /* URL parts by one forward look per delimiter. */
 #include "decode/url.h"
 
-static struct slice slice_between(const char *begin, const char *end) { return slice_make(begin, (size_t)(end - begin)); }
+static struct slice slice_between(const char *begin, const char *end)
+{
+    return slice_make(begin, (size_t)(end - begin));
+}
 
 /* The length of a scheme that "://" follows, or 0. */
 static size_t url_scheme_size(struct slice text)

@@ -18,13 +18,13 @@ struct url {
 };
 
 /*
- * Accepts absolute URLs with a host ("https://a.example/b?c#d"), network-path references ("//a.example/b", scheme empty)
- * and everything relative ("/b?c", "b", "?c"). User name and password are skipped. False for an absolute URL without
- * host, with a bad port, or with white space or control characters inside.
+ * Accepts absolute URLs with a host ("https://a.example/b?c#d"), network-path references ("//a.example/b", scheme
+ * empty) and everything relative ("/b?c", "b", "?c"). User name and password are skipped. False for an absolute URL
+ * without host, with a bad port, or with white space or control characters inside.
  */
 bool url_parse(struct slice text, struct url *url);
 
-/* Percent-decoded copy in the arena; with `plus_is_space` as in forms and query strings. A bad escape is kept as it is. */
+/* Percent-decoded copy in the arena; with `plus_is_space` as in query strings. A bad escape is kept as it is. */
 struct slice url_decode(struct arena *arena, struct slice text, bool plus_is_space);
 
 /* Walks the pairs of a query string: start with rest = query. Gives raw text; empty pairs ("&&") are skipped. */

@@ -37,7 +37,8 @@ static bool weblog_quoted(struct slice *rest, struct slice *text)
 static bool weblog_number(struct slice text, size_t offset, size_t digits, int *number)
 {
     uint64_t value;
-    if (offset + digits > text.size || !slice_parse_uint64(slice_make(text.data + offset, digits), &value)) return false;
+    if (offset + digits > text.size || !slice_parse_uint64(slice_make(text.data + offset, digits), &value))
+        return false;
     *number = (int)value;
     return true;
 }

@@ -7,9 +7,9 @@
 #include "base/slice.h"
 
 /*
- * 203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.html?b=c HTTP/1.1" 200 2326 "https://ref.example/" "Mozilla/5.0 ..."
- * Slices point into the line; the escapes the servers write inside quotes (\" \\ \xhh) are left as they stand. "-" (absent)
- * is given as an empty slice.
+ * 203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] "GET /a.html HTTP/1.1" 200 2326 "https://ref.example/" "Mozilla/5.0"
+ * Slices point into the line; the escapes the servers write inside quotes (\" \\ \xhh) are left as they stand. "-"
+ * (absent) is given as an empty slice.
  */
 struct weblog_line {
     struct slice address;    /* of the client, or its name */

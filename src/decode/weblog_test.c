@@ -17,9 +17,11 @@ static void reads_the_combined_format(void **state)
 {
     (void)state;
     struct weblog_line line;
-    assert_int_equal(weblog_parse(SLICE("203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.html?b=c HTTP/1.1\" 200 "
-                                        "2326 \"https://ref.example/\" \"Mozilla/5.0 \\\"x\\\" (X11)\"\n"), &line, NULL),
-                     ERROR_NONE);
+    assert_int_equal(
+        weblog_parse(SLICE("203.0.113.9 - frank [10/Oct/2000:13:55:36 -0700] \"GET /a.html?b=c HTTP/1.1\" 200 "
+                           "2326 \"https://ref.example/\" \"Mozilla/5.0 \\\"x\\\" (X11)\"\n"),
+                     &line, NULL),
+        ERROR_NONE);
     check(line.address, "203.0.113.9");
     check(line.user, "frank");
     assert_int_equal(line.time_ms, 971211336000);

@@ -34,7 +34,7 @@ struct domain_input {
     const struct tenant_key *key;       /* checked; NULL when route->find_key is NULL */
     struct slice client_address;        /* by trusted proxies' rules: enrich/client_address.h */
     struct json_parser *json;           /* this loop's parser */
-    const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes of this installation, kept over restarts: for salts */
+    const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes, the installation's, lasting: for salts */
 };
 struct domain_output {
     struct domain_rows *rows;

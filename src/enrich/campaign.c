@@ -30,12 +30,14 @@ static struct slice campaign_value(struct arena *arena, struct slice raw)
 
 void campaign_from_query(struct arena *arena, struct slice query_string, struct campaign *campaign)
 {
-    *campaign = (struct campaign){SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY};
+    *campaign =
+        (struct campaign){SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY};
     if (query_string.size > 0 && query_string.data[0] == '?') query_string = slice_from(query_string, 1);
     size_t tag_rank = CAMPAIGN_TAG_COUNT;
     struct slice name, raw;
     while (url_query_next(&query_string, &name, &raw)) {
-        if (raw.size == 0 || name.size < 3 || (name.data[0] != 'u' && name.data[0] != 'g' && name.data[0] != 'r')) continue;
+        if (raw.size == 0 || name.size < 3 || (name.data[0] != 'u' && name.data[0] != 'g' && name.data[0] != 'r'))
+            continue;
         for (size_t i = 0; i < sizeof campaign_parameters / sizeof campaign_parameters[0]; i++) {
             struct slice *value = (struct slice *)((char *)campaign + campaign_parameters[i].offset);
             if (value->size > 0 || !slice_equal(name, slice_from_string(campaign_parameters[i].name))) continue;

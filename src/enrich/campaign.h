@@ -13,7 +13,8 @@ struct campaign {
 /* Longer values are cut: they come from links that anybody can make. */
 #define CAMPAIGN_VALUE_LIMIT_BYTES 256
 
-/* `query_string` with or without its '?'. Values are percent-decoded into the arena; those that are not UTF-8 are left out. */
+/* `query_string` with or without its '?'. Values are percent-decoded into the arena; those that are not UTF-8 are left
+ * out. */
 void campaign_from_query(struct arena *arena, struct slice query_string, struct campaign *campaign);
 
 #endif

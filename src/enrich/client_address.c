@@ -27,7 +27,8 @@ static bool address_parse_lenient(struct slice text, uint8_t bytes[16])
 {
     text = slice_trim(text);
     if (text.size > 4 && slice_equal_ignore_case(slice_first(text, 4), SLICE("for="))) text = slice_from(text, 4);
-    if (text.size > 1 && text.data[0] == '"' && text.data[text.size - 1] == '"') text = slice_make(text.data + 1, text.size - 2);
+    if (text.size > 1 && text.data[0] == '"' && text.data[text.size - 1] == '"')
+        text = slice_make(text.data + 1, text.size - 2);
     if (address_parse(text, bytes)) return true;
     if (text.size > 0 && text.data[0] == '[') {
         ptrdiff_t close = slice_index_of(text, ']');
@@ -80,7 +81,8 @@ static bool rules_add(struct client_address_rules *rules, struct slice entry)
     return true;
 }
 
-enum error_code client_address_rules_parse(struct slice list, struct client_address_rules *ret_rules, struct error *error)
+enum error_code client_address_rules_parse(struct slice list, struct client_address_rules *ret_rules,
+                                           struct error *error)
 {
     struct client_address_rules rules = {.trusted_count = 0};
     while (list.size > 0) {
@@ -90,9 +92,10 @@ enum error_code client_address_rules_parse(struct slice list, struct client_addr
                          ? rules_add(&rules, SLICE("127.0.0.0/8")) && rules_add(&rules, SLICE("::1"))
                          : rules_add(&rules, entry);
         if (!added)
-            return error_set(error, ERROR_INVALID,
-                             "\"%.*s\" is not an address, a prefix like 10.0.0.0/8, or \"loopback\" (at most %d entries)",
-                             SLICE_ARGS(slice_first(entry, 64)), CLIENT_ADDRESS_PREFIX_LIMIT);
+            return error_set(
+                error, ERROR_INVALID,
+                "\"%.*s\" is not an address, a prefix like 10.0.0.0/8, or \"loopback\" (at most %d entries)",
+                SLICE_ARGS(slice_first(entry, 64)), CLIENT_ADDRESS_PREFIX_LIMIT);
     }
     *ret_rules = rules;
     return ERROR_NONE;
@@ -115,8 +118,8 @@ static struct slice address_format(const uint8_t bytes[16], struct arena *arena)
     return arena_copy(arena, slice_from_string(text));
 }
 
-struct slice client_address_find(const struct client_address_rules *rules, struct slice peer, client_address_header *header,
-                                 const void *request, struct arena *arena)
+struct slice client_address_find(const struct client_address_rules *rules, struct slice peer,
+                                 client_address_header *header, const void *request, struct arena *arena)
 {
     uint8_t peer_bytes[16], bytes[16];
     if (peer_is_trusted(rules, peer, peer_bytes)) {

@@ -8,8 +8,9 @@
 
 /*
  * Model: headers are believed only when the socket's peer is a trusted proxy; then the first header of the table in
- * client_address.c that holds a public address wins (X-Forwarded-For: the first public one in it). Else, and when no header
- * helps, it is the peer. The default trusts loopback and Unix sockets (peer ""), where only our own proxies can be.
+ * client_address.c that holds a public address wins (X-Forwarded-For: the first public one in it). Else, and when no
+ * header helps, it is the peer. The default trusts loopback and Unix sockets (peer ""), where only our
+ * own proxies can be.
  */
 struct client_address_prefix {
     uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
@@ -25,12 +26,12 @@ struct client_address_rules {
 enum error_code client_address_rules_parse(struct slice list, struct client_address_rules *ret_rules,
                                            struct error *error) MUST_CHECK;
 
-/* Reads one header of the request, empty when absent: a seam, because requests belong to another folder of this layer. */
+/* Reads one header of the request, empty when absent: a seam, because requests belong to a neighbour folder. */
 typedef struct slice client_address_header(const void *request, const char *lower_case_name);
 
 /* Canonical text in the arena, IPv4-mapped IPv6 as IPv4; "" when nothing is known. */
-struct slice client_address_find(const struct client_address_rules *rules, struct slice peer, client_address_header *header,
-                                 const void *request, struct arena *arena);
+struct slice client_address_find(const struct client_address_rules *rules, struct slice peer,
+                                 client_address_header *header, const void *request, struct arena *arena);
 /* Whether the text is an address of the public internet. */
 bool client_address_is_public(struct slice address);
 

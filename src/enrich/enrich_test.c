@@ -57,8 +57,10 @@ static void page_parts_make_the_url_again(void **state)
 static void campaign_is_read_from_the_query(void **state)
 {
     struct campaign campaign;
-    campaign_from_query(*state, SLICE("?utm_source=News%20Letter&utm_medium=e+mail&utm_campaign=spring&utm_term=a&utm_content=b"
-                                      "&gclid=G-1&ref=other&utm_source=second&x=%ff"), &campaign);
+    campaign_from_query(*state,
+                        SLICE("?utm_source=News%20Letter&utm_medium=e+mail&utm_campaign=spring&utm_term=a&utm_content=b"
+                              "&gclid=G-1&ref=other&utm_source=second&x=%ff"),
+                        &campaign);
     check(campaign.source, "News Letter");
     check(campaign.medium, "e mail");
     check(campaign.campaign, "spring");
@@ -169,8 +171,10 @@ static void bad_proxy_lists_are_refused(void **state)
 static void private_addresses_are_not_public(void **state)
 {
     (void)state;
-    static const char *const private_ones[] = {"10.1.1.1", "127.0.0.1", "172.31.0.1", "192.168.0.1", "169.254.1.1", "100.64.0.1",
-                                               "::1", "fe80::1", "fd00::1", "255.255.255.255", "x", ""};
+    static const char *const private_ones[] = {
+        "10.1.1.1", "127.0.0.1", "172.31.0.1", "192.168.0.1", "169.254.1.1", "100.64.0.1", "::1", "fe80::1",
+        "fd00::1", "255.255.255.255", "x", "",
+    };
     static const char *const public_ones[] = {"8.8.8.8", "172.32.0.1", "2606:4700::1", "::ffff:8.8.8.8"};
     for (size_t i = 0; i < sizeof private_ones / sizeof private_ones[0]; i++)
         assert_false(client_address_is_public(slice_from_string(private_ones[i])));
@@ -209,11 +213,14 @@ static void hashes_are_sha256_of_text_and_salt(void **state)
 static void servers_are_told_from_devices(void **state)
 {
     (void)state;
-    static const char *const servers[] = {"", "node", "curl/8.4.0", "python-requests/2.31.0", "okhttp/4.9", "axios/1.6.0",
-        "Dart/3.2 (dart:io)", "Ruby", "PostmanRuntime/7.36.0", "GuzzleHttp/7", "Go-http-client/1.1", "Mozilla/5.0"};
+    static const char *const servers[] = {
+        "", "node", "curl/8.4.0", "python-requests/2.31.0", "okhttp/4.9", "axios/1.6.0", "Dart/3.2 (dart:io)", "Ruby",
+        "PostmanRuntime/7.36.0", "GuzzleHttp/7", "Go-http-client/1.1", "Mozilla/5.0",
+    };
     static const char *const devices[] = {
         "MyApp/1 CFNetwork/1410.0.3 Darwin/22.6.0", "App/1.0 iOS 17.1", "Wget/1.21 (linux-gnu)",
-        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/91.0.4472.124 Safari/537.36"};
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/91.0.4472.124 Safari/537.36",
+    };
     for (size_t i = 0; i < sizeof servers / sizeof servers[0]; i++)
         if (!sender_is_server(slice_from_string(servers[i]))) fail_msg("%s", servers[i]);
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)

@@ -28,8 +28,9 @@ static struct slice page_origin(struct arena *arena, const struct url *url)
     struct slice origin = url->origin;
     if (origin.size == 0) { /* a user name stood in the middle */
         bool bracket = slice_index_of(url->host, ':') >= 0;
-        origin = arena_printf(arena, "%.*s://%s%.*s%s%s%.*s", SLICE_ARGS(url->scheme), bracket ? "[" : "",
-                              SLICE_ARGS(url->host), bracket ? "]" : "", url->port.size ? ":" : "", SLICE_ARGS(url->port));
+        origin =
+            arena_printf(arena, "%.*s://%s%.*s%s%s%.*s", SLICE_ARGS(url->scheme), bracket ? "[" : "",
+                         SLICE_ARGS(url->host), bracket ? "]" : "", url->port.size ? ":" : "", SLICE_ARGS(url->port));
     }
     if (page_port_is_default(url)) origin.size -= url->port.size + 1;
     return page_lower(arena, origin);

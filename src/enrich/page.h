@@ -7,7 +7,7 @@
 
 /*
  * origin + path + query_string + hash is the URL again, so query_string keeps its '?' and hash its '#'. Rules:
- *   origin   lower-case, default ports (http 80, https 443) and user names dropped; empty for relative URLs and route names
+ *   origin   lower-case, without user name and default port (http 80, https 443); empty for relative URLs, route names
  *   path     as given, also its trailing slash; "/" when an absolute URL has none
  *   query    empty when there is nothing behind the '?'; hash likewise
  */
@@ -17,8 +17,8 @@ struct page {
     struct slice query_string;
     struct slice hash;
 };
-/* Slices point into `url`, or into the arena where a letter had to change. False when the text is no URL (white space inside,
- * bad host or port); then `page` is all empty. */
+/* Slices point into `url`, or into the arena where a letter had to change. False when the text is no URL (white space
+ * inside, bad host or port); then `page` is all empty. */
 bool page_from_url(struct arena *arena, struct slice url, struct page *page);
 /* The host of an origin, without port. */
 struct slice page_host(struct slice origin);

@@ -46,8 +46,9 @@ struct slice privacy_salt_slice(const struct privacy_salt *salt) { return slice_
 static void hash_two(struct slice first, struct slice second, unsigned char digest[32])
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    ASSERT(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) && EVP_DigestUpdate(context, first.data, first.size) &&
-           EVP_DigestUpdate(context, second.data, second.size) && EVP_DigestFinal_ex(context, digest, NULL));
+    ASSERT(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
+           EVP_DigestUpdate(context, first.data, first.size) && EVP_DigestUpdate(context, second.data, second.size) &&
+           EVP_DigestFinal_ex(context, digest, NULL));
     EVP_MD_CTX_free(context);
 }
 

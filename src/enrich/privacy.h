@@ -6,8 +6,9 @@
 #include "base/slice.h"
 
 /*
- * Salts are derived (HMAC-SHA256) from the installation's secret and a purpose, the daily ones also from the UTC day: they
- * need not be stored, survive restarts, are the same on every node that shares the secret, and differ between purposes.
+ * Salts are derived (HMAC-SHA256) from the installation's secret and a purpose, the daily ones also from the UTC day:
+ * they need not be stored, survive restarts, are the same on every node that shares the secret, and differ between
+ * purposes.
  */
 #define PRIVACY_SECRET_SIZE 32
 #define PRIVACY_SALT_SIZE 64         /* hexadecimal digits */

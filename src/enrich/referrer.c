@@ -74,7 +74,8 @@ static const struct referrer_sender *referrer_find_host(struct slice host)
 static bool referrer_is_first_label(struct slice tag, struct slice host)
 {
     if (tag.size >= host.size || host.data[tag.size] != '.') return false;
-    return slice_index_of(slice_from(host, tag.size + 1), '.') < 0 && slice_equal_ignore_case(tag, slice_first(host, tag.size));
+    return slice_index_of(slice_from(host, tag.size + 1), '.') < 0 &&
+           slice_equal_ignore_case(tag, slice_first(host, tag.size));
 }
 
 /* A tag is a host ("bing.com"), the name of one ("Hacker News"), or a host's first label ("chatgpt"). */

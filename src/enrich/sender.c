@@ -3,8 +3,9 @@
 #include "enrich/sender.h"
 
 static const char *const sender_device_words[] = {
-    "Windows", "Macintosh", "Mac OS", "Darwin/", "iPhone", "iPad", "iOS", "Android", "X11", "Linux", "linux-gnu", "CrOS",
-    "Tizen", "PlayStation", "Xbox", "Nintendo", "Mobile", "Model=", "SmartTV", "Firefox/", "Chrome/", "Safari/", "Opera",
+    "Windows", "Macintosh", "Mac OS", "Darwin/", "iPhone", "iPad", "iOS", "Android", "X11", "Linux", "linux-gnu",
+    "CrOS", "Tizen", "PlayStation", "Xbox", "Nintendo", "Mobile", "Model=", "SmartTV", "Firefox/", "Chrome/",
+    "Safari/", "Opera",
 };
 
 bool sender_is_server(struct slice user_agent)

@@ -26,7 +26,8 @@ static bool shape_read_time(struct json_value value, int64_t *time_ms)
     return true;
 }
 
-static enum error_code shape_read(struct json_value item, int64_t now_ms, struct shape_sample *sample, struct error *error)
+static enum error_code shape_read(struct json_value item, int64_t now_ms, struct shape_sample *sample,
+                                  struct error *error)
 {
     struct json_value value;
     *sample = (struct shape_sample){.time_ms = now_ms};
@@ -48,7 +49,8 @@ static enum error_code shape_read(struct json_value item, int64_t now_ms, struct
     return ERROR_NONE;
 }
 
-static void shape_store(const struct shape_sample *sample, const struct domain_input *input, struct domain_output *output)
+static void shape_store(const struct shape_sample *sample, const struct domain_input *input,
+                        struct domain_output *output)
 {
     if (sample->id_given && domain_rows_seen_before(output->rows, &sample->id)) {
         output->duplicates++;

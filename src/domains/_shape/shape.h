@@ -13,7 +13,8 @@ enum shape_column { SHAPE_TENANT_ID, SHAPE_ID, SHAPE_TIME, SHAPE_VALUE, SHAPE_CO
 
 extern const struct domain shape_domain;
 
-/* POST /v1/shape: {"value":1.5,"time":"2026-01-31T08:00:00Z","id":"..."} or an array of these; time and id may be absent. */
+/* POST /v1/shape: {"value":1.5,"time":"2026-01-31T08:00:00Z","id":"..."} or an array of these; time and id may be
+ * absent. */
 struct slice shape_find_key(const struct request *request);
 enum error_code shape_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
 

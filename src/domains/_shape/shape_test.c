@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "domains/_shape/shape.h"
-#include "domains/harness.h"
+#include "domain/harness.h"
 
 static int set_up(void **state)
 {

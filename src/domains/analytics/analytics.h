@@ -5,9 +5,9 @@
 
 #include "domain/domain.h"
 
-#define ANALYTICS_ITEM_LIMIT 1000                     /* events of one request: decoding them holds the loop some milliseconds */
-#define ANALYTICS_BODY_LIMIT_BYTES (10u << 20)        /* 1000 events of ten times the usual size */
-#define ANALYTICS_DATABUDDY_ITEM_LIMIT 100            /* as in that dialect's contract */
+#define ANALYTICS_ITEM_LIMIT 1000              /* of one request: decoding them holds the loop some milliseconds */
+#define ANALYTICS_BODY_LIMIT_BYTES (10u << 20) /* 1000 events of ten times the usual size */
+#define ANALYTICS_DATABUDDY_ITEM_LIMIT 100     /* as in that dialect's contract */
 #define ANALYTICS_DATABUDDY_BODY_LIMIT_BYTES (1u << 20)
 #define ANALYTICS_OPENPANEL_BODY_LIMIT_BYTES (1u << 20) /* one event per request; replays (2 MiB) are not taken yet */
 

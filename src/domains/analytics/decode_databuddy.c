@@ -5,7 +5,7 @@
 #include "domains/analytics/analytics.h"
 #include "domains/analytics/dialect.h"
 
-/* Errors of the whole request carry the dialect's own code in error.field; errors of one event carry the field's name. */
+/* Errors of the whole request carry the dialect's own code in error.field; errors of one event carry the field. */
 #define CODE_MISSING_CLIENT_ID "INGEST_MISSING_CLIENT_ID"
 #define CODE_INVALID_CLIENT_ID "INGEST_INVALID_CLIENT_ID"
 #define CODE_UNKNOWN_TYPE "INGEST_UNKNOWN_EVENT_TYPE"
@@ -26,8 +26,9 @@ static bool is_digit(char c) { return c >= '0' && c <= '9'; }
 static const char *check_path(struct slice text)
 {
     struct url url;
-    bool web = url_parse(text, &url) && url.absolute &&
-               (slice_equal_ignore_case(url.scheme, SLICE("http")) || slice_equal_ignore_case(url.scheme, SLICE("https")));
+    bool web =
+        url_parse(text, &url) && url.absolute &&
+        (slice_equal_ignore_case(url.scheme, SLICE("http")) || slice_equal_ignore_case(url.scheme, SLICE("https")));
     bool host = web && (slice_index_of(url.host, '.') > 0 || slice_equal_ignore_case(url.host, SLICE("localhost")));
     return host ? NULL : "must be an absolute http or https URL";
 }
@@ -45,8 +46,8 @@ static const char *check_size(struct slice text)
     uint64_t width, height;
     struct slice rest = text;
     struct slice first = slice_cut(&rest, 'x');
-    bool good = slice_parse_uint64(first, &width) && slice_parse_uint64(rest, &height) && width >= 240 && width <= 10000 &&
-                height >= 240 && height <= 10000;
+    bool good = slice_parse_uint64(first, &width) && slice_parse_uint64(rest, &height) && width >= 240 &&
+                width <= 10000 && height >= 240 && height <= 10000;
     return good ? NULL : "must be WIDTHxHEIGHT, each from 240 to 10000";
 }
 
@@ -68,14 +69,14 @@ static const char *check_language(struct slice text)
 
 static const char *check_connection(struct slice text)
 {
-    static const char *const types[] = {"bluetooth", "cellular", "ethernet", "none", "wifi", "wimax", "other", "unknown",
-                                        "slow-2g", "2g", "3g", "4g"};
+    static const char *const types[] = {"bluetooth", "cellular", "ethernet", "none", "wifi", "wimax",
+                                        "other",     "unknown",  "slow-2g",  "2g",   "3g",   "4g"};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (slice_equal(text, slice_from_string(types[i]))) return NULL;
     return "must be one of bluetooth, cellular, ethernet, none, wifi, wimax, other, unknown, slow-2g, 2g, 3g, 4g";
 }
 
-/* Texts, with the limits of the dialect where they are tighter than the column's; numbers follow the columns' bounds. */
+/* Texts, with the limits of the dialect where they are tighter than the column's; numbers follow the columns. */
 static const struct databuddy_field {
     const char *name;
     enum analytics_column column;
@@ -136,7 +137,8 @@ static enum error_code databuddy_invalid(struct error *error, const char *field,
 }
 
 static enum error_code databuddy_take_field(struct analytics_event *event, const struct analytics_context *context,
-                                            const struct databuddy_field *field, struct json_value value, struct error *error)
+                                            const struct databuddy_field *field, struct json_value value,
+                                            struct error *error)
 {
     struct slice name = slice_from_string(field->name);
     bool text = field->column == EVENT_URL || analytics_columns[field->column].kind == EVENT_KIND_TEXT;
@@ -144,7 +146,8 @@ static enum error_code databuddy_take_field(struct analytics_event *event, const
         if (json_value_type(value) != JSON_STRING) return databuddy_invalid(error, field->name, "must be a string");
         struct slice string = slice_trim(json_value_string(value));
         if (field->limit_bytes && string.size > field->limit_bytes)
-            return error_set_field(error, ERROR_INVALID, field->name, "must not be longer than %zu bytes", field->limit_bytes);
+            return error_set_field(error, ERROR_INVALID, field->name, "must not be longer than %zu bytes",
+                                   field->limit_bytes);
         const char *reason = field->check && string.size > 0 ? field->check(string) : NULL;
         if (reason) return databuddy_invalid(error, field->name, reason);
     } else if (json_value_type(value) == JSON_STRING) {
@@ -161,7 +164,8 @@ static enum error_code databuddy_take_properties(struct analytics_event *event, 
     struct slice key;
     struct json_value child;
     for (size_t count = 0; json_next(&iterator, &key, &child); count++) {
-        if (count == DATABUDDY_PROPERTY_LIMIT) return databuddy_invalid(error, "properties", "must not have more than 50 members");
+        if (count == DATABUDDY_PROPERTY_LIMIT)
+            return databuddy_invalid(error, "properties", "must not have more than 50 members");
         if (key.size > DATABUDDY_PROPERTY_KEY_LIMIT)
             return databuddy_invalid(error, "properties", "names must not be longer than 128 bytes");
         enum error_code code = analytics_event_add_property(event, context, key, child, error);
@@ -193,16 +197,18 @@ static enum error_code databuddy_take_item(struct analytics_event *event, const 
 static enum error_code databuddy_require(const struct analytics_event *event, bool link, struct json_value item,
                                          struct error *error)
 {
-    if (link) return dialect_get_string(item, "href").size ? ERROR_NONE : databuddy_invalid(error, "href", "is required");
+    if (link)
+        return dialect_get_string(item, "href").size ? ERROR_NONE : databuddy_invalid(error, "href", "is required");
     if (!analytics_event_has(event, EVENT_EVENT_ID)) return databuddy_invalid(error, "eventId", "is required");
     if (!analytics_event_has(event, EVENT_NAME)) return databuddy_invalid(error, "name", "is required");
     if (!event->url.size) return databuddy_invalid(error, "path", "is required");
     return ERROR_NONE;
 }
 
-/* Visitors are told apart for one UTC day, unless the site says that ids may be kept. "auto" needs the country: treated as true. */
+/* Visitors are told apart for one UTC day, unless the site lets ids be kept. "auto" (by country) counts as true. */
 static enum error_code databuddy_hide_visitor(struct analytics_event *event, const struct analytics_context *context,
-                                              const struct privacy_salt *salt, struct json_value item, struct error *error)
+                                              const struct privacy_salt *salt, struct json_value item,
+                                              struct error *error)
 {
     struct json_value value;
     bool hide = true;
@@ -252,8 +258,8 @@ static struct databuddy_request databuddy_begin(const struct domain_input *input
         .visitor_salt = privacy_salt_of_day(input->secret, "analytics visitor", input->request->received_ms)};
 }
 
-static void databuddy_take_sdk(struct analytics_event *event, const struct request *request, enum analytics_column column,
-                               const char *name)
+static void databuddy_take_sdk(struct analytics_event *event, const struct request *request,
+                               enum analytics_column column, const char *name)
 {
     struct slice value = request_header_get(request, name);
     if (value.size <= (size_t)analytics_columns[column].maximum && slice_is_utf8(value))
@@ -291,10 +297,13 @@ static enum error_code databuddy_parse(const struct domain_input *input, struct 
 {
     struct error reason = {0};
     enum error_code code = json_parse(input->json, input->request->body, root, &reason);
-    return code == ERROR_NONE ? code : error_set_field(error, code, CODE_INVALID_BODY, "Invalid request body: %s", reason.message);
+    return code == ERROR_NONE
+               ? code
+               : error_set_field(error, code, CODE_INVALID_BODY, "Invalid request body: %s", reason.message);
 }
 
-enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
+enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output,
+                                           struct error *error)
 {
     struct json_value root;
     enum error_code code = databuddy_parse(input, &root, error);
@@ -378,8 +387,8 @@ enum error_code analytics_databuddy_decode_batch(const struct domain_input *inpu
         return error_set_field(error, ERROR_INVALID, CODE_NOT_ARRAY, "Batch endpoint expects array of events");
     size_t count = json_array_size(root), links = 0, stored = 0;
     if (count > ANALYTICS_DATABUDDY_ITEM_LIMIT)
-        return error_set_field(error, ERROR_INVALID, CODE_BATCH_TOO_LARGE, "Batch too large: %zu events, at most %d", count,
-                               ANALYTICS_DATABUDDY_ITEM_LIMIT);
+        return error_set_field(error, ERROR_INVALID, CODE_BATCH_TOO_LARGE, "Batch too large: %zu events, at most %d",
+                               count, ANALYTICS_DATABUDDY_ITEM_LIMIT);
     struct databuddy_request request = databuddy_begin(input, output);
     struct buffer results = {0};
     struct json_writer results_writer = {.out = &results};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: any body, sent to the route its first byte picks, is answered; what is stored can be written as Native. */
+/* Fuzz target: any body, sent to the route its first byte picks, is answered; its rows can be written as Native. */
 #include "domains/analytics/analytics.h"
-#include "domains/harness.h"
+#include "domain/harness.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -37,7 +37,8 @@ static struct slice openpanel_key_in_body(const struct request *request)
     struct slice key = SLICE_EMPTY;
     struct json_value root;
     struct json_parser *parser = json_parser_create();
-    if (parser && json_parse(parser, request->body, &root, NULL) == ERROR_NONE && json_value_type(root) == JSON_OBJECT) {
+    if (parser && json_parse(parser, request->body, &root, NULL) == ERROR_NONE &&
+        json_value_type(root) == JSON_OBJECT) {
         key = dialect_get_string(root, "clientSecret");
         if (!slice_starts_with(key, SLICE("mrs_"))) key = dialect_get_string(root, "clientId");
         key = arena_copy(request->arena, key);
@@ -85,7 +86,8 @@ static enum error_code openpanel_expect(struct error *error, const char *place, 
                                         struct json_value value)
 {
     char reason[96];
-    snprintf(reason, sizeof reason, "Invalid input: expected %s, received %s", expected, present ? type_name(value) : "undefined");
+    snprintf(reason, sizeof reason, "Invalid input: expected %s, received %s", expected,
+             present ? type_name(value) : "undefined");
     return openpanel_invalid(error, place, reason);
 }
 
@@ -101,8 +103,8 @@ static void openpanel_take_time(struct openpanel_event *request, struct json_val
     analytics_event_put_integer(&request->event, EVENT_CREATED_AT, time_ms);
 }
 
-static enum error_code openpanel_take_revenue(struct openpanel_event *request, struct slice key, struct json_value value,
-                                              struct error *error)
+static enum error_code openpanel_take_revenue(struct openpanel_event *request, struct slice key,
+                                              struct json_value value, struct error *error)
 {
     if (!request->revenue) return ERROR_NONE;
     if (json_value_type(value) != JSON_INT || json_value_int(value) < 0)
@@ -116,8 +118,8 @@ static struct slice text_of(struct json_value value)
 }
 
 /* One member of properties; those with a meaning fill columns, the others are kept as they are. */
-static enum error_code openpanel_take_property(struct openpanel_event *request, struct slice key, struct json_value value,
-                                               struct error *error)
+static enum error_code openpanel_take_property(struct openpanel_event *request, struct slice key,
+                                               struct json_value value, struct error *error)
 {
     struct analytics_event *event = &request->event;
     struct json_value member;
@@ -128,9 +130,11 @@ static enum error_code openpanel_take_property(struct openpanel_event *request, 
     if (slice_equal(key, SLICE("__bot")) || slice_equal(key, SLICE("__bot_reasons"))) return ERROR_NONE;
     if (slice_equal(key, SLICE("__timestamp"))) openpanel_take_time(request, value);
     else if (slice_equal(key, SLICE("__ip"))) request->address = text_of(value);
-    else if (slice_equal(key, SLICE("__deviceId"))) request->device = slice_first(text_of(value), OPENPANEL_DEVICE_LIMIT_BYTES);
+    else if (slice_equal(key, SLICE("__deviceId")))
+        request->device = slice_first(text_of(value), OPENPANEL_DEVICE_LIMIT_BYTES);
     else if (slice_equal(key, SLICE("__revenue"))) return openpanel_take_revenue(request, key, value, error);
-    else if (slice_equal(key, SLICE("__path"))) return analytics_event_set_text(event, EVENT_URL, key, text_of(value), error);
+    else if (slice_equal(key, SLICE("__path")))
+        return analytics_event_set_text(event, EVENT_URL, key, text_of(value), error);
     else if (slice_equal(key, SLICE("__identify"))) {
         if (json_value_type(value) != JSON_OBJECT || analytics_event_has(event, EVENT_PROFILE_ID)) return ERROR_NONE;
         if (!json_object_get(value, SLICE("profileId"), &member)) return ERROR_NONE;
@@ -166,7 +170,8 @@ static enum error_code openpanel_take_properties(struct openpanel_event *request
     return code == ERROR_NONE ? code : openpanel_invalid_value(error, "payload/properties", code);
 }
 
-static enum error_code openpanel_take_name(struct openpanel_event *request, struct json_value payload, struct error *error)
+static enum error_code openpanel_take_name(struct openpanel_event *request, struct json_value payload,
+                                           struct error *error)
 {
     struct json_value value = {0};
     bool present = json_object_get(payload, SLICE("name"), &value);
@@ -180,7 +185,8 @@ static enum error_code openpanel_take_name(struct openpanel_event *request, stru
     return ERROR_NONE;
 }
 
-static enum error_code openpanel_take_payload(struct openpanel_event *request, struct json_value payload, struct error *error)
+static enum error_code openpanel_take_payload(struct openpanel_event *request, struct json_value payload,
+                                              struct error *error)
 {
     struct json_value value;
     enum error_code code = openpanel_take_name(request, payload, error);
@@ -190,7 +196,8 @@ static enum error_code openpanel_take_payload(struct openpanel_event *request, s
         bool empty = type == JSON_STRING && json_value_string(value).size == 0;
         if (empty || (type != JSON_STRING && type != JSON_INT && type != JSON_UINT && type != JSON_DOUBLE))
             return openpanel_invalid(error, "payload/profileId", "Invalid input: expected non-empty string or number");
-        code = analytics_event_set(&request->event, &request->context, EVENT_PROFILE_ID, SLICE("profileId"), value, error);
+        code =
+            analytics_event_set(&request->event, &request->context, EVENT_PROFILE_ID, SLICE("profileId"), value, error);
         if (code != ERROR_NONE) return openpanel_invalid_value(error, "payload", code);
     }
     if (dialect_get(payload, "groups", &value)) {
@@ -201,17 +208,18 @@ static enum error_code openpanel_take_payload(struct openpanel_event *request, s
 }
 
 /*
- * Duplicates: the same body from the same page. An event that carries its own time (replayed from the SDK's queue) is the
- * same one whenever it comes again; one without is only while it could be the same click.
+ * Duplicates: the same body from the same page. An event that carries its own time (replayed from the SDK's queue) is
+ * the same one whenever it comes again; one without is only while it could be the same click.
  */
 static void openpanel_take_id(struct openpanel_event *request)
 {
     const struct request *http = request->input->request;
     struct slice origin = request_header_get(http, "origin");
     if (origin.size == 0 || request->address.size == 0) return;
-    struct slice space = arena_printf(request->context.arena, "%.*s %.*s %.*s %lld", SLICE_ARGS(request->context.tenant),
-                                      SLICE_ARGS(request->address), SLICE_ARGS(origin),
-                                      request->timed ? 0LL : (long long)(request->context.received_ms / OPENPANEL_REPEAT_MS));
+    struct slice space =
+        arena_printf(request->context.arena, "%.*s %.*s %.*s %lld", SLICE_ARGS(request->context.tenant),
+                     SLICE_ARGS(request->address), SLICE_ARGS(origin),
+                     request->timed ? 0LL : (long long)(request->context.received_ms / OPENPANEL_REPEAT_MS));
     analytics_event_put_id(&request->event, uuid_from_name(space, http->body));
 }
 
@@ -224,16 +232,18 @@ static void openpanel_take_sender(struct openpanel_event *request, char device[V
     int64_t time_ms = request->context.received_ms;
     if (analytics_event_has(event, EVENT_CREATED_AT)) time_ms = event->values[EVENT_CREATED_AT].integer;
     if (request->device.size == 0) {
-        struct privacy_salt salt = privacy_salt_of_day(request->input->secret, "analytics device", request->context.received_ms);
+        struct privacy_salt salt =
+            privacy_salt_of_day(request->input->secret, "analytics device", request->context.received_ms);
         visitor_device_id(user_agent, request->address, request->context.tenant, privacy_salt_slice(&salt), device);
     }
     struct slice device_id = request->device.size ? request->device : slice_make(device, VISITOR_DEVICE_ID_SIZE);
     visitor_session_id(request->context.tenant, device_id, time_ms, session);
-    /* A server's connection says nothing about the visitor, and a replay opens no session: only a named device counts. */
+    /* A server's connection says nothing of the visitor, and a replay opens no session: only a named device counts. */
     bool server = sender_is_server(user_agent);
     if (request->device.size > 0 || (!server && !request->past)) {
         analytics_event_put_text(event, EVENT_DEVICE_ID, device_id);
-        if (!request->past) analytics_event_put_text(event, EVENT_SESSION_ID, slice_make(session, VISITOR_SESSION_ID_SIZE));
+        if (!request->past)
+            analytics_event_put_text(event, EVENT_SESSION_ID, slice_make(session, VISITOR_SESSION_ID_SIZE));
         if (!analytics_event_has(event, EVENT_PROFILE_ID)) analytics_event_put_text(event, EVENT_PROFILE_ID, device_id);
     }
     if (server) analytics_event_put_text(event, EVENT_DEVICE, SLICE("server"));
@@ -250,28 +260,34 @@ static void openpanel_take_sdk(struct openpanel_event *request, enum analytics_c
 
 static enum error_code openpanel_check_type(struct json_value root, struct error *error)
 {
-    static const char *const later[] = {"identify", "increment", "decrement", "alias", "group", "assign_group", "replay"};
+    static const char *const later[] = {"identify", "increment",    "decrement", "alias",
+                                        "group",    "assign_group", "replay"};
     struct json_value value = {0};
     if (json_value_type(root) != JSON_OBJECT) return openpanel_expect(error, "", "object", true, root);
     bool present = json_object_get(root, SLICE("type"), &value);
-    if (!present || json_value_type(value) != JSON_STRING) return openpanel_expect(error, "type", "string", present, value);
+    if (!present || json_value_type(value) != JSON_STRING)
+        return openpanel_expect(error, "type", "string", present, value);
     struct slice type = json_value_string(value);
     for (size_t i = 0; i < sizeof later / sizeof later[0]; i++)
         if (slice_equal(type, slice_from_string(later[i])))
-            return error_set(error, ERROR_INVALID, "body/type \"%s\" is not supported by this server yet; only \"track\" is",
-                             later[i]);
-    if (!slice_equal(type, SLICE("track"))) return openpanel_invalid(error, "type", "Invalid input: expected \"track\"");
+            return error_set(error, ERROR_INVALID,
+                             "body/type \"%s\" is not supported by this server yet; only \"track\" is", later[i]);
+    if (!slice_equal(type, SLICE("track")))
+        return openpanel_invalid(error, "type", "Invalid input: expected \"track\"");
     present = json_object_get(root, SLICE("payload"), &value);
-    if (!present || json_value_type(value) != JSON_OBJECT) return openpanel_expect(error, "payload", "object", present, value);
+    if (!present || json_value_type(value) != JSON_OBJECT)
+        return openpanel_expect(error, "payload", "object", present, value);
     return ERROR_NONE;
 }
 
-enum error_code analytics_openpanel_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
+enum error_code analytics_openpanel_decode(const struct domain_input *input, struct domain_output *output,
+                                           struct error *error)
 {
     struct slice media = dialect_media_type(input->request);
     if (media.size && !slice_equal_ignore_case(media, SLICE("application/json")) &&
         !slice_equal_ignore_case(media, SLICE("text/plain")))
-        return error_set(error, ERROR_UNSUPPORTED_MEDIA, "Unsupported Media Type: %.*s", SLICE_ARGS(slice_first(media, 100)));
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA, "Unsupported Media Type: %.*s",
+                         SLICE_ARGS(slice_first(media, 100)));
     struct json_value root, payload;
     enum error_code code = json_parse(input->json, input->request->body, &root, error);
     if (code != ERROR_NONE) {
@@ -280,8 +296,12 @@ enum error_code analytics_openpanel_decode(const struct domain_input *input, str
     }
     code = openpanel_check_type(root, error);
     if (code != ERROR_NONE) return code;
-    struct openpanel_event request = {.input = input, .context = dialect_context(input), .address = input->client_address,
-                                      .device = SLICE_EMPTY, .path = SLICE_EMPTY, .referrer = SLICE_EMPTY};
+    struct openpanel_event request = {.input = input,
+                                      .context = dialect_context(input),
+                                      .address = input->client_address,
+                                      .device = SLICE_EMPTY,
+                                      .path = SLICE_EMPTY,
+                                      .referrer = SLICE_EMPTY};
     request.context.any_path = true;
     analytics_event_init(&request.event);
     ASSERT(json_object_get(root, SLICE("payload"), &payload)); /* openpanel_check_type saw it */

@@ -47,7 +47,8 @@ static enum error_code own_refuse_unknown(struct slice key, struct error *error)
 {
     char name[sizeof error->field];
     snprintf(name, sizeof name, "%.*s", SLICE_ARGS(slice_first(key, sizeof name - 1)));
-    if (slice_equal(key, SLICE("tenant_id")) || slice_equal(key, SLICE("client_id")) || slice_equal(key, SLICE("project_id")))
+    if (slice_equal(key, SLICE("tenant_id")) || slice_equal(key, SLICE("client_id")) ||
+        slice_equal(key, SLICE("project_id")))
         return error_set_field(error, ERROR_INVALID, name, "may not be sent: the tenant is the one the key belongs to");
     if (slice_equal(key, SLICE("ingested_at")) || slice_equal(key, SLICE("imported_at")))
         return error_set_field(error, ERROR_INVALID, name, "may not be sent: the server sets it");
@@ -123,7 +124,8 @@ static enum error_code own_decode_value(struct own_answer *answer, struct json_v
     struct json_iterator iterator = json_iterate(root);
     struct slice key;
     struct json_value item;
-    for (size_t number = 0; json_next(&iterator, &key, &item); number++) own_take_item(answer, context, item, number, 0);
+    for (size_t number = 0; json_next(&iterator, &key, &item); number++)
+        own_take_item(answer, context, item, number, 0);
     return ERROR_NONE;
 }
 
@@ -183,7 +185,8 @@ static void own_write_answer(struct own_answer *answer)
     output->content_type = "application/json";
 }
 
-enum error_code analytics_own_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
+enum error_code analytics_own_decode(const struct domain_input *input, struct domain_output *output,
+                                     struct error *error)
 {
     struct analytics_context context = dialect_context(input);
     context.property_limit = OWN_PROPERTY_LIMIT;

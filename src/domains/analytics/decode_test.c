@@ -8,13 +8,13 @@
 #include <dirent.h>
 
 #include "domains/analytics/analytics.h"
-#include "domains/harness.h"
+#include "domain/harness.h"
 #include "enrich/privacy.h"
 
 /*
- * A case is one file: the request (a line "POST path?query", header lines, an empty line, the body), a line "=====", then
- * what must come out: "status content-type", the answer's body, and one line of JSON per row. With MILLRACE_UPDATE=1 in the
- * environment the second half is written anew; read the difference before you keep it.
+ * A case is one file: the request (a line "POST path?query", header lines, an empty line, the body), a line "=====",
+ * then what must come out: "status content-type", the answer's body, and one line of JSON per row. With
+ * MILLRACE_UPDATE=1 in the environment the second half is written anew; read the difference before you keep it.
  */
 static const char *testdata;
 
@@ -44,7 +44,8 @@ static struct buffer run_case(struct slice text)
     while ((line = slice_cut(&text, '\n')).size > 0) {
         struct slice value = line;
         struct slice name = slice_cut(&value, ':');
-        harness_header(harness, arena_copy_string(harness->arena, name), arena_copy_string(harness->arena, slice_trim(value)));
+        harness_header(harness, arena_copy_string(harness->arena, name),
+                       arena_copy_string(harness->arena, slice_trim(value)));
     }
     assert_true(harness_post(harness, path, query, text));
     buffer_printf(&actual, "%d %s\n", harness->status, harness->content_type);
@@ -80,7 +81,8 @@ static void testdata_requests_become_the_rows_written_there(void **state)
                 fwrite(actual.data, 1, actual.size, file);
                 fclose(file);
             } else {
-                print_error("%s:\n%.*s\ninstead of\n%.*s\n", entry->d_name, SLICE_ARGS(buffer_slice(&actual)), SLICE_ARGS(expected));
+                print_error("%s:\n%.*s\ninstead of\n%.*s\n", entry->d_name, SLICE_ARGS(buffer_slice(&actual)),
+                            SLICE_ARGS(expected));
                 wrong++;
             }
         }
@@ -124,7 +126,8 @@ static void own(struct harness *harness, const char *content_type, struct slice 
 static void own_events_of_a_known_id_are_duplicates_in_later_requests(void **state)
 {
     struct harness *harness = *state;
-    const char *uuid = "[{\"name\":\"a\",\"id\":\"0190a6f0-0000-4000-8000-000000000001\"},{\"name\":\"b\",\"id\":\"order-17\"}]";
+    const char *uuid =
+        "[{\"name\":\"a\",\"id\":\"0190a6f0-0000-4000-8000-000000000001\"},{\"name\":\"b\",\"id\":\"order-17\"}]";
     own(harness, "application/json", slice_from_string(uuid));
     check_body_has(harness, 200, "{\"accepted\":2,\"duplicates\":0,\"refused\":0,\"errors\":[]}");
     own(harness, "application/json", slice_from_string(uuid));
@@ -267,7 +270,8 @@ static void openpanel_key_may_be_in_the_body_or_be_a_secret(void **state)
     harness_header(harness, "openpanel-client-secret", "mrs_x");
     assert_true(slice_equal(route->find_key(&harness->request), SLICE("mrs_x")));
     harness_reset(harness);
-    assert_true(harness_post(harness, "/track", "", SLICE("{\"clientId\":\"in-body\",\"type\":\"track\",\"payload\":{\"name\":\"a\"}}")));
+    assert_true(harness_post(harness, "/track", "",
+                             SLICE("{\"clientId\":\"in-body\",\"type\":\"track\",\"payload\":{\"name\":\"a\"}}")));
     check_body_has(harness, 200, "\"deviceId\"");
     assert_true(slice_equal(route->find_key(&harness->request), SLICE("in-body")));
 }
@@ -275,7 +279,8 @@ static void openpanel_key_may_be_in_the_body_or_be_a_secret(void **state)
 static void openpanel_repeats_are_stored_once_and_answered_alike(void **state)
 {
     struct harness *harness = *state;
-    const char *timed = "{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"properties\":{\"__timestamp\":\"2026-06-08T11:59:00Z\"}}}";
+    const char *timed =
+        "{\"type\":\"track\",\"payload\":{\"name\":\"a\",\"properties\":{\"__timestamp\":\"2026-06-08T11:59:00Z\"}}}";
     const char *untimed = "{\"type\":\"track\",\"payload\":{\"name\":\"b\"}}";
     track(harness, timed);
     check_body_has(harness, 200, "\"sessionId\"");

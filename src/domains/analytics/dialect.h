@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the three dialects of analytics share: one set of functions per dialect, and the small steps they have in common. */
+/* The dialects of analytics: one set of functions per dialect, and the small steps they have in common. */
 #ifndef DOMAINS_ANALYTICS_DIALECT_H
 #define DOMAINS_ANALYTICS_DIALECT_H
 
@@ -11,23 +11,26 @@
 
 /* Our own: POST /v1/events. Errors of the whole request use the standard body. */
 struct slice analytics_own_find_key(const struct request *request);
-enum error_code analytics_own_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+enum error_code analytics_own_decode(const struct domain_input *input, struct domain_output *output,
+                                     struct error *error);
 
 /* OpenPanel's: POST /track. */
 struct slice analytics_openpanel_find_key(const struct request *request);
-enum error_code analytics_openpanel_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+enum error_code analytics_openpanel_decode(const struct domain_input *input, struct domain_output *output,
+                                           struct error *error);
 const char *analytics_openpanel_refuse(const struct error *error, const struct request *request, int *status,
                                        struct buffer *body);
 
 /* Databuddy's: POST / and POST /batch. */
 struct slice analytics_databuddy_find_key(const struct request *request);
-enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output,
+                                           struct error *error);
 enum error_code analytics_databuddy_decode_batch(const struct domain_input *input, struct domain_output *output,
                                                  struct error *error);
 const char *analytics_databuddy_refuse(const struct error *error, const struct request *request, int *status,
                                        struct buffer *body);
 
-/* What all events of this request have in common; the sender's address is left out when the sender is a server program. */
+/* What all events of this request have in common; a server program's address is left out. */
 struct analytics_context dialect_context(const struct domain_input *input);
 /* The media type of the Content-Type header, without parameters; empty when absent. */
 struct slice dialect_media_type(const struct request *request);

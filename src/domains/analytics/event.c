@@ -69,7 +69,8 @@ static enum error_code refuse_long(struct error *error, struct slice field, size
 static enum error_code refuse_range(struct error *error, struct slice field, const struct analytics_column_info *info)
 {
     char reason[96];
-    snprintf(reason, sizeof reason, "must be between %lld and %lld", (long long)info->minimum, (long long)info->maximum);
+    snprintf(reason, sizeof reason, "must be between %lld and %lld", (long long)info->minimum,
+             (long long)info->maximum);
     return refuse(error, field, reason);
 }
 
@@ -99,8 +100,8 @@ static bool scalar_text(struct arena *arena, struct json_value value, struct sli
     return true;
 }
 
-enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column, struct slice field,
-                                         struct slice text, struct error *error)
+enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column,
+                                         struct slice field, struct slice text, struct error *error)
 {
     size_t limit = column == EVENT_URL ? EVENT_URL_LIMIT_BYTES : (size_t)analytics_columns[column].maximum;
     text = slice_trim(text);
@@ -118,7 +119,8 @@ enum error_code analytics_event_set_text(struct analytics_event *event, enum ana
 }
 
 static enum error_code set_time(struct analytics_event *event, const struct analytics_context *context,
-                                enum analytics_column column, struct slice field, struct json_value value, struct error *error)
+                                enum analytics_column column, struct slice field, struct json_value value,
+                                struct error *error)
 {
     int64_t time_ms;
     enum json_type type = json_value_type(value);
@@ -164,8 +166,8 @@ static enum error_code set_number(struct analytics_event *event, enum analytics_
     return ERROR_NONE;
 }
 
-static enum error_code set_groups(struct analytics_event *event, const struct analytics_context *context, struct slice field,
-                                  struct json_value value, struct error *error)
+static enum error_code set_groups(struct analytics_event *event, const struct analytics_context *context,
+                                  struct slice field, struct json_value value, struct error *error)
 {
     if (json_value_type(value) != JSON_ARRAY) return refuse(error, field, "must be an array of strings");
     struct json_iterator iterator = json_iterate(value);
@@ -187,13 +189,16 @@ static enum error_code add_text_property(struct analytics_event *event, const st
     text = slice_trim(text);
     if (text.size == 0) return ERROR_NONE;
     if (key.size == 0) return refuse(error, SLICE("properties"), "a property has an empty name");
-    if (key.size > EVENT_PROPERTY_KEY_LIMIT_BYTES) return refuse_long(error, key, key.size, EVENT_PROPERTY_KEY_LIMIT_BYTES);
+    if (key.size > EVENT_PROPERTY_KEY_LIMIT_BYTES)
+        return refuse_long(error, key, key.size, EVENT_PROPERTY_KEY_LIMIT_BYTES);
     size_t bytes = event->property_bytes + key.size + text.size;
     size_t limit = (size_t)analytics_columns[EVENT_PROPERTIES].maximum;
-    if (bytes > limit) return refuse(error, SLICE("properties"), "names and values together are longer than 32768 bytes");
+    if (bytes > limit)
+        return refuse(error, SLICE("properties"), "names and values together are longer than 32768 bytes");
     if (event->property_count >= context->property_limit) {
         char reason[96];
-        snprintf(reason, sizeof reason, "more than %zu properties (nested ones count one by one)", context->property_limit);
+        snprintf(reason, sizeof reason, "more than %zu properties (nested ones count one by one)",
+                 context->property_limit);
         return refuse(error, SLICE("properties"), reason);
     }
     event->property_bytes = bytes;
@@ -226,7 +231,8 @@ enum error_code analytics_event_add_property(struct analytics_event *event, cons
         scalar_text(context->arena, value, &text);
         return add_text_property(event, context, key, text, error);
     }
-    if (key.size > EVENT_PROPERTY_KEY_LIMIT_BYTES) return refuse_long(error, key, key.size, EVENT_PROPERTY_KEY_LIMIT_BYTES);
+    if (key.size > EVENT_PROPERTY_KEY_LIMIT_BYTES)
+        return refuse_long(error, key, key.size, EVENT_PROPERTY_KEY_LIMIT_BYTES);
     struct json_iterator iterator = json_iterate(value);
     struct json_value child;
     for (size_t index = 0; json_next(&iterator, &name, &child); index++) {

@@ -10,8 +10,8 @@
 #include "enrich/privacy.h"
 
 /*
- * Model: a dialect calls analytics_event_init, sets columns by name from JSON values (types and limits are checked there, by
- * the columns' table), then analytics_event_complete, which takes the enrichment steps in order, then
+ * Model: a dialect calls analytics_event_init, sets columns by name from JSON values (types and limits are checked
+ * there, by the columns' table), then analytics_event_complete, which takes the enrichment steps in order, then
  * analytics_event_append. Nothing is copied before the append: texts are slices of the request, the JSON parser or the
  * request's arena, so all three must stay as they are until then. Nothing here allocates but from the arena.
  */
@@ -24,7 +24,13 @@ enum analytics_column {
     EVENT_UNKNOWN, /* a name nobody knows */
 };
 enum analytics_kind {
-    EVENT_KIND_TEXT, EVENT_KIND_INTEGER, EVENT_KIND_REAL, EVENT_KIND_TIME, EVENT_KIND_DECIMAL, EVENT_KIND_ID, EVENT_KIND_GROUPS,
+    EVENT_KIND_TEXT,
+    EVENT_KIND_INTEGER,
+    EVENT_KIND_REAL,
+    EVENT_KIND_TIME,
+    EVENT_KIND_DECIMAL,
+    EVENT_KIND_ID,
+    EVENT_KIND_GROUPS,
     EVENT_KIND_PROPERTIES,
 };
 struct analytics_column_info {
@@ -39,8 +45,8 @@ struct analytics_column_info {
 extern const struct analytics_column_info analytics_columns[EVENT_COLUMN_COUNT];
 extern const struct block_schema analytics_events_schema;
 
-/* The column a client's name stands for: names, aliases, camelCase, and the "__" forms of the OpenPanel SDKs. Columns that
- * only the server sets are EVENT_UNKNOWN. */
+/* The column a client's name stands for: names, aliases, camelCase, and the "__" forms of the OpenPanel SDKs. Columns
+ * that only the server sets are EVENT_UNKNOWN. */
 enum analytics_column analytics_column_find(struct slice name);
 
 #define EVENT_URL_LIMIT_BYTES 4096       /* longer than browsers' address bars take; fits the path and query columns */
@@ -93,14 +99,14 @@ void analytics_event_put_integer(struct analytics_event *event, enum analytics_c
 void analytics_event_put_id(struct analytics_event *event, struct uuid id);
 
 /*
- * Sets a column (or EVENT_URL) from a client's value; null and "" leave it unset. ERROR_INVALID names `field` and says what
- * is wrong with the value.
+ * Sets a column (or EVENT_URL) from a client's value; null and "" leave it unset. ERROR_INVALID names `field` and says
+ * what is wrong with the value.
  */
 enum error_code analytics_event_set(struct analytics_event *event, const struct analytics_context *context,
                                     enum analytics_column column, struct slice field, struct json_value value,
                                     struct error *error) MUST_CHECK;
-enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column, struct slice field,
-                                         struct slice text, struct error *error) MUST_CHECK;
+enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column,
+                                         struct slice field, struct slice text, struct error *error) MUST_CHECK;
 /* Adds `value` under `key`; objects and arrays become dotted keys ("a.b", "tags.0"); null and "" are dropped. */
 enum error_code analytics_event_add_property(struct analytics_event *event, const struct analytics_context *context,
                                              struct slice key, struct json_value value, struct error *error) MUST_CHECK;

@@ -6,7 +6,8 @@
 #include "enrich/page.h"
 #include "enrich/referrer.h"
 
-typedef enum error_code event_step(struct analytics_event *event, const struct analytics_context *context, struct error *error);
+typedef enum error_code event_step(struct analytics_event *event, const struct analytics_context *context,
+                                   struct error *error);
 
 /* What the client said itself is never overwritten. */
 static void fill(struct analytics_event *event, enum analytics_column column, struct slice text)
@@ -14,7 +15,8 @@ static void fill(struct analytics_event *event, enum analytics_column column, st
     if (!analytics_event_has(event, column)) analytics_event_put_text(event, column, text);
 }
 
-static enum error_code take_page(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+static enum error_code take_page(struct analytics_event *event, const struct analytics_context *context,
+                                 struct error *error)
 {
     struct slice text = event->url.size ? event->url : analytics_event_text(event, EVENT_PATH);
     struct page page;
@@ -60,7 +62,8 @@ static enum error_code take_referrer(struct analytics_event *event, const struct
     struct referrer referrer;
     referrer_resolve(context->arena, raw, page_host(analytics_event_text(event, EVENT_ORIGIN)), event->tag, &referrer);
     analytics_event_put_text(event, EVENT_REFERRER, referrer.url);
-    fill(event, EVENT_REFERRER_NAME, slice_first(referrer.name, (size_t)analytics_columns[EVENT_REFERRER_NAME].maximum));
+    fill(event, EVENT_REFERRER_NAME,
+         slice_first(referrer.name, (size_t)analytics_columns[EVENT_REFERRER_NAME].maximum));
     fill(event, EVENT_REFERRER_TYPE, referrer.type);
     return ERROR_NONE;
 }
@@ -81,7 +84,8 @@ static enum error_code take_privacy(struct analytics_event *event, const struct 
 }
 
 /* The id the client gave, or one that the same text always gives, or a new one. */
-static enum error_code take_id(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+static enum error_code take_id(struct analytics_event *event, const struct analytics_context *context,
+                               struct error *error)
 {
     event->id_given = analytics_event_has(event, EVENT_ID);
     if (event->id_given) return ERROR_NONE;
@@ -92,7 +96,8 @@ static enum error_code take_id(struct analytics_event *event, const struct analy
     return ERROR_NONE;
 }
 
-static enum error_code take_times(struct analytics_event *event, const struct analytics_context *context, struct error *error)
+static enum error_code take_times(struct analytics_event *event, const struct analytics_context *context,
+                                  struct error *error)
 {
     if (!analytics_event_has(event, EVENT_CREATED_AT))
         analytics_event_put_integer(event, EVENT_CREATED_AT, context->received_ms);
@@ -113,7 +118,8 @@ enum error_code analytics_event_complete(struct analytics_event *event, const st
     fill(event, EVENT_EVENT_TYPE, SLICE("track"));
     if (!analytics_event_has(event, EVENT_PAGE_COUNT)) analytics_event_put_integer(event, EVENT_PAGE_COUNT, 1);
     analytics_event_put_text(event, EVENT_TENANT_ID, context->tenant);
-    if (arena_failed(context->arena)) return error_set(error, ERROR_MEMORY, "the request needs more memory than one may use");
+    if (arena_failed(context->arena))
+        return error_set(error, ERROR_MEMORY, "the request needs more memory than one may use");
     return ERROR_NONE;
 }
 

@@ -4,10 +4,11 @@
 
 /* Lower case; looked for anywhere in the name, in any case. */
 static const char *const attack_pieces[] = {
-    "../", "..\\", "${", "#{", "%{", "{{", "<script", "<!doctype", "<?php", "<%", "javascript:", "union select", "union all select",
-    "' or '", "\" or \"", "or 1=1", "sleep(", "waitfor delay", "information_schema", "/etc/passwd", "/etc/shadow", "/proc/self",
-    "win.ini", "boot.ini", "cmd.exe", "powershell", "/bin/sh", "/bin/bash", "wget http", "curl http", "bcc:", "content-type:",
-    "/cgi-bin/", "/.env", "/.git", "/wp-", "/phpmyadmin", "xmlrpc.php", "jndi:", "ldap://", "file://", "php://", "%00",
+    "../", "..\\", "${", "#{", "%{", "{{", "<script", "<!doctype", "<?php", "<%", "javascript:", "union select",
+    "union all select", "' or '", "\" or \"", "or 1=1", "sleep(", "waitfor delay", "information_schema",
+    "/etc/passwd", "/etc/shadow", "/proc/self", "win.ini", "boot.ini", "cmd.exe", "powershell", "/bin/sh",
+    "/bin/bash", "wget http", "curl http", "bcc:", "content-type:", "/cgi-bin/", "/.env", "/.git", "/wp-",
+    "/phpmyadmin", "xmlrpc.php", "jndi:", "ldap://", "file://", "php://", "%00",
 };
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c; }

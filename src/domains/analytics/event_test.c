@@ -48,7 +48,8 @@ static void names_are_found_in_every_spelling(void **state)
         {"__", EVENT_UNKNOWN}, {"NAME", EVENT_NAME}, {"a_name_that_is_much_longer_than_any_column", EVENT_UNKNOWN},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
-        if ((int)analytics_column_find(slice_from_string(cases[i].name)) != cases[i].column) fail_msg("%s", cases[i].name);
+        if ((int)analytics_column_find(slice_from_string(cases[i].name)) != cases[i].column)
+            fail_msg("%s", cases[i].name);
 }
 
 static const char *migration_text(const char *name)
@@ -111,10 +112,12 @@ static void every_text_limit_is_kept(void **state)
         analytics_event_init(event);
         enum analytics_column column = (enum analytics_column)i;
         struct slice name = slice_from_string(info->name);
-        assert_int_equal(analytics_event_set_text(event, column, name, slice_make(text, (size_t)info->maximum), &error), ERROR_NONE);
+        assert_int_equal(analytics_event_set_text(event, column, name, slice_make(text, (size_t)info->maximum), &error),
+                         ERROR_NONE);
         assert_true(analytics_event_has(event, column));
-        assert_int_equal(analytics_event_set_text(event, column, name, slice_make(text, (size_t)info->maximum + 1), &error),
-                         ERROR_INVALID);
+        assert_int_equal(
+            analytics_event_set_text(event, column, name, slice_make(text, (size_t)info->maximum + 1), &error),
+            ERROR_INVALID);
         assert_string_equal(error.field, info->name);
         assert_non_null(strstr(error.message, "bytes long; at most"));
     }
@@ -130,7 +133,8 @@ static void every_number_limit_is_kept(void **state)
     struct analytics_context context = {.arena = arena, .received_ms = 1780920000000};
     for (size_t i = 0; i < EVENT_COLUMN_COUNT; i++) {
         const struct analytics_column_info *info = &analytics_columns[i];
-        if (info->kind != EVENT_KIND_INTEGER && info->kind != EVENT_KIND_REAL && info->kind != EVENT_KIND_DECIMAL) continue;
+        if (info->kind != EVENT_KIND_INTEGER && info->kind != EVENT_KIND_REAL && info->kind != EVENT_KIND_DECIMAL)
+            continue;
         const struct { long long value; bool good; } cases[] = {
             {info->minimum, true}, {info->maximum, true}, {info->minimum - 1, false}, {info->maximum + 1, false}};
         for (size_t j = 0; j < 4; j++) {
@@ -142,7 +146,8 @@ static void every_number_limit_is_kept(void **state)
             analytics_event_init(event);
             enum error_code code = analytics_event_set(event, &context, (enum analytics_column)i,
                                                        slice_from_string(info->name), value, &error);
-            if ((code == ERROR_NONE) != cases[j].good) fail_msg("%s = %lld: %s", info->name, cases[j].value, error.message);
+            if ((code == ERROR_NONE) != cases[j].good)
+                fail_msg("%s = %lld: %s", info->name, cases[j].value, error.message);
             assert_int_equal(analytics_event_has(event, (enum analytics_column)i), cases[j].good);
         }
     }

@@ -8,12 +8,14 @@
 #define VISITOR_DEVICE_ID_SIZE 32
 #define VISITOR_SESSION_ID_SIZE 22
 #define VISITOR_SESSION_MS (30 * 60 * 1000)
-#define VISITOR_SESSION_GRACE_MS 5000 /* the first seconds of a bucket still belong to the one before: a page load in between */
+#define VISITOR_SESSION_GRACE_MS                                                                                       \
+    5000 /* the first seconds of a bucket still belong to the one before: a page load in between */
 
-/* hex(SHAKE256(user agent ":" address ":" project ":" salt, 16 bytes)). A missing user agent counts as "unknown/1.0". */
+/* hex(SHAKE256(user agent ":" address ":" project ":" salt, 16 bytes)). No user agent counts as "unknown/1.0". */
 void visitor_device_id(struct slice user_agent, struct slice address, struct slice project, struct slice salt,
                        char out[VISITOR_DEVICE_ID_SIZE]);
-/* base64url(first 16 bytes of SHA-256("sess:v1:" project ":" device ":" bucket)): the same for one device in one half hour. */
+/* base64url(first 16 bytes of SHA-256("sess:v1:" project ":" device ":" bucket)): the same for one device in one half
+ * hour. */
 void visitor_session_id(struct slice project, struct slice device, int64_t time_ms, char out[VISITOR_SESSION_ID_SIZE]);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A domain's requests and rows in memory, for tests. */
-#include "domains/harness.h"
+#include "domain/harness.h"
 
 #include "base/json_writer.h"
 #include "base/time.h"
@@ -88,8 +88,11 @@ bool harness_post(struct harness *harness, const char *path, const char *query, 
     harness->error = (struct error){0};
     harness->output = (struct domain_output){.rows = &harness->rows, .status = 200, .content_type = "application/json",
                                              .body = &harness->body};
-    struct domain_input input = {.request = &harness->request, .key = &harness->key, .client_address = harness->request.peer,
-                                 .json = harness->json, .secret = harness->secret};
+    struct domain_input input = {.request = &harness->request,
+                                 .key = &harness->key,
+                                 .client_address = harness->request.peer,
+                                 .json = harness->json,
+                                 .secret = harness->secret};
     size_t rows_before = harness_row_count(harness, 0);
     enum error_code code = route->find_key(&harness->request).size > 0
                                ? route->decode(&input, &harness->output, &harness->error)
@@ -101,7 +104,8 @@ bool harness_post(struct harness *harness, const char *path, const char *query, 
     buffer_clear(&harness->body);
     harness->status = error_code_http_status(code);
     harness->content_type = "application/json";
-    if (route->refuse) harness->content_type = route->refuse(&harness->error, &harness->request, &harness->status, &harness->body);
+    if (route->refuse)
+        harness->content_type = route->refuse(&harness->error, &harness->request, &harness->status, &harness->body);
     else buffer_printf(&harness->body, "(standard error) %s: %s%s%s", error_code_name(code), harness->error.field,
                        harness->error.field[0] ? " " : "", harness->error.message);
     return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* For domains' tests: runs a route's decode on a made-up request and shows the rows it appended, without a server. */
-#ifndef DOMAINS_HARNESS_H
-#define DOMAINS_HARNESS_H
+/* For tests of domains: runs a route's decode on a made-up request and shows the rows it appended, without a server. */
+#ifndef DOMAIN_HARNESS_H
+#define DOMAIN_HARNESS_H
 
 #include "domain/domain.h"
 
@@ -45,8 +45,8 @@ void harness_header(struct harness *harness, const char *name, const char *value
 /* Sends to the route of that path and fills status, content_type and body, also for refusals. False: no such route. */
 bool harness_post(struct harness *harness, const char *path, const char *query, struct slice body);
 size_t harness_row_count(const struct harness *harness, size_t table);
-/* The rows of a table as JSON lines in column order, without columns that hold their type's default; new ids (version 7)
- * are shown as "new". Only once before the next harness_reset. */
+/* The rows of a table as JSON lines in column order, without columns that hold their type's default; new ids (version
+ * 7) are shown as "new". Only once before the next harness_reset. */
 void harness_write_rows(struct harness *harness, size_t table, struct buffer *out);
 
 #endif
