@@ -94,6 +94,7 @@ static enum error_code take_setting(struct engine_call *call, struct buffer *set
     if (slice_equal(name, SLICE("insert_deduplicate")) || slice_equal(name, SLICE("deduplicate_insert")))
         call->sets_deduplicate = true;
     if (slice_equal(name, SLICE("insert_deduplication_token"))) call->sets_token = value.size > 0;
+    if (slice_equal(name, SLICE("readonly"))) call->sets_readonly = !slice_equal(value, SLICE("0"));
     if (settings->size > 0) buffer_append_string(settings, ", ");
     buffer_append_slice(settings, name);
     buffer_append_string(settings, " = ");
@@ -199,6 +200,6 @@ void engine_call_append_set(struct buffer *out, const struct engine_call *call,
         buffer_append_string(out, ", ");
         buffer_append_slice(out, call->settings);
     }
-    /* 2: settings may still be changed by the statement, nothing else. As ClickHouse does for GET. */
-    if (call->read_only) buffer_append_string(out, ", readonly = 2");
+    /* As ClickHouse does for GET. 2: a statement may still change settings, but nothing else. Must not replace a 1. */
+    if (call->read_only && !call->sets_readonly) buffer_append_string(out, ", readonly = 2");
 }

@@ -20,6 +20,7 @@ struct engine_call {
     bool wait_end_of_query;      /* hold the answer back until it is complete, as far as memory allows */
     bool sets_time, sets_memory, sets_deduplicate, sets_token; /* max_execution_time, max_memory_usage,
                                                                    deduplicate_insert, insert_deduplication_token */
+    bool sets_readonly;          /* to anything but 0 */
 };
 
 /* Reads path, parameters and headers. Everything lives in the arena. An error's `detail` is ClickHouse's number. */

@@ -105,6 +105,11 @@ static void lifts_limits_for_writes_unless_the_client_sets_them(void **state)
     request.method = METHOD_GET;
     call = parse("query=1");
     assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = '* r7', readonly = 2");
+    call = parse("query=1&readonly=1");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}), "SET log_comment = '* r7', readonly = '1'");
+    call = parse("query=1&readonly=0");
+    assert_string_equal(set_of(&call, (struct engine_call_purpose){0}),
+                        "SET log_comment = '* r7', readonly = '0', readonly = 2");
 }
 
 static void recognises_repetitions_only_by_a_token(void **state)
