@@ -138,25 +138,35 @@ static bool own_looks_like_lines(struct slice body)
     return first.data[0] == '{' && first.data[first.size - 1] == '}' && second.data[0] == '{';
 }
 
+/* curl -d calls whatever it sends a form unless told otherwise; a form does not begin like this. */
+static bool own_is_mislabelled_json(struct slice type, struct slice body)
+{
+    struct slice text = slice_trim(body);
+    return slice_equal_ignore_case(type, SLICE("application/x-www-form-urlencoded")) && text.size > 0 &&
+           (text.data[0] == '{' || text.data[0] == '[');
+}
+
+static bool own_type_is(struct slice type, const char *const *types)
+{
+    for (; *types; types++)
+        if (slice_equal_ignore_case(type, slice_from_string(*types))) return true;
+    return false;
+}
+
 static enum error_code own_decode_body(struct own_answer *answer, const struct domain_input *input,
                                        const struct analytics_context *context, struct error *error)
 {
-    static const char *const line_types[] = {"application/x-ndjson", "application/ndjson", "application/jsonl"};
-    static const char *const value_types[] = {"", "application/json", "text/plain"};
-    struct slice type = dialect_media_type(input->request);
-    for (size_t i = 0; i < sizeof line_types / sizeof line_types[0]; i++)
-        if (slice_equal_ignore_case(type, slice_from_string(line_types[i])))
-            return own_decode_lines(answer, input, context, error);
-    bool known = false;
-    for (size_t i = 0; i < sizeof value_types / sizeof value_types[0]; i++)
-        if (slice_equal_ignore_case(type, slice_from_string(value_types[i]))) known = true;
-    if (!known)
+    static const char *const line_types[] = {"application/x-ndjson", "application/ndjson", "application/jsonl", NULL};
+    static const char *const value_types[] = {"", "application/json", "text/plain", NULL};
+    struct slice type = dialect_media_type(input->request), body = input->request->body;
+    if (own_type_is(type, line_types)) return own_decode_lines(answer, input, context, error);
+    if (!own_type_is(type, value_types) && !own_is_mislabelled_json(type, body))
         return error_set(error, ERROR_UNSUPPORTED_MEDIA,
                          "Content-Type %.*s is not understood; send application/json or application/x-ndjson",
                          SLICE_ARGS(slice_first(type, 100)));
-    if (own_looks_like_lines(input->request->body)) return own_decode_lines(answer, input, context, error);
+    if (own_looks_like_lines(body)) return own_decode_lines(answer, input, context, error);
     struct json_value root;
-    enum error_code code = json_parse(input->json, input->request->body, &root, error);
+    enum error_code code = json_parse(input->json, body, &root, error);
     return code == ERROR_NONE ? own_decode_value(answer, root, context, error) : code;
 }
 

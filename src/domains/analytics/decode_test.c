@@ -181,6 +181,8 @@ static void own_bad_requests_say_why(void **state)
         {"application/x-ndjson", "\n\n", 400, "holds no event"},
         {"application/json", "7", 400, "an event must be a JSON object"},
         {"application/xml", "<a/>", 415, "Content-Type application/xml is not understood"},
+        {"application/x-www-form-urlencoded", "name=a", 415, "is not understood"},
+        {"application/x-www-form-urlencoded", "{}", 400, "\"field\":\"name\",\"reason\":\"is missing"},
         {"application/json; charset=utf-8", "{}", 400, "\"field\":\"name\",\"reason\":\"is missing"},
         {"", "{\"name\":\"\"}", 400, "\"field\":\"name\",\"reason\":\"is missing"},
         {"text/plain", "{\"name\":\"a\",\"colour\":1}", 400, "\"field\":\"colour\",\"reason\":\"is not a field of events; put values of your own under \\\"properties\\\"\""},
