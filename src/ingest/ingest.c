@@ -7,17 +7,21 @@
 #include "base/log.h"
 #include "decode/json.h"
 #include "enrich/client_address.h"
+#include "ingest/requests.h"
 #include "os/clock.h"
 
 /* One being synced, one queued behind it; the third fills up. More would only make groups smaller. */
 #define INGEST_BATCHES 3
 /* How soon an answer is looked at again that depends on another loop's batch. */
 #define INGEST_DEFERRED_MS 2
+/* How long an answer waits for its rows to be selectable when the request asks for that. */
+#define INGEST_WAIT_STORED_US 30000000
 
 struct ingest {
     struct ingest_settings settings;
     const struct ingest_tables *tables;
-    struct metric *requests, *accepted, *refused, *duplicates, *failed;
+    size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
+    struct metric *requests, *accepted, *refused, *duplicates, *failed, *replayed;
     struct metric_histogram *latency;
 };
 
@@ -32,6 +36,19 @@ struct ingest_waiter {
     int64_t started_us;
     struct ingest_window_key *pending; /* ids another batch had not settled yet */
     size_t pending_count;
+    bool has_answer_key;               /* the request came with an Idempotency-Key */
+    struct ingest_window_key answer_key;
+    uint64_t body_hash;
+    bool wait_stored;                  /* answer only when the rows can be selected */
+    uint64_t segment;                  /* then: the segment that must be stored */
+};
+
+/* A request whose Idempotency-Key another one is working on: taken up again a little later. In the request's arena. */
+struct ingest_parked {
+    struct ingest_parked *next;
+    const struct domain *domain;
+    const struct domain_route *route;
+    struct request *request;
 };
 
 struct ingest_batch {
@@ -54,6 +71,7 @@ struct ingest_loop {
     struct ingest_batch *open;      /* never NULL */
     size_t under_way;
     struct ingest_waiter *deferred;
+    struct ingest_parked *parked;
     struct os_timer deferred_timer;
     struct os_turn_hook hook;
 };
@@ -104,6 +122,10 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
     ingest->accepted = metric_counter(metrics, "millrace_ingest_items_total", "result=\"accepted\"", help);
     ingest->refused = metric_counter(metrics, "millrace_ingest_items_total", "result=\"refused\"", help);
     ingest->duplicates = metric_counter(metrics, "millrace_ingest_items_total", "result=\"duplicate\"", help);
+    while (ingest->requests_table < tables->count && tables->tables[ingest->requests_table] != &ingest_requests_domain.tables[0])
+        ingest->requests_table++;
+    ingest->replayed = metric_counter(metrics, "millrace_ingest_replayed_total", "",
+                                      "Requests answered again from what their Idempotency-Key kept.");
     ingest->failed = metric_counter(metrics, "millrace_ingest_requests_failed_total", "",
                                     "Requests answered 503 because their rows could not be made durable.");
     ingest->latency = metric_histogram(metrics, "millrace_ingest_answer_seconds",
@@ -142,7 +164,34 @@ static void ingest_fail_waiter(struct ingest_loop *loop, struct ingest_waiter *w
     error_set(&error, code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_UNAVAILABLE,
               "the events could not be made durable and are not stored; send the same request again");
     metric_add(loop->ingest->failed, 1);
+    if (waiter->has_answer_key) ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, NULL);
     ingest_respond_error(loop, waiter->route, waiter->request, &error);
+}
+
+/* With "Millrace-Wait: stored": false until the rows can be selected. */
+static bool ingest_is_stored(struct ingest_loop *loop, struct ingest_waiter *waiter)
+{
+    struct spool *spool = loop->ingest->settings.spool;
+    if (waiter->segment == 0) { /* no row of its own (duplicates): what is there now must be stored */
+        waiter->segment = spool_current_segment(spool);
+        spool_seal_now(spool);
+    }
+    return spool_stored_up_to(spool) >= waiter->segment || spool_depth(spool) == 0;
+}
+
+static void ingest_respond_timeout(struct ingest_loop *loop, struct ingest_waiter *waiter)
+{
+    struct error error;
+    error_set(&error, ERROR_TIMEOUT, "the events are durable and will be stored, but cannot be selected yet; do not send them again");
+    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+}
+
+static void ingest_keep_answer(struct ingest_loop *loop, const struct ingest_waiter *waiter)
+{
+    if (!waiter->has_answer_key) return;
+    struct ingest_answer answer = {.body_hash = waiter->body_hash, .status = waiter->status,
+                                   .content_type = slice_from_string(waiter->content_type), .body = waiter->body};
+    ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, &answer);
 }
 
 /* Answers the waiter if all ids it depends on are settled; false when it must wait on. */
@@ -158,6 +207,13 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
         }
         waiter->pending_count--;
     }
+    if (waiter->wait_stored && !ingest_is_stored(loop, waiter)) {
+        if (os_clock_monotonic_us() - waiter->started_us < INGEST_WAIT_STORED_US) return false;
+        ingest_keep_answer(loop, waiter);
+        ingest_respond_timeout(loop, waiter);
+        return true;
+    }
+    ingest_keep_answer(loop, waiter);
     metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));
     ingest_respond(waiter->request, waiter->status, waiter->content_type, waiter->body);
     return true;
@@ -180,6 +236,12 @@ static void ingest_deferred_fire(struct os_timer *timer)
         next = waiter->next;
         ingest_answer_or_defer(loop, waiter);
     }
+    struct ingest_parked *parked = loop->parked;
+    loop->parked = NULL;
+    for (struct ingest_parked *next; parked; parked = next) {
+        next = parked->next;
+        ingest_handle(loop, parked->domain, parked->route, parked->request);
+    }
 }
 
 /* ---- batches ---- */
@@ -198,6 +260,8 @@ static void ingest_batch_settle(struct ingest_batch *batch)
     for (size_t i = 0; i < ingest->tables->count; i++) block_reset(batch->spool_batch.blocks[i]);
     for (struct ingest_waiter *next; waiter; waiter = next) {
         next = waiter->next;
+        waiter->segment = batch->spool_batch.segment;
+        if (waiter->wait_stored) spool_seal_now(ingest->settings.spool);
         if (batch->result == ERROR_NONE) ingest_answer_or_defer(loop, waiter);
         else ingest_fail_waiter(loop, waiter, batch->result);
     }
@@ -300,7 +364,7 @@ void ingest_loop_destroy(struct ingest_loop *loop)
     free(loop);
 }
 
-bool ingest_loop_is_idle(const struct ingest_loop *loop) { return loop->under_way == 0 && !loop->open->waiters && !loop->deferred; }
+bool ingest_loop_is_idle(const struct ingest_loop *loop) { return loop->under_way == 0 && !loop->open->waiters && !loop->deferred && !loop->parked; }
 
 bool ingest_is_full(const struct ingest_loop *loop)
 {
@@ -370,13 +434,66 @@ static void ingest_forget_claims(struct ingest_loop *loop, size_t from)
     buffer_truncate(&batch->claimed, from);
 }
 
+/* What an Idempotency-Key decides before anything is decoded; true when the request needs no more work here. */
+static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                                   struct request *request, struct slice tenant, struct ingest_waiter *waiter)
+{
+    struct ingest *ingest = loop->ingest;
+    struct slice text = slice_trim(request_header_get(request, "idempotency-key"));
+    struct error error;
+    if (text.size == 0 || ingest->requests_table == ingest->tables->count) return false;
+    if (text.size > INGEST_IDEMPOTENCY_KEY_LIMIT) {
+        error_set_field(&error, ERROR_INVALID, "idempotency-key", "the Idempotency-Key is %zu bytes long; at most %d are allowed",
+                        text.size, INGEST_IDEMPOTENCY_KEY_LIMIT);
+        ingest_respond_error(loop, route, request, &error);
+        return true;
+    }
+    struct uuid name = uuid_from_name(slice_from_string(route->path), text);
+    struct ingest_answer answer;
+    waiter->answer_key = ingest_window_key_make(tenant, &name);
+    waiter->body_hash = slice_hash(request->body);
+    switch (ingest_answers_claim(ingest->settings.answers, waiter->answer_key, waiter->body_hash, request->received_ms,
+                                 request->arena, &answer)) {
+    case INGEST_ANSWER_NEW:
+        waiter->has_answer_key = true;
+        return false;
+    case INGEST_ANSWER_PENDING: {
+        struct ingest_parked *parked = arena_allocate(request->arena, sizeof *parked);
+        ASSERT(parked != NULL); /* the arena took the waiter a moment ago and is not near its limit */
+        *parked = (struct ingest_parked){loop->parked, domain, route, request};
+        loop->parked = parked;
+        os_loop_timer_start(loop->loop, &loop->deferred_timer, INGEST_DEFERRED_MS);
+        return true;
+    }
+    case INGEST_ANSWER_READY: {
+        struct response response = {.status = answer.status, .content_type = answer.content_type.data, .body = answer.body,
+                                    .extra_headers = SLICE("Idempotent-Replayed: true\r\n")};
+        metric_add(ingest->replayed, 1);
+        request_respond(request, &response);
+        return true;
+    }
+    case INGEST_ANSWER_OTHER_BODY:
+        error_set_field(&error, ERROR_CONFLICT, "idempotency-key", "this Idempotency-Key was used for a request with another body");
+        ingest_respond_error(loop, route, request, &error);
+        return true;
+    }
+    return false;
+}
+
+/* The answer as a row of the same group: after a crash both the events and the answer are there, or neither. */
+static void ingest_append_answer(struct ingest_loop *loop, struct slice tenant, const struct ingest_waiter *waiter, int64_t now_ms)
+{
+    struct ingest_answer answer = {.body_hash = waiter->body_hash, .status = waiter->status,
+                                   .content_type = slice_from_string(waiter->content_type), .body = waiter->body};
+    ingest_requests_append(loop->open->spool_batch.blocks[loop->ingest->requests_table], tenant, waiter->answer_key, &answer, now_ms);
+}
+
 void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                    struct request *request)
 {
     struct ingest *ingest = loop->ingest;
     struct error error = {0};
     int64_t started_us = os_clock_monotonic_us();
-    metric_add(ingest->requests, 1);
     struct ingest_waiter *waiter = arena_allocate(request->arena, sizeof *waiter);
     struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret};
     if (!waiter) {
@@ -389,11 +506,13 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
         ingest_respond_error(loop, route, request, &error);
         return;
     }
+    struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
+    if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
+    metric_add(ingest->requests, 1);
     input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
                                                request->arena);
     struct domain_rows rows = {.loop = loop, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
-                               .tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY,
-                               .now_ms = request->received_ms, .arena = request->arena};
+                               .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena};
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
     buffer_clear(&loop->answer);
     struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
@@ -401,6 +520,7 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     if (code != ERROR_NONE) {
         ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */
         ingest_forget_claims(loop, claims_before);
+        if (waiter->has_answer_key) ingest_answers_settle(ingest->settings.answers, waiter->answer_key, NULL);
         ingest_respond_error(loop, route, request, &error);
         return;
     }
@@ -413,6 +533,8 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     waiter->content_type = output.content_type;
     waiter->body = arena_copy(request->arena, buffer_slice(&loop->answer));
     waiter->started_us = started_us;
+    waiter->wait_stored = slice_equal_ignore_case(request_header_get(request, "millrace-wait"), SLICE("stored"));
+    if (waiter->has_answer_key) ingest_append_answer(loop, tenant, waiter, request->received_ms);
     if (ingest_open_rows(loop) == rows_before) {
         ingest_answer_or_defer(loop, waiter);
         return;

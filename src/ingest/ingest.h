@@ -6,10 +6,16 @@
 #include "base/metric.h"
 #include "domain/domain.h"
 #include "enrich/client_address.h"
+#include "ingest/answers.h"
 #include "ingest/window.h"
 #include "spool/spool.h"
 
 /*
+ * Two request headers work on every ingest route:
+ *   Idempotency-Key: TEXT   the same key again gets the first answer again (header Idempotent-Replayed: true) and stores
+ *                           nothing; with another body it is 409. Remembered as long as event ids are.
+ *   Millrace-Wait: stored   the answer waits until the rows can be selected (504 after 30 s; the events are durable then)
+ *
  * Model
  *   struct ingest       what all loops share: the tables of all domains, the spool, the window; read-only once made
  *   struct ingest_loop  one event loop's part: its open batch, its JSON parser, its batches under way
@@ -26,6 +32,7 @@ struct ingest_settings {
     size_t domain_count;
     struct spool *spool;
     struct ingest_window *window;
+    struct ingest_answers *answers;
     const unsigned char *secret;      /* 32 bytes, the installation's: daily salts come from it */
     const struct client_address_rules *address_rules;
     size_t batch_bytes_limit;         /* of one loop's open batch: more is answered 503 until the spool catches up */

@@ -3,11 +3,13 @@
 #include "server/domains.h"
 
 #include "domains/analytics/analytics.h"
+#include "ingest/requests.h"
 #ifdef MILLRACE_WITH_SHAPE
 #include "domains/_shape/shape.h"
 #endif
 
 const struct domain *const server_domains[] = {
+    &ingest_requests_domain,
     &analytics_domain,
 #ifdef MILLRACE_WITH_SHAPE
     &shape_domain, /* in test builds: the domain to copy is run like every other */

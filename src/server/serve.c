@@ -62,6 +62,7 @@ struct server {
     struct ingest_tables tables;
     struct spool *spool;
     struct ingest_window *window;
+    struct ingest_answers *answers;
     struct client_address_rules address_rules;
     struct ingest *ingest;
     struct query_pool *pool;
@@ -155,12 +156,17 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     if (code == ERROR_NONE)
         code = ingest_window_rebuild(server->window, &server->tables, session, (size_t)settings->ingest_duplicate_window_rows,
                                      settings->ingest_duplicate_window_ms, error);
+    server->answers = ingest_answers_create(settings->ingest_duplicate_window_ms);
+    ASSERT(server->answers != NULL);
+    if (code == ERROR_NONE)
+        code = ingest_answers_rebuild(server->answers, session, settings->ingest_duplicate_window_ms, error);
     store_session_destroy(session);
     if (code == ERROR_NONE)
         code = client_address_rules_parse(slice_from_string(settings->trusted_proxies), &server->address_rules, error);
     if (code != ERROR_NONE) return code;
     struct ingest_settings ingest = {
         .domains = server_domains, .domain_count = server_domain_count, .spool = server->spool, .window = server->window,
+        .answers = server->answers,
         .secret = server->secret, .address_rules = &server->address_rules,
         .batch_bytes_limit = (size_t)settings->ingest_batch_bytes, .metrics = server->metrics};
     server->ingest = ingest_create(&ingest, &server->tables);
@@ -337,6 +343,7 @@ void server_stop(struct server *server)
     query_pool_destroy(server->pool);
     ingest_destroy(server->ingest);
     ingest_window_destroy(server->window);
+    ingest_answers_destroy(server->answers);
     ingest_tables_free(&server->tables);
     store_destroy(server->store);
     engine_child_stop(server->engine);
