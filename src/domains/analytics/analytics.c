@@ -9,7 +9,8 @@
 extern const struct embedded_file analytics_migrations[];
 
 static const struct domain_table tables[] = {
-    [ANALYTICS_TABLE_EVENTS] = {.schema = &analytics_events_schema, .tenant_column = "tenant_id"},
+    [ANALYTICS_TABLE_EVENTS] = {.schema = &analytics_events_schema, .tenant_column = "tenant_id", .id_column = "id",
+                                .received_column = "ingested_at"},
 };
 /* A view over a table needs a policy of its own: reading it by name would show all tenants. */
 static const struct domain_view views[] = {
