@@ -33,9 +33,11 @@ struct ingest_waiter {
     int status;
     const char *content_type;
     struct slice body;
+    struct buffer large;               /* holds the body when the arena has no room for it */
     int64_t started_us;
     struct ingest_window_key *pending; /* ids another batch had not settled yet */
     size_t pending_count;
+    bool is_incomplete;                /* no memory for the answer or for all pending ids: it must not say 200 */
     bool has_answer_key;               /* the request came with an Idempotency-Key */
     struct ingest_window_key answer_key;
     uint64_t body_hash;
@@ -137,12 +139,6 @@ void ingest_destroy(struct ingest *ingest) { free(ingest); }
 
 /* ---- answers ---- */
 
-static void ingest_respond(struct request *request, int status, const char *content_type, struct slice body)
-{
-    struct response response = {.status = status, .content_type = content_type, .body = body};
-    request_respond(request, &response);
-}
-
 static void ingest_respond_error(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
                                  const struct error *error)
 {
@@ -165,6 +161,17 @@ static void ingest_fail_waiter(struct ingest_loop *loop, struct ingest_waiter *w
               "the events could not be made durable and are not stored; send the same request again");
     metric_add(loop->ingest->failed, 1);
     if (waiter->has_answer_key) ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, NULL);
+    buffer_free(&waiter->large);
+    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+}
+
+/* Its rows are stored, but what became of each item cannot be told. */
+static void ingest_respond_incomplete(struct ingest_loop *loop, struct ingest_waiter *waiter)
+{
+    struct error error;
+    error_set(&error, ERROR_MEMORY, "no memory for the answer; send the same request again: items with an id are stored once");
+    if (waiter->has_answer_key) ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, NULL);
+    buffer_free(&waiter->large);
     ingest_respond_error(loop, waiter->route, waiter->request, &error);
 }
 
@@ -183,6 +190,7 @@ static void ingest_respond_timeout(struct ingest_loop *loop, struct ingest_waite
 {
     struct error error;
     error_set(&error, ERROR_TIMEOUT, "the events are durable and will be stored, but cannot be selected yet; do not send them again");
+    buffer_free(&waiter->large);
     ingest_respond_error(loop, waiter->route, waiter->request, &error);
 }
 
@@ -207,6 +215,10 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
         }
         waiter->pending_count--;
     }
+    if (waiter->is_incomplete) {
+        ingest_respond_incomplete(loop, waiter);
+        return true;
+    }
     if (waiter->wait_stored && !ingest_is_stored(loop, waiter)) {
         if (os_clock_monotonic_us() - waiter->started_us < INGEST_WAIT_STORED_US) return false;
         ingest_keep_answer(loop, waiter);
@@ -215,7 +227,10 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
     }
     ingest_keep_answer(loop, waiter);
     metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));
-    ingest_respond(waiter->request, waiter->status, waiter->content_type, waiter->body);
+    struct buffer large = waiter->large; /* the waiter goes with the answer */
+    struct response response = {.status = waiter->status, .content_type = waiter->content_type, .body = waiter->body};
+    request_respond(waiter->request, &response);
+    buffer_free(&large);
     return true;
 }
 
@@ -298,12 +313,11 @@ static bool ingest_batch_seal(struct ingest_batch *batch)
     return rows > 0;
 }
 
-/* At the end of each turn of the loop: everything decoded in it goes to the spool together. */
-static void ingest_turn(struct os_turn_hook *hook)
+/* Hands the open batch over if there is one to hand over; true when it was refused and answered. */
+static bool ingest_submit(struct ingest_loop *loop)
 {
-    struct ingest_loop *loop = (struct ingest_loop *)((char *)hook - offsetof(struct ingest_loop, hook));
     struct ingest_batch *batch = loop->open;
-    if (!batch->waiters || loop->under_way == INGEST_BATCHES - 1) return;
+    if (!batch->waiters || loop->under_way == INGEST_BATCHES - 1) return false;
     struct ingest_batch *next = NULL;
     for (size_t i = 0; i < INGEST_BATCHES; i++)
         if (!loop->batches[i].in_use) next = &loop->batches[i];
@@ -313,12 +327,21 @@ static void ingest_turn(struct os_turn_hook *hook)
     batch->result = ERROR_MEMORY;
     if (ingest_batch_seal(batch)) {
         loop->under_way++;
-        if (spool_submit(loop->ingest->settings.spool, &batch->spool_batch)) return;
+        if (spool_submit(loop->ingest->settings.spool, &batch->spool_batch)) return false;
         loop->under_way--;
         batch->result = ERROR_UNAVAILABLE;
     }
     ingest_batch_settle(batch);
     batch->in_use = false;
+    return true;
+}
+
+/* At the end of each turn of the loop: everything decoded in it goes to the spool together. */
+static void ingest_turn(struct os_turn_hook *hook)
+{
+    struct ingest_loop *loop = (struct ingest_loop *)((char *)hook - offsetof(struct ingest_loop, hook));
+    /* An answer lets its connection's next request in, at once: nothing else would wake the loop for that one. */
+    while (ingest_submit(loop)) continue;
 }
 
 struct ingest_loop *ingest_loop_create(struct ingest *ingest, struct os_loop *os_loop, const struct tenant_view *view)
@@ -366,12 +389,17 @@ void ingest_loop_destroy(struct ingest_loop *loop)
 
 bool ingest_loop_is_idle(const struct ingest_loop *loop) { return loop->under_way == 0 && !loop->open->waiters && !loop->deferred && !loop->parked; }
 
-bool ingest_is_full(const struct ingest_loop *loop)
+/* Only the open batch: at most two more of its size are under way, and the spool counts those. */
+static bool ingest_batch_is_full(const struct ingest_loop *loop)
 {
-    if (spool_is_full(loop->ingest->settings.spool)) return true;
     size_t bytes = 0;
     for (size_t i = 0; i < loop->ingest->tables->count; i++) bytes += block_bytes(loop->open->spool_batch.blocks[i]);
     return bytes > loop->ingest->settings.batch_bytes_limit;
+}
+
+bool ingest_is_full(const struct ingest_loop *loop)
+{
+    return spool_is_full(loop->ingest->settings.spool) || ingest_batch_is_full(loop);
 }
 
 /* ---- what decoders call ---- */
@@ -386,7 +414,10 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
     struct ingest_window_key key = ingest_window_key_make(rows->tenant, id);
     enum ingest_window_state state = ingest_window_claim(rows->loop->ingest->settings.window, key, rows->now_ms);
     if (state == INGEST_WINDOW_NEW) {
-        buffer_append(&rows->loop->open->claimed, &key, sizeof key);
+        struct buffer *claimed = &rows->loop->open->claimed;
+        buffer_append(claimed, &key, sizeof key);
+        /* Nobody would settle it: better not remembered than pending for ever. */
+        if (claimed->failed) ingest_window_settle(rows->loop->ingest->settings.window, key, false);
         return false;
     }
     struct ingest_waiter *waiter = rows->waiter;
@@ -394,7 +425,10 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
         if (waiter->pending_count == rows->pending_capacity) {
             size_t capacity = rows->pending_capacity ? rows->pending_capacity * 2 : 8;
             struct ingest_window_key *larger = arena_allocate(rows->arena, capacity * sizeof *larger);
-            if (!larger) return false; /* the arena's flag refuses the whole request below */
+            if (!larger) {
+                waiter->is_incomplete = true; /* its fate will not be known: the answer cannot say that it is stored */
+                return true;
+            }
             if (waiter->pending_count) memcpy(larger, waiter->pending, waiter->pending_count * sizeof *larger);
             waiter->pending = larger;
             rows->pending_capacity = capacity;
@@ -466,6 +500,11 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
         return true;
     }
     case INGEST_ANSWER_READY: {
+        if (arena_failed(request->arena)) {
+            error_set(&error, ERROR_MEMORY, "no memory for the answer; send the same request again");
+            ingest_respond_error(loop, route, request, &error);
+            return true;
+        }
         struct response response = {.status = answer.status, .content_type = answer.content_type.data, .body = answer.body,
                                     .extra_headers = SLICE("Idempotent-Replayed: true\r\n")};
         metric_add(ingest->replayed, 1);
@@ -507,6 +546,12 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
         return;
     }
     struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
+    /* It was admitted before its body came; meanwhile others may have filled the batch. */
+    if (ingest_batch_is_full(loop)) {
+        error_set(&error, ERROR_UNAVAILABLE, "events come faster than they can be made durable; send this again later");
+        ingest_respond_error(loop, route, request, &error);
+        return;
+    }
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
     metric_add(ingest->requests, 1);
     input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
@@ -531,10 +576,16 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     waiter->route = route;
     waiter->status = output.status;
     waiter->content_type = output.content_type;
+    waiter->is_incomplete |= loop->answer.failed;
     waiter->body = arena_copy(request->arena, buffer_slice(&loop->answer));
+    if (arena_failed(request->arena)) {
+        waiter->large = loop->answer;
+        loop->answer = (struct buffer){0};
+        waiter->body = buffer_slice(&waiter->large);
+    }
     waiter->started_us = started_us;
     waiter->wait_stored = slice_equal_ignore_case(request_header_get(request, "millrace-wait"), SLICE("stored"));
-    if (waiter->has_answer_key) ingest_append_answer(loop, tenant, waiter, request->received_ms);
+    if (waiter->has_answer_key && !waiter->is_incomplete) ingest_append_answer(loop, tenant, waiter, request->received_ms);
     if (ingest_open_rows(loop) == rows_before) {
         ingest_answer_or_defer(loop, waiter);
         return;
