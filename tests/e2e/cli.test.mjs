@@ -349,8 +349,9 @@ test('demo serve makes a tenant with a month of traffic, once', async (t) => {
       assert.equal(answer.status, 200, answer.text);
       const range = `from=${Date.now() - 40 * 86_400_000}&to=${Date.now() + 3_600_000}&interval=day`;
       const ask = async (more) => (await send(`${url}/v1/query/timeseries?measures=events,visitors&${range}${more}`, { headers: { authorization: `Bearer ${key}` } })).json.totals;
-      // Rows are loaded in order: when the event just sent is there, so is all that was sent before.
+      // When the event just sent is there and its insert has ended, all that was sent before is there.
       await waitFor('the event is there', async () => (await ask('&filter=path:is:/hello')).events === round + 1, 20_000);
+      await made.insertsEnd();
       const totals = await ask('');
       assert.ok(totals.events >= 40_000, JSON.stringify(totals));
       assert.ok(totals.visitors > 1000, JSON.stringify(totals));

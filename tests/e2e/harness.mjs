@@ -237,11 +237,17 @@ export class Server {
     return rows;
   }
 
-  /** Waits until everything that was answered before this call is selectable: rows are loaded in order. */
+  /** Waits until everything that was answered before this call is selectable: rows are loaded in order, those of one insert by month. */
   async settle(key) {
     const name = `settle_${Math.random().toString(36).slice(2)}`;
     const answer = await this.post('/v1/events', { name }, { key });
     if (answer.status !== 200) throw new Error(answer.text);
     await this.events(1, `name = '${name}'`, { columns: 'id, created_at' });
+    await this.insertsEnd();
+  }
+
+  async insertsEnd() {
+    const inserts = async () => (await this.sql("SELECT count() AS inserts FROM system.processes WHERE query_kind = 'Insert'"))[0].inserts;
+    await waitFor('no insert is under way', async () => (await inserts()) === 0);
   }
 }

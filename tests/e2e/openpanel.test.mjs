@@ -262,6 +262,12 @@ test('refuses a form with 415', async () => {
   assert.equal(answer.json.status, 415);
 });
 
+test('refuses a body over 1 MiB with 413, in the form its clients read', async () => {
+  const answer = await track(payload({ name: 'x', properties: { padding: 'x'.repeat(1 << 20) } }));
+  assert.equal(answer.status, 413);
+  assert.equal(answer.json.status, 413, answer.text);
+});
+
 test('stored nothing of what it refused, and nothing for the other tenant', async () => {
   await server.settle(keys.write_key);
   const [{ bad }] = await server.sql("SELECT count() AS bad FROM analytics.events WHERE name IN ('x', '', 'session_start', 'session_end')");
