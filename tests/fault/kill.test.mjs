@@ -11,6 +11,8 @@ const CYCLES = Number(process.env.MILLRACE_FAULT_CYCLES ?? 6);
 const SEED = Number(process.env.MILLRACE_FAULT_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const CLIENTS = 4;
 const BATCH = 40;
+const LOST_ANSWERS = 0.3; // of the answers, as if the network had lost them: the batch is sent again, often to a server started anew
+const REPEAT_MS = 25;
 const PAUSE_MS = 4; // between a client's batches: several thousand events a second, so that every stage holds some of them
 const LEAST_LIFE_MS = 300; // from recovery to the next kill
 const MOST_LIFE_MS = 2500;
@@ -19,20 +21,24 @@ const LOADED_MS = 60_000;
 const KINDS = ['server', 'engine', 'both'];
 const NAMES = ['screen_view', 'signup', 'purchase'];
 
-// mulberry32: the same seed gives the same moments.
-let state = SEED;
-function random() {
-  state = (state + 0x6d2b79f5) | 0;
-  let t = Math.imul(state ^ (state >>> 15), 1 | state);
-  t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-  return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+// mulberry32: the same seed gives the same numbers.
+function generator(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
 }
+const random = generator(SEED);
 const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** A client that sends numbered events over one connection, and repeats a batch until it is acknowledged. */
 class Client {
   constructor(number, server, key) {
     Object.assign(this, { number, server, key, next: 0, acknowledged: 0, repeated: 0, batches: 0, complaints: [], stopped: false });
+    this.random = generator(SEED + 1 + number);
     this.agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   }
 
@@ -57,7 +63,7 @@ class Client {
       const body = this.batchOf(this.next);
       while (!(await this.try(body))) {
         this.repeated++;
-        await pause(25);
+        await pause(REPEAT_MS);
       }
       this.acknowledged = this.next + BATCH;
       this.batches++;
@@ -66,7 +72,7 @@ class Client {
     this.agent.destroy();
   }
 
-  /** True when the whole batch is acknowledged. Refusals other than "try again" are noted: none may happen. */
+  /** True when the whole batch is acknowledged, and the client knows. Refusals other than "try again" are noted: none may happen. */
   async try(body) {
     let answer;
     try {
@@ -80,7 +86,7 @@ class Client {
     }
     const { accepted, duplicates, refused } = answer.json;
     if (accepted + duplicates !== BATCH || refused !== 0) this.complaints.push(answer.text);
-    return true;
+    return this.random() >= LOST_ANSWERS;
   }
 }
 
