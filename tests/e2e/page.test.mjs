@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 // Drives the page in a real browser: against page_mock.mjs, or against a server given by MILLRACE_URL and
 // MILLRACE_SECRET_KEY (and MILLRACE_WRITE_KEY, a key that may send events, for the test that sends one).
-// Run it after building ui/: node --test page.test.mjs. CHROMIUM names another browser than /usr/bin/chromium.
+// Run it after building ui/: node --test page.test.mjs.
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
-import { chromium } from 'playwright-core';
+import { launch } from './browser.mjs';
 import { MOCK_KEY, Mock } from './page_mock.mjs';
 
 const REAL = Boolean(process.env.MILLRACE_URL);
 if (REAL && !process.env.MILLRACE_SECRET_KEY) throw new Error('MILLRACE_URL is given: give MILLRACE_SECRET_KEY too');
 const KEY = REAL ? process.env.MILLRACE_SECRET_KEY : MOCK_KEY;
-const MOCK_ONLY = REAL ? { skip: 'needs the mock server, which can be told to fail, be empty or hold still' } : {};
+/** Tests that need the mock server, which can be told to fail, be empty or hold still. */
+const mock_test = REAL ? () => {} : test;
 const ZONE = 'Europe/Berlin';
 const PATIENCE_MS = 10_000;
 const FRESH_MS = 2000; // What the product promises from sending to showing.
@@ -32,10 +33,7 @@ before(async () => {
     mock = await new Mock().start();
     url = mock.url;
   }
-  browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-  });
+  browser = await launch();
 });
 after(async () => {
   await browser?.close();
@@ -156,7 +154,7 @@ test('shows the totals the server gives', async () => {
   await page.locator('.chart canvas').waitFor();
 });
 
-test('shows changes against the previous period', MOCK_ONLY, async () => {
+mock_test('shows changes against the previous period', async () => {
   const { totals, previous } = await ask('/v1/query/timeseries', { ...stretch(), measures: 'visitors,events', interval: 'day', timezone: ZONE, compare: 'previous' });
   await sign_in(stretch_query());
   for (const measure of ['visitors', 'events']) {
@@ -169,14 +167,14 @@ test('shows changes against the previous period', MOCK_ONLY, async () => {
   await page.getByText('Previous period: 16 Feb – 1 Mar 2026').waitFor();
 });
 
-test('compares with nothing when nothing was recorded before', MOCK_ONLY, async () => {
+mock_test('compares with nothing when nothing was recorded before', async () => {
   mock.young = true;
   await sign_in(stretch_query());
   await page.getByText('Nothing was recorded in the previous period.').waitFor();
   assert.equal(await page.locator('.change:visible').count(), 0);
 });
 
-test('compares a running day with as much of the day before', MOCK_ONLY, async () => {
+mock_test('compares a running day with as much of the day before', async () => {
   await sign_in(`?period=today&timezone=${ZONE}`);
   const partial = series_requests().find(({ searchParams }) => searchParams.get('to').includes('T'));
   assert.equal(partial.searchParams.get('from'), days_ago(1));
@@ -286,7 +284,7 @@ test('lists the top pages the server gives, filters by a click, and removes the 
   await eventually(() => assert.ok(!series_requests().at(-1).searchParams.has('filter')));
 });
 
-test('escapes bars and backslashes of a value it filters by', MOCK_ONLY, async () => {
+mock_test('escapes bars and backslashes of a value it filters by', async () => {
   await sign_in(stretch_query());
   await page.getByRole('tab', { name: 'Pages' }).click();
   const row = page.getByRole('tabpanel').getByRole('button', { name: '/a|b\\c' });
@@ -300,7 +298,7 @@ test('escapes bars and backslashes of a value it filters by', MOCK_ONLY, async (
   await chips().getByText('Page is /a|b\\c').waitFor();
 });
 
-test('shows markup in names as text', MOCK_ONLY, async () => {
+mock_test('shows markup in names as text', async () => {
   await sign_in();
   await page.getByRole('tab', { name: 'Events' }).click();
   await page.getByRole('tabpanel').getByText('<img src=x onerror=alert(1)>', { exact: true }).waitFor();
@@ -391,7 +389,7 @@ test('follows the system into the dark, and remembers the toggle', async () => {
   assert.equal(await background(), light);
 });
 
-test('shows what the server said when it fails, and recovers', MOCK_ONLY, async () => {
+mock_test('shows what the server said when it fails, and recovers', async () => {
   mock.failure = { status: 503, code: 'unavailable', message: 'The event store is starting.' };
   await page.goto(`${url}/#key=${KEY}`);
   await page.getByRole('heading', { name: 'The numbers could not be loaded' }).waitFor();
@@ -403,7 +401,7 @@ test('shows what the server said when it fails, and recovers', MOCK_ONLY, async 
   await eventually(async () => assert.match(await tile_value('visitors'), /^\d/));
 });
 
-test('keeps the numbers under a warning when a refresh fails, and recovers by itself', MOCK_ONLY, async () => {
+mock_test('keeps the numbers under a warning when a refresh fails, and recovers by itself', async () => {
   await sign_in('?period=today');
   mock.failure = { status: 503, code: 'unavailable', message: 'The event store is starting.', retry_after: 1 };
   await page.getByRole('alert').filter({ hasText: 'may be out of date' }).filter({ hasText: 'The event store is starting.' }).waitFor();
@@ -428,7 +426,7 @@ test('says so when nothing matches, and offers the way out', async () => {
   assert.deepEqual(complaints, []);
 });
 
-test('says so when nothing was recorded', MOCK_ONLY, async () => {
+mock_test('says so when nothing was recorded', async () => {
   mock.empty = true;
   await sign_in();
   await page.getByRole('heading', { name: 'Nothing recorded in this period' }).waitFor();
@@ -483,7 +481,7 @@ test('can be used by keyboard alone', async () => {
   assert.equal(await page.evaluate(() => document.activeElement.textContent), 'Custom');
 });
 
-test('keeps focus on a row while numbers refresh', MOCK_ONLY, async () => {
+mock_test('keeps focus on a row while numbers refresh', async () => {
   await sign_in('?period=today');
   const row = page.getByRole('region', { name: 'Top pages' }).getByRole('button').first();
   await row.focus();
