@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event store over the ClickHouse HTTP protocol: one kept-alive libcurl connection per session. */
+/* The event store over the ClickHouse HTTP protocol: libcurl, and per session one kept-alive connection to each host in use. */
 #include "store/http_store.h"
 
 #include <pthread.h>
 #include <curl/curl.h>
 
 #include "base/uuid.h"
+#include "os/clock.h"
+#include "store/http_hosts.h"
 
 #define QUERY_TIMEOUT_DEFAULT_MS 30000
 #define INSERT_TIMEOUT_DEFAULT_MS 120000
@@ -19,14 +21,21 @@
 struct http_store {
     struct store store;
     char *unix_path;
-    char *base;            /* "http://host:port/?" */
+    char *ca_file;
+    struct http_hosts hosts; /* one of no meaning for a Unix socket */
     struct curl_slist *headers;
+    struct curl_slist *headers_compressed; /* the same and Content-Encoding */
+    enum store_compression compression;
+    bool is_clustered;
     long connect_timeout_ms;
 };
 
 struct http_session {
     struct store_session session;
-    const struct http_store *store;
+    struct http_store *store;
+    size_t home; /* the host asked first */
+    size_t host; /* the one asked now */
+    struct buffer compressed;
     CURL *easy;
     CURLM *multi; /* holds the connection, and lets us look at `cancelled` while we wait */
     char curl_message[CURL_ERROR_SIZE];
@@ -35,10 +44,15 @@ struct http_session {
 /* One request under way. */
 struct exchange {
     struct http_session *session;
-    const struct store_query *query; /* NULL for inserts */
+    const struct store_query *query;   /* one of these two is NULL */
+    const struct store_insert *insert;
+    struct slice body;
+    bool is_body_compressed;
+    int64_t timeout_ms;       /* what is left of it */
     struct buffer *out;
     size_t out_start;
     size_t limit;
+    /* From here on new with every attempt. */
     struct buffer error_text;
     struct buffer tail;       /* of a streamed answer */
     char tag[64];
@@ -46,6 +60,8 @@ struct exchange {
     bool is_failed;           /* an exception header was seen, or the status is not 200 */
     bool is_too_large;
     bool is_given_up;
+    bool is_answered;         /* a byte of the answer was given to `received` */
+    bool is_connected;
 };
 
 static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
@@ -60,12 +76,14 @@ static void destroy_store(struct store *store)
 {
     struct http_store *http = (struct http_store *)store;
     curl_slist_free_all(http->headers);
+    curl_slist_free_all(http->headers_compressed);
     free(http->unix_path);
-    free(http->base);
+    free(http->ca_file);
+    http_hosts_fini(&http->hosts);
     free(http);
 }
 
-static bool add_header(struct http_store *http, const char *name, const char *value)
+static bool add_header(struct curl_slist **headers, const char *name, const char *value)
 {
     struct buffer line = {0};
     /* "Name;" is how curl spells a header without a value, "Name:" one that is not to be sent. */
@@ -77,10 +95,10 @@ static bool add_header(struct http_store *http, const char *name, const char *va
         buffer_append_byte(&line, ':');
     }
     buffer_append_byte(&line, '\0');
-    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(http->headers, line.data);
+    struct curl_slist *longer = line.failed ? NULL : curl_slist_append(*headers, line.data);
     buffer_free(&line);
     if (!longer) return false;
-    http->headers = longer;
+    *headers = longer;
     return true;
 }
 
@@ -89,16 +107,13 @@ static bool has_line_end(const char *text)
     return text && strpbrk(text, "\r\n") != NULL;
 }
 
-static char *make_base(const char *url)
+static bool make_headers(const struct store_settings *settings, const char *encoding, struct curl_slist **headers)
 {
-    struct buffer base = {0};
-    struct slice text = slice_from_string(url ? url : "http://localhost");
-    while (slice_ends_with(text, SLICE("/"))) text.size--;
-    buffer_append_slice(&base, text);
-    buffer_append(&base, "/?", 3);
-    if (!base.failed) return base.data;
-    buffer_free(&base);
-    return NULL;
+    /* Without Expect taken away curl asks for permission before larger bodies and loses a round trip. */
+    return add_header(headers, "Expect", NULL) && add_header(headers, "Content-Type", "application/octet-stream") &&
+           (!settings->user || add_header(headers, "X-ClickHouse-User", settings->user)) &&
+           (!settings->password || add_header(headers, "X-ClickHouse-Key", settings->password)) &&
+           (!encoding || add_header(headers, "Content-Encoding", encoding));
 }
 
 static enum error_code session_create(struct store *store, struct store_session **ret_session, struct error *error);
@@ -115,12 +130,6 @@ enum error_code http_store_create(const struct store_settings *settings, struct 
     if (!settings->unix_path && !settings->url) {
         return error_set_field(error, ERROR_INVALID, "url", "the event store needs a socket path or a URL");
     }
-    struct slice url = settings->url ? slice_from_string(settings->url) : SLICE("http://localhost");
-    if (!settings->unix_path && ((!slice_starts_with(url, SLICE("http://")) && !slice_starts_with(url, SLICE("https://"))) ||
-                                 slice_index_of(url, '?') >= 0 || slice_index_of(url, '#') >= 0)) {
-        return error_set_field(error, ERROR_INVALID, "url", "the event store's URL must look like http://host:port, not %.*s",
-                               SLICE_ARGS(slice_first(url, 200)));
-    }
     if (has_line_end(settings->user) || has_line_end(settings->password)) {
         return error_set_field(error, ERROR_INVALID, "password", "user and password of the event store must be one line");
     }
@@ -128,14 +137,18 @@ enum error_code http_store_create(const struct store_settings *settings, struct 
     if (!http) return error_set(error, ERROR_MEMORY, "out of memory");
     http->store.driver = &http_driver;
     http->connect_timeout_ms = settings->connect_timeout_ms ? (long)settings->connect_timeout_ms : CONNECT_TIMEOUT_DEFAULT_MS;
-    http->base = make_base(settings->unix_path ? NULL : settings->url);
+    http->compression = settings->compression;
+    http->is_clustered = settings->is_clustered;
+    enum error_code code = http_hosts_init(&http->hosts, settings->unix_path ? "http://localhost" : settings->url, error);
+    if (code) {
+        destroy_store(&http->store);
+        return code;
+    }
     http->unix_path = settings->unix_path ? strdup(settings->unix_path) : NULL;
-    bool is_made = http->base && (http->unix_path || !settings->unix_path);
-    /* Without this curl asks for permission before larger bodies and loses a round trip. */
-    is_made = is_made && add_header(http, "Expect", NULL) && add_header(http, "Content-Type", "application/octet-stream");
-    if (settings->user) is_made = is_made && add_header(http, "X-ClickHouse-User", settings->user);
-    if (settings->password) is_made = is_made && add_header(http, "X-ClickHouse-Key", settings->password);
-    if (!is_made) {
+    http->ca_file = settings->ca_file && settings->ca_file[0] ? strdup(settings->ca_file) : NULL;
+    bool is_made = (http->unix_path || !settings->unix_path) && make_headers(settings, NULL, &http->headers) &&
+                   make_headers(settings, store_compression_name(http->compression), &http->headers_compressed);
+    if (!is_made || (!http->ca_file && settings->ca_file && settings->ca_file[0])) {
         destroy_store(&http->store);
         return error_set(error, ERROR_MEMORY, "out of memory");
     }
@@ -193,6 +206,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
     }
     if (exchange->query && exchange->query->received) {
         keep_tail(exchange, bytes);
+        exchange->is_answered = true;
         exchange->is_given_up = !exchange->query->received(exchange->query->received_context, bytes);
         return exchange->is_given_up ? 0 : bytes.size;
     }
@@ -238,7 +252,7 @@ static CURLcode perform(struct http_session *session, struct exchange *exchange)
 static struct slice address(const struct http_session *session)
 {
     if (session->store->unix_path) return slice_from_string(session->store->unix_path);
-    struct slice base = slice_from_string(session->store->base);
+    struct slice base = slice_from_string(session->store->hosts.hosts[session->host].base);
     return slice_first(base, base.size - 2); /* without "/?" */
 }
 
@@ -253,9 +267,7 @@ static enum error_code read_curl_failure(struct http_session *session, CURLcode 
     if (result == CURLE_OUT_OF_MEMORY || (exchange->out && exchange->out->failed)) {
         return error_set(error, ERROR_MEMORY, "out of memory for an answer of the event store");
     }
-    curl_off_t connected_us = 0;
-    curl_easy_getinfo(session->easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
-    if (result == CURLE_OPERATION_TIMEDOUT && connected_us > 0) {
+    if (result == CURLE_OPERATION_TIMEDOUT && exchange->is_connected) {
         return error_set(error, ERROR_TIMEOUT, "the event store did not answer in time");
     }
     return error_set(error, ERROR_UNAVAILABLE, "the event store at %.*s cannot be reached: %s",
@@ -286,26 +298,31 @@ static enum error_code judge(struct http_session *session, CURLcode result, stru
     return ERROR_NONE;
 }
 
-static enum error_code run(struct http_session *session, struct exchange *exchange, const struct buffer *url,
-                           struct slice body, int64_t timeout_ms, struct error *error)
+/* One attempt at session->host. */
+static enum error_code run(struct http_session *session, struct exchange *exchange, const char *url, struct error *error)
 {
+    const struct http_store *store = session->store;
     CURL *easy = session->easy;
     session->curl_message[0] = '\0';
     curl_easy_reset(easy); /* keeps connections */
     CURLcode set = CURLE_OK;
 #define SET(option, value) set = set ? set : curl_easy_setopt(easy, option, value)
-    SET(CURLOPT_URL, url->data);
-    if (session->store->unix_path) SET(CURLOPT_UNIX_SOCKET_PATH, session->store->unix_path);
+    SET(CURLOPT_URL, url);
+    if (store->unix_path) SET(CURLOPT_UNIX_SOCKET_PATH, store->unix_path);
     SET(CURLOPT_PROTOCOLS_STR, "http,https");
     SET(CURLOPT_PROXY, "");
+    SET(CURLOPT_SSL_VERIFYPEER, 1L);
+    SET(CURLOPT_SSL_VERIFYHOST, 2L);
+    if (store->ca_file) SET(CURLOPT_CAINFO, store->ca_file);
     SET(CURLOPT_NOSIGNAL, 1L);
     SET(CURLOPT_ERRORBUFFER, session->curl_message);
-    SET(CURLOPT_HTTPHEADER, session->store->headers);
+    SET(CURLOPT_HTTPHEADER, exchange->is_body_compressed ? store->headers_compressed : store->headers);
+    if (store->compression) SET(CURLOPT_ACCEPT_ENCODING, store_compression_name(store->compression));
     SET(CURLOPT_POST, 1L);
-    SET(CURLOPT_POSTFIELDS, body.data);
-    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.size);
-    SET(CURLOPT_CONNECTTIMEOUT_MS, session->store->connect_timeout_ms);
-    SET(CURLOPT_TIMEOUT_MS, (long)timeout_ms);
+    SET(CURLOPT_POSTFIELDS, exchange->body.data);
+    SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exchange->body.size);
+    SET(CURLOPT_CONNECTTIMEOUT_MS, store->connect_timeout_ms);
+    SET(CURLOPT_TIMEOUT_MS, (long)exchange->timeout_ms);
     SET(CURLOPT_HEADERFUNCTION, on_header);
     SET(CURLOPT_HEADERDATA, exchange);
     SET(CURLOPT_WRITEFUNCTION, on_body);
@@ -313,63 +330,108 @@ static enum error_code run(struct http_session *session, struct exchange *exchan
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
 #undef SET
     if (set) return error_set(error, ERROR_INTERNAL, "libcurl refuses an option: %s", curl_easy_strerror(set));
-    exchange->session = session;
-    exchange->out_start = exchange->out ? exchange->out->size : 0;
-    enum error_code code = judge(session, perform(session, exchange), exchange, error);
+    exchange->tag[0] = '\0';
+    exchange->exception_code = 0;
+    exchange->is_failed = exchange->is_too_large = exchange->is_given_up = exchange->is_answered = false;
+    CURLcode result = perform(session, exchange);
+    curl_off_t connected_us = 0;
+    curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &connected_us);
+    exchange->is_connected = connected_us > 0;
+    enum error_code code = judge(session, result, exchange, error);
     if (code && exchange->out) buffer_truncate(exchange->out, exchange->out_start);
     buffer_free(&exchange->error_text);
     buffer_free(&exchange->tail);
     return code;
 }
 
-static void make_unique(char out[UUID_TEXT_SIZE + 1])
+static enum error_code write_url(const struct http_session *session, const struct exchange *exchange, struct buffer *out,
+                                 struct error *error)
 {
+    const struct http_store *store = session->store;
+    /* New for every attempt: another node may still know the one before by its name. */
+    char unique[UUID_TEXT_SIZE + 1];
     struct uuid uuid = uuid_make_v4();
-    uuid_format(&uuid, out);
-    out[UUID_TEXT_SIZE] = '\0';
+    uuid_format(&uuid, unique);
+    unique[UUID_TEXT_SIZE] = '\0';
+    struct http_url url = {.base = store->hosts.hosts[session->host].base, .unique = unique,
+                           .compresses_answers = store->compression != STORE_COMPRESSION_NONE, .is_clustered = store->is_clustered};
+    buffer_clear(out);
+    enum error_code code = exchange->query ? http_url_write_query(exchange->query, &url, out, error)
+                                           : http_url_write_insert(exchange->insert, &url, out, error);
+    buffer_append_byte(out, '\0');
+    return !code && out->failed ? error_set(error, ERROR_MEMORY, "out of memory") : code;
 }
 
-static enum error_code finish_url(struct buffer *url, enum error_code code, struct error *error)
+/* Whether it may be asked at another host, after this one gave `code`. */
+static bool may_ask_again(const struct exchange *exchange, enum error_code code)
 {
-    buffer_append_byte(url, '\0');
-    if (!code && url->failed) return error_set(error, ERROR_MEMORY, "out of memory");
+    if (code != ERROR_UNAVAILABLE || exchange->is_answered) return false;
+    bool is_harmless = exchange->insert || strcmp(exchange->query->tenant, STORE_ALL_TENANTS) != 0;
+    return is_harmless || !exchange->is_connected;
+}
+
+/* A refusal with a number comes from a server that is well; 236 is one that shuts down. */
+static bool is_host_bad(enum error_code code, int detail)
+{
+    return code == ERROR_UNAVAILABLE && (detail == 0 || detail == 236);
+}
+
+static enum error_code ask(struct http_session *session, struct exchange *exchange, struct error *error)
+{
+    struct http_hosts *hosts = &session->store->hosts;
+    int64_t deadline_ms = os_clock_monotonic_ms() + exchange->timeout_ms;
+    struct error own;
+    if (!error) error = &own;
+    struct buffer url = {0};
+    enum error_code code = ERROR_NONE;
+    unsigned tried = 0;
+    do {
+        int64_t now_ms = os_clock_monotonic_ms();
+        size_t host = http_hosts_pick(hosts, session->home, tried, now_ms);
+        if (host == HTTP_HOST_LIMIT || (tried && now_ms >= deadline_ms)) break;
+        tried |= 1u << host;
+        session->host = host;
+        exchange->timeout_ms = deadline_ms - now_ms;
+        *error = (struct error){0};
+        code = write_url(session, exchange, &url, error);
+        if (code) break;
+        code = run(session, exchange, url.data, error);
+        http_hosts_mark(hosts, host, !is_host_bad(code, error->detail), os_clock_monotonic_ms());
+    } while (may_ask_again(exchange, code));
+    buffer_free(&url);
     return code;
 }
 
 static enum error_code session_query(struct store_session *session, const struct store_query *query, struct buffer *out,
                                      struct error *error)
 {
-    struct http_session *http = (struct http_session *)session;
     struct exchange exchange = {
+        .session = (struct http_session *)session,
         .query = query,
+        .body = query->sql,
+        .timeout_ms = query->timeout_ms ? query->timeout_ms : QUERY_TIMEOUT_DEFAULT_MS,
         .out = query->received ? NULL : out,
         .limit = query->answer_limit_bytes ? query->answer_limit_bytes : ANSWER_LIMIT_DEFAULT,
     };
-    struct buffer url = {0};
-    char unique[UUID_TEXT_SIZE + 1];
-    make_unique(unique);
-    enum error_code code = finish_url(&url, http_url_write_query(query, http->store->base, unique, &url, error), error);
-    if (!code) {
-        code = run(http, &exchange, &url, query->sql, query->timeout_ms ? query->timeout_ms : QUERY_TIMEOUT_DEFAULT_MS, error);
-    }
-    buffer_free(&url);
-    return code;
+    exchange.out_start = exchange.out ? exchange.out->size : 0;
+    return ask(exchange.session, &exchange, error);
 }
 
 static enum error_code session_insert(struct store_session *session, const struct store_insert *insert, struct error *error)
 {
     struct http_session *http = (struct http_session *)session;
-    struct exchange exchange = {0};
-    struct buffer url = {0};
-    char unique[UUID_TEXT_SIZE + 1];
-    make_unique(unique);
-    enum error_code code = finish_url(&url, http_url_write_insert(insert, http->store->base, unique, &url, error), error);
-    if (!code) {
-        code = run(http, &exchange, &url, insert->native,
-                   insert->timeout_ms ? insert->timeout_ms : INSERT_TIMEOUT_DEFAULT_MS, error);
-    }
-    buffer_free(&url);
-    return code;
+    struct exchange exchange = {
+        .session = http,
+        .insert = insert,
+        .body = insert->native,
+        .timeout_ms = insert->timeout_ms ? insert->timeout_ms : INSERT_TIMEOUT_DEFAULT_MS,
+    };
+    buffer_clear(&http->compressed);
+    enum error_code code = http_compress(http->store->compression, insert->native, &http->compressed,
+                                         &exchange.is_body_compressed, error);
+    if (code) return code;
+    if (exchange.is_body_compressed) exchange.body = buffer_slice(&http->compressed);
+    return ask(http, &exchange, error);
 }
 
 static void session_destroy(struct store_session *session)
@@ -377,6 +439,7 @@ static void session_destroy(struct store_session *session)
     struct http_session *http = (struct http_session *)session;
     curl_easy_cleanup(http->easy);
     curl_multi_cleanup(http->multi);
+    buffer_free(&http->compressed);
     free(http);
 }
 
@@ -386,6 +449,7 @@ static enum error_code session_create(struct store *store, struct store_session 
     if (!http) return error_set(error, ERROR_MEMORY, "out of memory");
     http->session.driver = &http_driver;
     http->store = (struct http_store *)store;
+    http->home = http_hosts_home(&http->store->hosts);
     http->easy = curl_easy_init();
     http->multi = curl_multi_init();
     if (!http->easy || !http->multi) {

@@ -12,12 +12,21 @@ enum error_code http_store_create(const struct store_settings *settings, struct 
 /* ClickHouse refuses longer URLs (http_max_uri_size, 1 MiB). Long lists belong into the SQL's own text or a table. */
 #define HTTP_URL_LIMIT (1u << 20)
 
-/* `base` ends in "/?". `unique` tells this call from all others in the server's lists. ERROR_INVALID for a tenant that
- * could be read as another one, ERROR_TOO_LARGE over the limit. */
-enum error_code http_url_write_query(const struct store_query *query, const char *base, const char *unique,
-                                     struct buffer *out, struct error *error) MUST_CHECK;
-enum error_code http_url_write_insert(const struct store_insert *insert, const char *base, const char *unique,
-                                      struct buffer *out, struct error *error) MUST_CHECK;
+struct http_url {
+    const char *base;        /* ends in "/?" */
+    const char *unique;      /* tells this call from all others in the server's lists */
+    bool compresses_answers; /* the server may */
+    bool is_clustered;       /* inserts go through Distributed tables */
+};
+/* ERROR_INVALID for a tenant that could be read as another one, ERROR_TOO_LARGE over the limit. */
+enum error_code http_url_write_query(const struct store_query *query, const struct http_url *url, struct buffer *out,
+                                     struct error *error) MUST_CHECK;
+enum error_code http_url_write_insert(const struct store_insert *insert, const struct http_url *url, struct buffer *out,
+                                      struct error *error) MUST_CHECK;
+
+/* http_compress.c: appends the body as the server is told it comes; leaves small ones alone. */
+enum error_code http_compress(enum store_compression compression, struct slice body, struct buffer *out, bool *ret_is_compressed,
+                              struct error *error) MUST_CHECK;
 
 /* http_exception.c */
 

@@ -387,6 +387,9 @@ static void unusable_address_is_refused_at_start(void **state)
     static const struct store_settings bad[] = {
         {.url = NULL}, {.url = "localhost:8123"}, {.url = "ftp://x"}, {.url = "http://h:1/?user=x"},
         {.url = "http://h:1", .user = "a\r\nX-Evil: 1"},
+        {.url = "http://h:1,"  "localhost:2"}, {.url = "http://"}, {.url = "http://h:1", .database_prefix = "a.b"},
+        {.url = "http://1,http://2,http://3,http://4,http://5,http://6,http://7,http://8,http://9,http://10,http://11,http://12,"
+                "http://13,http://14,http://15,http://16,http://17"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct store *store = NULL;
@@ -395,6 +398,227 @@ static void unusable_address_is_refused_at_start(void **state)
         assert_null(store);
         assert_true(error.field[0] != '\0');
     }
+}
+
+static void password_in_the_url_is_refused_and_not_repeated(void **state)
+{
+    struct store *store = NULL;
+    struct error error = {0};
+    struct store_settings settings = {.url = "http://me:verysecret@h:1"};
+    assert_int_equal(store_create(&settings, &store, &error), ERROR_INVALID);
+    assert_null(strstr(error.message, "verysecret"));
+}
+
+/* Two hosts: the first session begins at the first, which is `first` or, when NULL, a port where nobody listens. */
+struct pair {
+    struct scripted_server first, second;
+    bool has_first;
+    struct store *store;
+    struct store_session *session;
+    struct error error;
+    struct buffer out;
+};
+
+static void start_pair(struct pair *pair, const struct scripted_answer *first, size_t first_count,
+                       const struct scripted_answer *second, size_t second_count)
+{
+    *pair = (struct pair){.has_first = true};
+    scripted_server_start(&pair->first, false, first, first_count);
+    scripted_server_start(&pair->second, false, second, second_count);
+    int port = pair->first.port;
+    if (!first) scripted_server_stop(&pair->first); /* only now: its port must not become the second's */
+    pair->has_first = first != NULL;
+    char url[128];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d, http://127.0.0.1:%d/", port, pair->second.port);
+    struct store_settings settings = {.url = url};
+    assert_int_equal(store_create(&settings, &pair->store, &pair->error), ERROR_NONE);
+    assert_int_equal(store_session_create(pair->store, &pair->session, &pair->error), ERROR_NONE);
+}
+
+static void stop_pair(struct pair *pair)
+{
+    store_session_destroy(pair->session);
+    store_destroy(pair->store);
+    if (pair->has_first) scripted_server_stop(&pair->first);
+    scripted_server_stop(&pair->second);
+    buffer_free(&pair->out);
+}
+
+static const struct store_insert SOME_ROWS = {.database = "d", .table = "t", .token = "k", .native = {"rows", 4}};
+#define EMPTY_ANSWER {.bytes = OK_HEAD "Content-Length: 0\r\n\r\n"}
+
+static void dead_host_is_passed_over(void **state)
+{
+    static const struct scripted_answer answers[] = {{.bytes = OK_HEAD "Content-Length: 2\r\n\r\n1\n"}, EMPTY_ANSWER, EMPTY_ANSWER};
+    struct pair pair;
+    start_pair(&pair, NULL, 0, answers, 3);
+    /* Even what may change something: nothing was sent to the dead one. */
+    assert_int_equal(store_session_ping(pair.session, &pair.error), ERROR_NONE);
+    assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
+    store_session_destroy(pair.session);
+    /* Another session begins at the second host. */
+    assert_int_equal(store_session_create(pair.store, &pair.session, NULL), ERROR_NONE);
+    assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
+    assert_int_equal(atomic_load(&pair.second.request_count), 3);
+    stop_pair(&pair);
+}
+
+static void insert_goes_to_the_next_host_under_the_same_token(void **state)
+{
+    /* 503 without a text; cut before the answer; a refusal that passes. */
+    static const struct scripted_answer refusals[] = {
+        {.bytes = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"},
+        {.bytes = "", .closes = true},
+        {.bytes = "HTTP/1.1 500 X\r\nX-ClickHouse-Exception-Code: 241\r\nContent-Length: 0\r\n\r\n"},
+    };
+    static const struct scripted_answer answers[] = {EMPTY_ANSWER};
+    for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+        struct pair pair;
+        start_pair(&pair, &refusals[i], 1, answers, 1);
+        assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
+        assert_int_equal(atomic_load(&pair.first.request_count), 1);
+        assert_int_equal(atomic_load(&pair.second.request_count), 1);
+        for (int server = 0; server < 2; server++) {
+            struct slice request = buffer_slice(server ? &pair.second.requests[0] : &pair.first.requests[0]);
+            assert_true(slice_find(request, SLICE("insert_deduplication_token=k&")) > 0);
+            assert_true(slice_ends_with(request, SLICE("\r\n\r\nrows")));
+        }
+        stop_pair(&pair);
+    }
+}
+
+static void bad_host_is_left_alone_for_a_while(void **state)
+{
+    static const struct scripted_answer refusal[] = {{.bytes = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"}, EMPTY_ANSWER};
+    static const struct scripted_answer answers[] = {EMPTY_ANSWER, EMPTY_ANSWER, EMPTY_ANSWER};
+    struct pair pair;
+    start_pair(&pair, refusal, 2, answers, 3);
+    for (int i = 0; i < 3; i++) assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
+    assert_int_equal(atomic_load(&pair.first.request_count), 1);
+    assert_int_equal(atomic_load(&pair.second.request_count), 3);
+    stop_pair(&pair);
+}
+
+static void refusal_for_good_is_not_asked_again(void **state)
+{
+    static const struct scripted_answer refusal[] = {
+        {.bytes = "HTTP/1.1 404 X\r\nX-ClickHouse-Exception-Code: 60\r\nContent-Length: 9\r\n\r\nno such t"}};
+    struct pair pair;
+    start_pair(&pair, refusal, 1, NULL, 0);
+    assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_STORE);
+    assert_int_equal(pair.error.detail, 60);
+    assert_int_equal(atomic_load(&pair.second.request_count), 0);
+    stop_pair(&pair);
+}
+
+static void query_is_asked_again_only_before_its_first_bytes(void **state)
+{
+    static const struct scripted_answer cut[] = {{.bytes = OK_HEAD "Content-Length: 100\r\n\r\nhalf", .closes = true}};
+    static const struct scripted_answer answers[] = {{.bytes = OK_HEAD "Content-Length: 2\r\n\r\nok"}};
+    struct pair pair;
+    struct store_query read = PLAIN;
+    read.tenant = "t1";
+    start_pair(&pair, cut, 1, answers, 1);
+    /* Collected: nobody has seen the half. */
+    assert_int_equal(store_session_query(pair.session, &read, &pair.out, &pair.error), ERROR_NONE);
+    assert_true(slice_equal(buffer_slice(&pair.out), SLICE("ok")));
+    stop_pair(&pair);
+    start_pair(&pair, cut, 1, answers, 1);
+    struct store_query streamed = read;
+    streamed.received = collect;
+    streamed.received_context = &pair.out;
+    assert_int_equal(store_session_query(pair.session, &streamed, NULL, &pair.error), ERROR_UNAVAILABLE);
+    assert_true(slice_equal(buffer_slice(&pair.out), SLICE("half")));
+    assert_int_equal(atomic_load(&pair.second.request_count), 0);
+    stop_pair(&pair);
+}
+
+static void statement_that_may_have_run_is_not_run_again(void **state)
+{
+    static const struct scripted_answer cut[] = {{.bytes = "", .closes = true}};
+    static const struct scripted_answer answers[] = {EMPTY_ANSWER};
+    struct pair pair;
+    start_pair(&pair, cut, 1, answers, 1);
+    assert_int_equal(store_session_execute(pair.session, SLICE("INSERT INTO d.t VALUES (1)"), &pair.error), ERROR_UNAVAILABLE);
+    assert_int_equal(atomic_load(&pair.second.request_count), 0);
+    stop_pair(&pair);
+}
+
+static void all_hosts_away_is_unavailable(void **state)
+{
+    struct pair pair;
+    start_pair(&pair, NULL, 0, NULL, 0);
+    scripted_server_stop(&pair.second);
+    for (int i = 0; i < 2; i++) { /* the second time both are known to be bad, and asked all the same */
+        assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_UNAVAILABLE);
+        assert_non_null(strstr(pair.error.message, "cannot be reached"));
+    }
+    store_session_destroy(pair.session);
+    store_destroy(pair.store);
+}
+
+static void login_travels_in_headers_and_a_wrong_one_says_so(void **state)
+{
+    static const struct scripted_answer answers[] = {
+        {.bytes = "HTTP/1.1 403 Forbidden\r\nX-ClickHouse-Exception-Code: 516\r\nContent-Length: 64\r\n\r\n"
+                  "Code: 516. DB::Exception: me: Authentication failed. (AUTHENTIC)"}};
+    struct scripted_server server;
+    scripted_server_start(&server, false, answers, 1);
+    char url[64];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", server.port);
+    struct store_settings settings = {.url = url, .user = "me", .password = "p:w&%"};
+    struct store *store;
+    struct store_session *session;
+    struct error error = {0};
+    assert_int_equal(store_create(&settings, &store, &error), ERROR_NONE);
+    assert_int_equal(store_session_create(store, &session, &error), ERROR_NONE);
+    assert_int_equal(store_session_insert(session, &SOME_ROWS, &error), ERROR_UNAVAILABLE);
+    assert_int_equal(error.detail, 516);
+    struct slice request = buffer_slice(&server.requests[0]);
+    assert_true(slice_find(request, SLICE("\r\nX-ClickHouse-User: me\r\n")) > 0);
+    assert_true(slice_find(request, SLICE("\r\nX-ClickHouse-Key: p:w&%\r\n")) > 0);
+    assert_true(slice_find(error.message[0] ? slice_from_string(error.message) : SLICE_EMPTY, SLICE("p:w&%")) < 0);
+    store_session_destroy(session);
+    store_destroy(store);
+    scripted_server_stop(&server);
+}
+
+static void body_is_compressed_and_answers_may_be(void **state)
+{
+    static const struct scripted_answer answers[] = {EMPTY_ANSWER, EMPTY_ANSWER, EMPTY_ANSWER};
+    struct scripted_server server;
+    scripted_server_start(&server, false, answers, 3);
+    char url[64], rows[4096];
+    snprintf(url, sizeof url, "http://127.0.0.1:%d", server.port);
+    memset(rows, 'x', sizeof rows);
+    struct store_settings settings = {.url = url, .compression = STORE_COMPRESSION_ZSTD, .is_clustered = true,
+                                      .database_prefix = "p_", .databases = (const char *const[]){"d", NULL}};
+    struct store *store;
+    struct store_session *session;
+    assert_int_equal(store_create(&settings, &store, NULL), ERROR_NONE);
+    assert_int_equal(store_session_create(store, &session, NULL), ERROR_NONE);
+    struct store_insert large = SOME_ROWS;
+    large.native = slice_make(rows, sizeof rows);
+    assert_int_equal(store_session_insert(session, &large, NULL), ERROR_NONE);
+    assert_int_equal(store_session_insert(session, &SOME_ROWS, NULL), ERROR_NONE);
+    struct store_query query = PLAIN;
+    assert_int_equal(store_session_query(session, &query, NULL, NULL), ERROR_NONE);
+    struct slice request = buffer_slice(&server.requests[0]);
+    ptrdiff_t body = slice_find(request, SLICE("\r\n\r\n")) + 4;
+    assert_true(slice_find(request, SLICE("Content-Encoding: zstd\r\n")) > 0);
+    assert_true(slice_starts_with(slice_from(request, (size_t)body), SLICE("\x28\xb5\x2f\xfd")));
+    assert_true(request.size < sizeof rows);
+    assert_true(slice_find(request, SLICE("%60p_d%60.%60t%60")) > 0);
+    assert_true(slice_find(request, SLICE("insert_distributed_sync=1")) > 0);
+    request = buffer_slice(&server.requests[1]); /* a few bytes go as they are */
+    assert_true(slice_find(request, SLICE("Content-Encoding")) < 0);
+    assert_true(slice_ends_with(request, SLICE("\r\n\r\nrows")));
+    request = buffer_slice(&server.requests[2]);
+    assert_true(slice_find(request, SLICE("Accept-Encoding: zstd\r\n")) > 0);
+    assert_true(slice_find(request, SLICE("enable_http_compression=1")) > 0);
+    store_session_destroy(session);
+    store_destroy(store);
+    scripted_server_stop(&server);
 }
 
 int main(void)
@@ -418,6 +642,16 @@ int main(void)
         cmocka_unit_test(nobody_there_is_unavailable),
         cmocka_unit_test(ping_tells_an_event_store_from_another_server),
         cmocka_unit_test(unusable_address_is_refused_at_start),
+        cmocka_unit_test(password_in_the_url_is_refused_and_not_repeated),
+        cmocka_unit_test(dead_host_is_passed_over),
+        cmocka_unit_test(insert_goes_to_the_next_host_under_the_same_token),
+        cmocka_unit_test(bad_host_is_left_alone_for_a_while),
+        cmocka_unit_test(refusal_for_good_is_not_asked_again),
+        cmocka_unit_test(query_is_asked_again_only_before_its_first_bytes),
+        cmocka_unit_test(statement_that_may_have_run_is_not_run_again),
+        cmocka_unit_test(all_hosts_away_is_unavailable),
+        cmocka_unit_test(login_travels_in_headers_and_a_wrong_one_says_so),
+        cmocka_unit_test(body_is_compressed_and_answers_may_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

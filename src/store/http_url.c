@@ -95,16 +95,17 @@ static bool has_setting(const struct store_query *query, const char *name)
     return false;
 }
 
-enum error_code http_url_write_query(const struct store_query *query, const char *base, const char *unique,
-                                     struct buffer *out, struct error *error)
+enum error_code http_url_write_query(const struct store_query *query, const struct http_url *url, struct buffer *out,
+                                     struct error *error)
 {
     if (!is_tenant_word(query->tenant)) {
         return error_set(error, ERROR_INVALID, "the tenant id \"%.40s\" has characters that are not allowed", query->tenant);
     }
-    buffer_append_string(out, base);
-    append_text(out, "query_id", unique);
-    append_log_comment(out, query->tenant, unique);
+    buffer_append_string(out, url->base);
+    append_text(out, "query_id", url->unique);
+    append_log_comment(out, query->tenant, url->unique);
     if (query->format) append_text(out, "default_format", query->format);
+    if (url->compresses_answers) append_text(out, "enable_http_compression", "1");
     /* An answer that is collected anyway may as well be complete before its status is sent: errors come as errors then. */
     if (!query->received) append_text(out, "wait_end_of_query", "1");
     for (size_t i = 0; i < query->parameter_count; i++) append_parameter(out, &query->parameters[i]);
@@ -134,8 +135,8 @@ static void append_quoted_name(struct buffer *out, const char *name)
     buffer_append_byte(out, '`');
 }
 
-enum error_code http_url_write_insert(const struct store_insert *insert, const char *base, const char *unique,
-                                      struct buffer *out, struct error *error)
+enum error_code http_url_write_insert(const struct store_insert *insert, const struct http_url *url, struct buffer *out,
+                                      struct error *error)
 {
     struct buffer sql = {0};
     buffer_append_string(&sql, "INSERT INTO ");
@@ -143,16 +144,20 @@ enum error_code http_url_write_insert(const struct store_insert *insert, const c
     buffer_append_byte(&sql, '.');
     append_quoted_name(&sql, insert->table);
     buffer_append_string(&sql, " FORMAT Native");
-    buffer_append_string(out, base);
+    buffer_append_string(out, url->base);
     append_pair(out, "", SLICE("query"), buffer_slice(&sql));
     if (sql.failed) out->failed = true;
     buffer_free(&sql);
-    append_text(out, "query_id", unique);
-    append_log_comment(out, STORE_ALL_TENANTS, unique);
+    append_text(out, "query_id", url->unique);
+    append_log_comment(out, STORE_ALL_TENANTS, url->unique);
     append_text(out, "insert_deduplicate", "1");
     append_text(out, "insert_deduplication_token", insert->token);
     append_text(out, "async_insert", "0");        /* "stored" must mean stored, whatever the server's profile says */
     append_text(out, "wait_end_of_query", "1");
+    /* A repeated insert must complete what hangs on the table; older servers have it off by default. */
+    append_text(out, "deduplicate_blocks_in_dependent_materialized_views", "1");
+    /* Through a Distributed table "stored" must mean stored on the shards, not queued on the node that was asked. */
+    if (url->is_clustered) append_text(out, "insert_distributed_sync", "1");
     /* Late rows may reach back over any number of partitions; refused once they would be refused for ever. */
     append_text(out, "max_partitions_per_insert_block", "0");
     return check_url(out, error);

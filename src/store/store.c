@@ -3,6 +3,7 @@
 #include "store/store.h"
 
 #include "store/http_store.h"
+#include "store/names.h"
 
 /* Migrations may rewrite tables. */
 #define EXECUTE_TIMEOUT_MS (10 * 60 * 1000)
@@ -10,17 +11,28 @@
 
 enum error_code store_create(const struct store_settings *settings, struct store **ret_store, struct error *error)
 {
-    return http_store_create(settings, ret_store, error);
+    struct store_names *names = NULL;
+    bool has_prefix = settings->database_prefix && settings->database_prefix[0];
+    enum error_code code = ERROR_NONE;
+    if (has_prefix) code = store_names_create(settings->database_prefix, settings->databases, &names, error);
+    if (!code) code = http_store_create(settings, ret_store, error);
+    if (code) store_names_destroy(names);
+    else (*ret_store)->names = names;
+    return code;
 }
 
 void store_destroy(struct store *store)
 {
-    if (store) store->driver->destroy(store);
+    if (!store) return;
+    store_names_destroy(store->names);
+    store->driver->destroy(store);
 }
 
 enum error_code store_session_create(struct store *store, struct store_session **ret_session, struct error *error)
 {
-    return store->driver->session_create(store, ret_session, error);
+    enum error_code code = store->driver->session_create(store, ret_session, error);
+    if (!code) (*ret_session)->names = store->names;
+    return code;
 }
 
 void store_session_destroy(struct store_session *session)
@@ -32,13 +44,30 @@ enum error_code store_session_query(struct store_session *session, const struct 
                                     struct error *error)
 {
     ASSERT(query->tenant);
-    return session->driver->query(session, query, out, error);
+    if (!session->names) return session->driver->query(session, query, out, error);
+    struct store_query named = *query;
+    struct buffer sql = {0};
+    store_names_write_sql(session->names, query->sql, &sql);
+    named.sql = buffer_slice(&sql);
+    enum error_code code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory for a statement")
+                                      : session->driver->query(session, &named, out, error);
+    buffer_free(&sql);
+    return code;
 }
 
 enum error_code store_session_insert(struct store_session *session, const struct store_insert *insert, struct error *error)
 {
     ASSERT(insert->database && insert->table && insert->token && insert->token[0]);
-    return session->driver->insert(session, insert, error);
+    if (!session->names) return session->driver->insert(session, insert, error);
+    struct store_insert named = *insert;
+    struct buffer database = {0};
+    store_names_write_database(session->names, slice_from_string(insert->database), &database);
+    buffer_append_byte(&database, '\0');
+    named.database = database.data;
+    enum error_code code = database.failed ? error_set(error, ERROR_MEMORY, "out of memory for an insert")
+                                           : session->driver->insert(session, &named, error);
+    buffer_free(&database);
+    return code;
 }
 
 enum error_code store_session_execute(struct store_session *session, struct slice sql, struct error *error)

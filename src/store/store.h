@@ -17,12 +17,27 @@
 struct store;
 struct store_session;
 
+enum store_compression { STORE_COMPRESSION_NONE, STORE_COMPRESSION_GZIP, STORE_COMPRESSION_ZSTD, STORE_COMPRESSION_COUNT };
+const char *store_compression_name(enum store_compression compression);
+bool store_compression_find(const char *name, enum store_compression *ret_compression);
+
+/*
+ * Of several hosts a session asks the one it began with, and another one when that is away. They must be nodes of one
+ * cluster, which hold the same rows and share the record of insert tokens. What may be asked twice without harm, and was
+ * not answered with a single byte yet, is asked again at the next host: inserts (they carry tokens), tenants' queries
+ * (they only read), and everything while no connection could be made.
+ */
 struct store_settings {
     const char *unix_path;      /* the embedded engine's socket, or NULL */
-    const char *url;            /* "http://host:port" when unix_path is NULL */
+    const char *url;            /* "http://host:port,https://host:port/path" when unix_path is NULL */
     const char *user;           /* NULL: none */
     const char *password;
     int64_t connect_timeout_ms;
+    enum store_compression compression; /* of insert bodies and answers */
+    const char *ca_file;        /* certificates to trust instead of the system's; NULL: the system's */
+    bool is_clustered;          /* tables are Distributed: inserts wait for the shards */
+    const char *database_prefix;        /* NULL: none. See store/names.h */
+    const char *const *databases;       /* those that get it; ends with NULL */
 };
 
 /* Runs for everybody's rows: administrators' SQL, migrations, the loader. */
@@ -81,8 +96,9 @@ struct store_driver {
     enum error_code (*insert)(struct store_session *session, const struct store_insert *insert, struct error *error);
     void (*destroy)(struct store *store);
 };
-/* First member of every driver's store and session. */
-struct store { const struct store_driver *driver; };
-struct store_session { const struct store_driver *driver; };
+/* First member of every driver's store and session. Names are set by store.c, and NULL without a prefix. */
+struct store_names;
+struct store { const struct store_driver *driver; struct store_names *names; };
+struct store_session { const struct store_driver *driver; const struct store_names *names; };
 
 #endif
