@@ -18,6 +18,7 @@ struct answer_entry {
 struct ingest_answers {
     pthread_mutex_t lock; /* guards the rest */
     struct map current, previous; /* 16-byte key -> struct answer_entry * */
+    size_t current_bytes;         /* of the answers in `current` */
     int64_t age_ms, current_since_ms;
 };
 
@@ -67,10 +68,12 @@ static void answers_turn_over(struct ingest_answers *answers, int64_t now_ms)
 {
     if (answers->current_since_ms == 0) answers->current_since_ms = now_ms;
     bool old = now_ms - answers->current_since_ms > answers->age_ms || now_ms < answers->current_since_ms - answers->age_ms;
-    if (answers->current.count < INGEST_ANSWERS_KEPT && !(old && answers->current.count)) return;
+    bool full = answers->current.count >= INGEST_ANSWERS_KEPT || answers->current_bytes >= INGEST_ANSWERS_KEPT_BYTES;
+    if (!full && !(old && answers->current.count)) return;
     answers_free_map(&answers->previous);
     answers->previous = answers->current;
     answers->current = (struct map){0};
+    answers->current_bytes = 0;
     answers->current_since_ms = now_ms;
 }
 
@@ -80,6 +83,7 @@ static void answers_put(struct ingest_answers *answers, struct ingest_window_key
     if (!entry) return;
     struct map *map = map_get(&answers->previous, answers_key(&key)) ? &answers->previous : &answers->current;
     void *old = map_get(map, answers_key(&key));
+    if (map == &answers->current) answers->current_bytes += entry->answer.body.size;
     if (map_put(map, answers_key(&key), entry)) free(old);
     else free(entry);
 }

@@ -15,6 +15,7 @@
  */
 #define INGEST_IDEMPOTENCY_KEY_LIMIT 255 /* bytes of the header's value, as other services allow */
 #define INGEST_ANSWERS_KEPT 20000        /* answers of one generation; an answer is some hundred bytes */
+#define INGEST_ANSWERS_KEPT_BYTES (64u << 20) /* and their bytes: one that names many refused items is not some hundred */
 
 struct ingest_answers;
 enum ingest_answer_state {

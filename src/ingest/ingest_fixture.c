@@ -80,7 +80,8 @@ static const struct domain_route ROUTES[] = {
     {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, decode, refuse},
 };
 const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = 2};
-static const struct domain *const DOMAINS[] = {&belt_domain};
+static const struct domain *const DOMAINS[] = {&belt_domain, &ingest_requests_domain};
+#define DOMAIN_COUNT 2
 
 static void add_key(struct tenant_snapshot *snapshot, const char *text, struct tenant_key key)
 {
@@ -157,6 +158,13 @@ struct belt_request *belt_request_create(enum request_method method, const char 
     return made;
 }
 
+void belt_request_header(struct belt_request *request, const char *name, const char *value)
+{
+    assert_true(request->request.header_count < sizeof request->headers / sizeof *request->headers);
+    request->headers[request->request.header_count++] =
+        (struct request_header){slice_from_string(name), slice_from_string(value)};
+}
+
 void belt_request_destroy(struct belt_request *request)
 {
     arena_destroy(request->request.arena);
@@ -189,16 +197,18 @@ struct belt *belt_create(uint64_t spool_limit_bytes, size_t batch_bytes_limit)
     belt->directory = fixture_directory_create();
     fixture_disk_init(&belt->disk);
     belt->metrics = metric_registry_create();
-    belt->tables = ingest_tables_make(DOMAINS, 1);
+    belt->tables = ingest_tables_make(DOMAINS, DOMAIN_COUNT);
     struct spool_settings spool = {.directory = belt->directory, .files = &belt->disk.files, .schemas = belt->tables.schemas,
                                    .schema_count = belt->tables.count, .queue_capacity = 64, .limit_bytes = spool_limit_bytes,
                                    .metrics = belt->metrics};
     size_t recovered;
     assert_int_equal(spool_open(&spool, &belt->spool, &recovered, NULL), ERROR_NONE);
     belt->window = ingest_window_create(10000, 3600000);
-    assert_non_null(belt->window);
+    belt->answers = ingest_answers_create(3600000);
+    assert_true(belt->window && belt->answers);
     assert_int_equal(client_address_rules_parse(SLICE("loopback"), &belt->rules, NULL), ERROR_NONE);
-    struct ingest_settings settings = {.domains = DOMAINS, .domain_count = 1, .spool = belt->spool, .window = belt->window,
+    struct ingest_settings settings = {.domains = DOMAINS, .domain_count = DOMAIN_COUNT, .spool = belt->spool,
+                                       .window = belt->window, .answers = belt->answers,
                                        .secret = secret, .address_rules = &belt->rules,
                                        .batch_bytes_limit = batch_bytes_limit ? batch_bytes_limit : SIZE_MAX,
                                        .metrics = belt->metrics};
@@ -225,6 +235,7 @@ void belt_destroy(struct belt *belt)
     tenant_snapshot_release(belt->snapshot);
     ingest_destroy(belt->ingest);
     ingest_window_destroy(belt->window);
+    ingest_answers_destroy(belt->answers);
     ingest_tables_free(&belt->tables);
     metric_registry_destroy(belt->metrics);
     fixture_directory_destroy(belt->directory);

@@ -4,6 +4,7 @@
 #define INGEST_INGEST_FIXTURE_H
 
 #include "ingest/ingest.h"
+#include "ingest/requests.h"
 #include "spool/spool_fixture.h"
 
 /*
@@ -40,6 +41,8 @@ struct belt_request {
 /* `key` may be NULL; `arena_bytes` 0 is no limit. */
 struct belt_request *belt_request_create(enum request_method method, const char *path, const char *query, const char *key,
                                          const char *body, size_t arena_bytes);
+/* `name` in lower case; both must outlive the request. */
+void belt_request_header(struct belt_request *request, const char *name, const char *value);
 void belt_request_destroy(struct belt_request *request);
 /* Waits up to 20 s for an answer given on another thread. */
 bool belt_request_wait(struct belt_request *request);
@@ -52,6 +55,7 @@ struct belt {
     struct ingest_tables tables;
     struct spool *spool;
     struct ingest_window *window;
+    struct ingest_answers *answers;
     struct client_address_rules rules;
     struct tenant_snapshot *snapshot;
     struct ingest *ingest;
@@ -72,7 +76,7 @@ struct belt_request *belt_send(struct belt *belt, size_t loop, const char *body)
 void belt_turn(struct belt *belt, size_t loop);
 /* Turns all loops until the request is answered; false after 20 s. */
 bool belt_wait(struct belt *belt, struct belt_request *request);
-/* Takes everything out of the spool and counts its rows. */
+/* Takes everything out of the spool and counts its rows, those of millrace.requests too. */
 uint64_t belt_take_rows(struct belt *belt);
 
 #endif
