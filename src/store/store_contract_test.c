@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every event store must do; run with the argument `fake`, or `engine` for a real one that the environment names. */
+/* What every event store must do; run with `fake`, with `engine` for a real one, or with `remote` for that one over TCP. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <arpa/inet.h>
 #include <dirent.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -275,6 +278,20 @@ static void endless_query_ends_in_time(void **state)
     buffer_free(&out);
 }
 
+/* Only a store with a prefix has this. */
+
+static void names_in_the_store_have_the_prefix(void **state)
+{
+    struct buffer out = {0};
+    struct error error = {0};
+    enum error_code code = query(&backend_in_use, STORE_ALL_TENANTS,
+                                 "SELECT database FROM system.tables WHERE name = 'rows' ORDER BY database", &out, &error);
+    assert_string_equal(error.message, "");
+    assert_int_equal(code, ERROR_NONE);
+    assert_true(slice_equal(buffer_slice(&out), SLICE("ours_contract\n")));
+    buffer_free(&out);
+}
+
 /* Only the fake has these. */
 
 static void lost_answer_stores_once_when_tried_again(void **state)
@@ -356,23 +373,34 @@ static bool wait_until_it_answers(struct backend *backend)
     return true;
 }
 
-static int start_real(void **state)
+/* A port of 127.0.0.1 on which nobody listens now. */
+static int find_port(void)
 {
-    char *library = getenv("MILLRACE_CHDB_LIBRARY"), *command = getenv("MILLRACE_ENGINE_COMMAND");
-    char data[128], socket[128], policy[] = "contract.rows.tenant_id";
-    memcpy(backend_in_use.folder, "/tmp/millrace-contract-XXXXXX", 30);
-    if (!mkdtemp(backend_in_use.folder)) return -1;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool is_bound = fd >= 0 && bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
+                    getsockname(fd, (struct sockaddr *)&address, &size) == 0;
+    close(fd);
+    assert_true(is_bound);
+    return ntohs(address.sin_port);
+}
+
+static int start_process(const struct store_settings *settings, const char *socket_path, int port, const char *policy)
+{
+    const char *library = getenv("MILLRACE_CHDB_LIBRARY"), *command = getenv("MILLRACE_ENGINE_COMMAND");
+    char data[128], port_text[16];
     snprintf(data, sizeof data, "%s/data", backend_in_use.folder);
-    snprintf(socket, sizeof socket, "%s/socket", backend_in_use.folder);
-    char *arguments[] = {command, (char[]){"--data"}, data, (char[]){"--socket"}, socket, (char[]){"--library"}, library,
-                         (char[]){"--policy"}, policy, NULL};
+    snprintf(port_text, sizeof port_text, "%d", port);
+    char *arguments[] = {(char *)command, (char[]){"--data"}, data, (char[]){"--library"}, (char *)library,
+                         (char[]){"--policy"}, (char *)policy, port ? (char[]){"--port"} : (char[]){"--socket"},
+                         port ? port_text : (char *)socket_path, NULL};
     struct error error = {0};
     if (os_process_start(&backend_in_use.process, arguments, &error)) {
         print_message("# %s\n", error.message);
         return -1;
     }
-    struct store_settings settings = {.unix_path = socket};
-    if (store_create(&settings, &backend_in_use.store, NULL) || store_session_create(backend_in_use.store, &backend_in_use.session, NULL)) return -1;
+    if (store_create(settings, &backend_in_use.store, NULL) || store_session_create(backend_in_use.store, &backend_in_use.session, NULL)) return -1;
     if (!wait_until_it_answers(&backend_in_use)) return -1;
     static const char *const statements[] = {
         "CREATE DATABASE IF NOT EXISTS contract",
@@ -386,6 +414,29 @@ static int start_real(void **state)
         return -1;
     }
     return 0;
+}
+
+static int start_engine(void **state)
+{
+    char socket_path[128];
+    memcpy(backend_in_use.folder, "/tmp/millrace-contract-XXXXXX", 30);
+    if (!mkdtemp(backend_in_use.folder)) return -1;
+    snprintf(socket_path, sizeof socket_path, "%s/socket", backend_in_use.folder);
+    struct store_settings settings = {.unix_path = socket_path};
+    return start_process(&settings, socket_path, 0, "contract.rows.tenant_id");
+}
+
+/* As somebody else's server: over TCP, compressed, behind a host that is dead, in databases with a prefix. */
+static int start_remote(void **state)
+{
+    char url[96];
+    memcpy(backend_in_use.folder, "/tmp/millrace-contract-XXXXXX", 30);
+    if (!mkdtemp(backend_in_use.folder)) return -1;
+    int dead_port = find_port(), port = find_port();
+    snprintf(url, sizeof url, "http://127.0.0.1:%d,http://127.0.0.1:%d", dead_port, port);
+    struct store_settings settings = {.url = url, .compression = STORE_COMPRESSION_ZSTD, .database_prefix = "ours_",
+                                      .databases = (const char *const[]){"contract", NULL}};
+    return start_process(&settings, NULL, port, "ours_contract.rows.tenant_id");
 }
 
 static void remove_tree(const char *path)
@@ -437,15 +488,17 @@ int main(int argc, char **argv)
         cmocka_unit_test(lost_answer_stores_once_when_tried_again),
         cmocka_unit_test(unreachable_store_says_so_until_it_is_back),
     };
-    const struct CMUnitTest real_tests[] = {
-        CONTRACT
-        cmocka_unit_test(tenant_sees_its_own_rows_only),
-        cmocka_unit_test(tenant_cannot_write_or_lift_its_limits),
-        cmocka_unit_test(endless_query_ends_in_time),
-    };
+#define REAL_CONTRACT \
+    CONTRACT \
+    cmocka_unit_test(tenant_sees_its_own_rows_only), \
+    cmocka_unit_test(tenant_cannot_write_or_lift_its_limits), \
+    cmocka_unit_test(endless_query_ends_in_time),
+    const struct CMUnitTest real_tests[] = {REAL_CONTRACT};
+    const struct CMUnitTest remote_tests[] = {REAL_CONTRACT cmocka_unit_test(names_in_the_store_have_the_prefix)};
     if (argc == 2 && strcmp(argv[1], "fake") == 0) return cmocka_run_group_tests(fake_tests, start_fake, stop_fake);
-    if (argc != 2 || strcmp(argv[1], "engine") != 0) {
-        fprintf(stderr, "usage: %s fake|engine\n", argv[0]);
+    bool is_remote = argc == 2 && strcmp(argv[1], "remote") == 0;
+    if (argc != 2 || (!is_remote && strcmp(argv[1], "engine") != 0)) {
+        fprintf(stderr, "usage: %s fake|engine|remote\n", argv[0]);
         return 2;
     }
     const char *library = getenv("MILLRACE_CHDB_LIBRARY"), *command = getenv("MILLRACE_ENGINE_COMMAND");
@@ -453,5 +506,6 @@ int main(int argc, char **argv)
         printf("1..0 # SKIP MILLRACE_CHDB_LIBRARY and MILLRACE_ENGINE_COMMAND name no engine\n");
         return 0;
     }
-    return cmocka_run_group_tests(real_tests, start_real, stop_real);
+    if (is_remote) return cmocka_run_group_tests(remote_tests, start_remote, stop_real);
+    return cmocka_run_group_tests(real_tests, start_engine, stop_real);
 }
