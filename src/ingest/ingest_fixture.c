@@ -79,7 +79,12 @@ static const struct domain_route ROUTES[] = {
     {METHOD_POST, "/v1/lines", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, decode, NULL},
     {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, decode, refuse},
 };
-const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = 2};
+static const struct query_measure MEASURES[] = {{"lines", "Lines", "count()", "rows", false}};
+static const struct query_dimension DIMENSIONS[] = {{"value", "Value", "value", NULL}};
+static const struct query_catalog CATALOG = {"lines", "belt", "lines", "tenant_id", "received_at", MEASURES, 1, DIMENSIONS, 1};
+static const struct query_catalog *const CATALOGS[] = {&CATALOG};
+const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = 2,
+                                   .catalogs = CATALOGS, .catalog_count = 1};
 static const struct domain *const DOMAINS[] = {&belt_domain, &ingest_requests_domain};
 #define DOMAIN_COUNT 2
 
@@ -112,6 +117,7 @@ static pthread_cond_t answer_given = PTHREAD_COND_INITIALIZER;
 static void respond(struct request *request, const struct response *response)
 {
     struct belt_request *belt_request = (struct belt_request *)request;
+    void (*answered)(struct belt_request *) = belt_request->answered;
     pthread_mutex_lock(&answer_lock);
     belt_request->status = response->status;
     snprintf(belt_request->content_type, sizeof belt_request->content_type, "%s",
@@ -123,7 +129,7 @@ static void respond(struct request *request, const struct response *response)
     atomic_fetch_add(&belt_request->answers, 1);
     pthread_cond_broadcast(&answer_given);
     pthread_mutex_unlock(&answer_lock);
-    if (belt_request->answered) belt_request->answered(belt_request);
+    if (answered) answered(belt_request); /* otherwise it may be gone: somebody waited for it */
 }
 
 static const struct request_transport TRANSPORT = {.respond = respond, .respond_from_thread = respond};

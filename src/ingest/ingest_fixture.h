@@ -12,7 +12,7 @@
  *   fail    the whole request is refused, after the ids of the lines before it were claimed
  *   big N   adds N bytes to the answer
  * The answer is "accepted A, duplicates D\n" and what "big" adds. POST /v1/dialect is the same without a key and with
- * errors of its own: "dialect CODE". PUT /v1/lines does not exist.
+ * errors of its own: "dialect CODE". What can be asked: the measure and the source "lines", the dimension "value".
  */
 extern const struct domain belt_domain;
 #define BELT_BODY_LIMIT 12345

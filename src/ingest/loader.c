@@ -52,8 +52,75 @@ bool loader_is_refused_for_good(int exception_code)
     return false;
 }
 
-static enum error_code loader_insert_table(struct loader *loader, const struct spool_segment_info *segment, size_t table,
+/* How many rows of the segment the table holds. */
+static enum error_code loader_ask(struct loader *loader, const struct block_schema *schema, uint64_t segment, uint64_t *ret_rows,
+                                  struct error *error)
+{
+    char sql[256], number[24];
+    snprintf(sql, sizeof sql, "SELECT count() FROM %s.%s WHERE segment = {segment:UInt64}", schema->database, schema->table);
+    snprintf(number, sizeof number, "%llu", (unsigned long long)segment);
+    struct store_parameter parameters[] = {{"segment", slice_from_string(number)}};
+    struct store_query query = {.sql = slice_from_string(sql), .tenant = STORE_ALL_TENANTS, .parameters = parameters,
+                                .parameter_count = 1, .format = "TSV", .cancelled = &loader->stopping};
+    struct buffer out = {0};
+    enum error_code code = store_session_query(loader->session, &query, &out, error);
+    if (code == ERROR_NONE && !slice_parse_uint64(slice_trim(buffer_slice(&out)), ret_rows))
+        code = error_set(error, ERROR_UNAVAILABLE, "%s.%s: the event store did not say how many rows of a segment it holds",
+                         schema->database, schema->table);
+    buffer_free(&out);
+    return code;
+}
+
+/* Takes the rows of a segment out again, where a part of them cannot be completed. */
+static enum error_code loader_delete(struct loader *loader, const struct block_schema *schema, uint64_t segment, struct error *error)
+{
+    char sql[256];
+    snprintf(sql, sizeof sql, "ALTER TABLE %s.%s DELETE WHERE segment = %llu SETTINGS mutations_sync = 2", schema->database,
+             schema->table, (unsigned long long)segment);
+    log_warn("loader: segment %llu is in %s.%s in part and its tokens are forgotten: the part is deleted and inserted again; "
+             "views over the table may count it twice", (unsigned long long)segment, schema->database, schema->table);
+    return store_session_execute(loader->session, slice_from_string(sql), error);
+}
+
+static enum error_code loader_insert(struct loader *loader, const struct block_schema *schema, uint64_t segment, unsigned round,
+                                     struct error *error)
+{
+    char token[112];
+    int size = snprintf(token, sizeof token, "%016llx-%s.%s", (unsigned long long)segment, schema->database, schema->table);
+    if (round) snprintf(token + size, sizeof token - (size_t)size, "-%u", round);
+    struct store_insert insert = {.database = schema->database, .table = schema->table, .token = token,
+                                  .native = buffer_slice(&loader->native)};
+    return store_session_insert(loader->session, &insert, error);
+}
+
+/*
+ * What an earlier attempt may have left is asked for, never guessed from the token alone: after a power cut the store has
+ * forgotten tokens whose rows it holds, and a kill can leave a token whose rows it does not hold.
+ */
+static enum error_code loader_insert_again(struct loader *loader, const struct block_schema *schema, uint64_t segment, size_t rows,
                                            struct error *error)
+{
+    bool forgotten = loader->settings.tokens_forgotten;
+    uint64_t held = 0;
+    enum error_code code = loader_ask(loader, schema, segment, &held, error);
+    if (code == ERROR_NONE && forgotten && held == rows) return ERROR_NONE;
+    if (code == ERROR_NONE && forgotten && held > 0) code = loader_delete(loader, schema, segment, error);
+    /* Rows that are there are dropped by their token; what is missing, in dependent views too, is completed. */
+    for (unsigned round = 0; code == ERROR_NONE; round++) {
+        code = loader_insert(loader, schema, segment, round, error);
+        if (code == ERROR_NONE) code = loader_ask(loader, schema, segment, &held, error);
+        if (code != ERROR_NONE || held == rows) return code;
+        if (held > 0 || round == 1)
+            return error_set(error, ERROR_UNAVAILABLE, "%s.%s holds %llu of %zu rows of the segment", schema->database, schema->table,
+                             (unsigned long long)held, rows);
+        log_warn("loader: segment %llu: %s.%s knows the token and has no row: it is inserted under another", (unsigned long long)segment,
+                 schema->database, schema->table);
+    }
+    return code;
+}
+
+static enum error_code loader_insert_table(struct loader *loader, const struct spool_segment_info *segment, size_t table,
+                                           bool again, struct error *error)
 {
     const struct block_schema *schema = loader->settings.tables->schemas[table];
     struct block *block = NULL;
@@ -64,20 +131,17 @@ static enum error_code loader_insert_table(struct loader *loader, const struct s
     size_t rows = block->rows;
     block_destroy(block);
     if (loader->native.failed) return error_set(error, ERROR_MEMORY, "out of memory for an insert of %zu rows", rows);
-    char token[96];
-    snprintf(token, sizeof token, "%016llx-%s.%s", (unsigned long long)segment->number, schema->database, schema->table);
-    struct store_insert insert = {.database = schema->database, .table = schema->table, .token = token,
-                                  .native = buffer_slice(&loader->native)};
-    code = store_session_insert(loader->session, &insert, error);
+    code = again ? loader_insert_again(loader, schema, segment->number, rows, error)
+                 : loader_insert(loader, schema, segment->number, 0, error);
     if (code == ERROR_NONE) metric_add(loader->rows, (int64_t)rows);
     return code;
 }
 
-static enum error_code loader_insert_segment(struct loader *loader, const struct spool_segment_info *segment,
+static enum error_code loader_insert_segment(struct loader *loader, const struct spool_segment_info *segment, bool again,
                                              struct error *error)
 {
     for (size_t table = 0; table < loader->settings.tables->count; table++) {
-        enum error_code code = loader_insert_table(loader, segment, table, error);
+        enum error_code code = loader_insert_table(loader, segment, table, again, error);
         if (code != ERROR_NONE) return code;
     }
     return ERROR_NONE;
@@ -94,9 +158,9 @@ static void loader_load(struct loader *loader, const struct spool_segment_info *
 {
     struct error error = {0};
     int64_t pause_ms = LOADER_FIRST_PAUSE_MS, started_us = os_clock_monotonic_us();
-    while (!atomic_load(&loader->stopping)) {
-        /* Repeating after a file could not be removed is harmless: the token says the store has it. */
-        enum error_code code = loader_insert_segment(loader, segment, &error);
+    bool again = segment->recovered || segment->attempts > 0;
+    for (; !atomic_load(&loader->stopping); again = true) {
+        enum error_code code = loader_insert_segment(loader, segment, again, &error);
         if (code == ERROR_NONE) code = spool_stored(loader->settings.spool, segment->number, &error);
         if (code == ERROR_NONE) {
             metric_observe_us(loader->seconds, (uint64_t)(os_clock_monotonic_us() - started_us));

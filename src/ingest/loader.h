@@ -11,8 +11,9 @@
 /*
  * Model: one thread, one segment at a time, oldest first. All rows of a table in a segment become one insert whose token
  * is made of the segment's number and the table, and every row carries the number in its `segment` column. A segment an
- * earlier process left behind may be in the store already: the loader asks first and repeats the insert under the same
- * token, which the store drops where the rows are there and completes where they are not (dependent views included).
+ * earlier process left behind may be in the store already, and so may one whose answer was lost: the loader asks for the rows
+ * of the segment, repeats the insert under the same token (which the store drops where the rows are there and completes
+ * where they are not, dependent views included) and asks again. Source: how chDB's tokens behave, docs/engine.md.
  * A store that is away is asked again with growing pauses; what the store refuses for good goes to quarantine.
  */
 struct loader;
@@ -20,6 +21,8 @@ struct loader_settings {
     struct spool *spool;
     struct store *store;
     const struct ingest_tables *tables;
+    bool tokens_forgotten; /* the machine went down since the segments found at start were written: the store's own log of
+                            * tokens was never synced */
     struct metric_registry *metrics;
 };
 enum error_code loader_start(const struct loader_settings *settings, struct loader **ret_loader, struct error *error);

@@ -35,17 +35,51 @@ static void open_spool(struct setup *setup, const struct block_schema *const *sc
     assert_int_equal(spool_open(&settings, &setup->spool, &recovered, NULL), ERROR_NONE);
 }
 
-static void start_loader(struct setup *setup)
+static enum error_code answer_count(void *context, const struct store_query *query, struct buffer *out, struct error *error);
+
+static void start_loader_after(struct setup *setup, bool tokens_forgotten)
 {
     struct loader_settings settings = {.spool = setup->spool, .store = setup->store, .tables = &setup->tables,
-                                       .metrics = setup->metrics};
+                                       .tokens_forgotten = tokens_forgotten, .metrics = setup->metrics};
+    store_fake_set_answer(setup->store, answer_count, setup);
     assert_int_equal(loader_start(&settings, &setup->loader, NULL), ERROR_NONE);
 }
+
+static void start_loader(struct setup *setup) { start_loader_after(setup, false); }
 
 static void stop_loader(struct setup *setup)
 {
     loader_stop(setup->loader);
     setup->loader = NULL;
+}
+
+/* SELECT count() FROM db.table WHERE segment = {segment:UInt64}, from what the fake holds. */
+static enum error_code answer_count(void *context, const struct store_query *query, struct buffer *out, struct error *error)
+{
+    struct setup *setup = context;
+    uint64_t segment = 0, rows = 0;
+    assert_int_equal(query->parameter_count, 1);
+    assert_true(slice_parse_uint64(query->parameters[0].value, &segment));
+    for (size_t table = 0; table < FIXTURE_SCHEMA_COUNT; table++) {
+        char from[128], prefix[24], token[128];
+        const struct block_schema *schema = fixture_schemas[table];
+        snprintf(from, sizeof from, "FROM %s.%s WHERE", schema->database, schema->table);
+        if (slice_find(query->sql, slice_from_string(from)) < 0) continue;
+        int prefix_size = snprintf(prefix, sizeof prefix, "%016llx-", (unsigned long long)segment);
+        struct buffer native = {0};
+        for (size_t i = 0; store_fake_insert_at(setup->store, schema->database, schema->table, i, token, &native); i++) {
+            struct arena *arena = arena_create(0);
+            struct slice bytes = buffer_slice(&native);
+            struct native_block block;
+            assert_int_equal(native_reader_next(&bytes, arena, &block, NULL), ERROR_NONE);
+            if (strncmp(token, prefix, (size_t)prefix_size) == 0) rows += block.rows;
+            arena_destroy(arena);
+            buffer_clear(&native);
+        }
+        buffer_free(&native);
+    }
+    buffer_printf(out, "%llu\n", (unsigned long long)rows);
+    return ERROR_NONE;
 }
 
 static struct setup start(void)
@@ -253,6 +287,24 @@ static void a_segment_half_stored_by_an_earlier_process_is_completed_without_dup
     end(&setup);
 }
 
+static void a_power_cut_that_forgets_tokens_does_not_store_rows_twice(void **state)
+{
+    struct setup setup = start();
+    uint64_t segment = commit_segment(&setup, BOTH, 1, 10);
+    store_fake_lose_answers(setup.store, 1); /* the first table has its rows, the second has none */
+    start_loader(&setup);
+    assert_true(store_fake_wait_rows(setup.store, "analytics", "events", 10, WAIT_MS));
+    stop_loader(&setup);
+    spool_close(setup.spool);
+    store_fake_forget_tokens(setup.store);
+    open_spool(&setup, fixture_schemas);
+    start_loader_after(&setup, true);
+    assert_true(wait_done(&setup, segment));
+    assert_int_equal(inserts_of(&setup, FIXTURE_EVENTS), 1);
+    assert_insert(&setup, FIXTURE_METRICS, 0, segment, 1, 10);
+    end(&setup);
+}
+
 static void rows_of_a_column_whose_type_changed_go_to_quarantine(void **state)
 {
     static const struct block_schema *schemas[FIXTURE_SCHEMA_COUNT];
@@ -289,6 +341,7 @@ int main(void)
         cmocka_unit_test(what_the_store_will_never_take_goes_to_quarantine_with_the_reason),
         cmocka_unit_test(a_stopped_loader_gives_the_segment_back_and_the_next_finishes_it),
         cmocka_unit_test(a_segment_half_stored_by_an_earlier_process_is_completed_without_duplicates),
+        cmocka_unit_test(a_power_cut_that_forgets_tokens_does_not_store_rows_twice),
         cmocka_unit_test(rows_of_a_column_whose_type_changed_go_to_quarantine),
         cmocka_unit_test(only_refusals_for_good_are_final),
     };
