@@ -71,14 +71,16 @@ static enum error_code migrate_metadata(struct migrate_run *run, const struct pl
     return code;
 }
 
-static enum error_code migrate_store(struct migrate_run *run, struct store_session *session, const char *only, struct error *error)
+static enum error_code migrate_store(struct migrate_run *run, const struct settings *settings, struct store_session *session,
+                                     const char *only, struct error *error)
 {
     enum error_code code = ERROR_NONE;
     for (size_t i = 0; i < server_domain_count && code == ERROR_NONE; i++) {
         if (only && strcmp(only, server_domains[i]->name) != 0) continue;
         struct store_migrations target;
-        store_migrations_init(&target, session, server_domains[i]);
-        code = migrate_set(run, &target.target, server_domains[i]->migrations, error);
+        code = store_migrations_init(&target, settings, session, server_domains[i], error);
+        if (code == ERROR_NONE) code = migrate_set(run, &target.target, server_domains[i]->migrations, error);
+        store_migrations_fini(&target);
     }
     return code;
 }
@@ -118,7 +120,7 @@ int command_migrate(int argc, char **argv)
     if (embedded_store_open(&settings, &store, &error) != ERROR_NONE) return command_fail(&error);
     if (run.json) printf("[");
     code = migrate_metadata(&run, &store.places, only, &error);
-    if (code == ERROR_NONE) code = migrate_store(&run, store.session, only, &error);
+    if (code == ERROR_NONE) code = migrate_store(&run, &settings, store.session, only, &error);
     if (run.json) printf("\n]\n");
     embedded_store_close(&store);
     return code == ERROR_NONE ? EXIT_DONE : command_fail(&error);

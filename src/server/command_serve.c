@@ -90,6 +90,7 @@ int command_engine(int argc, char **argv)
         .unix_path = socket_path, .host = tcp ? host : NULL, .port = port, .lifeline = lifeline};
     process.engine.policies = server_domain_policies(&process.engine.policy_count);
     struct places places;
+    settings.store_url = ""; /* this is an embedded one, whatever its servers are told */
     if (!settings.engine_library[0]) {
         if (places_find(&settings, &places, &error) != ERROR_NONE) return command_fail(&error);
         process.engine.library_path = places.library;

@@ -3,6 +3,7 @@
 #include "server/embedded_store.h"
 
 #include "base/log.h"
+#include "server/remote_store.h"
 
 #define EMBEDDED_STORE_WAIT_MS 60000
 
@@ -11,10 +12,11 @@ enum error_code embedded_store_open(struct settings *settings, struct embedded_s
     *store = (struct embedded_store){0};
     enum error_code code = places_find(settings, &store->places, error);
     if (code != ERROR_NONE) return code;
-    struct store_settings store_settings = {.unix_path = store->places.engine_socket, .connect_timeout_ms = 2000};
-    code = store_create(&store_settings, &store->store, error);
+    bool is_remote = settings->store_url[0] != 0;
+    code = remote_store_create(settings, store->places.engine_socket, &store->store, error);
     if (code == ERROR_NONE) code = store_session_create(store->store, &store->session, error);
-    if (code == ERROR_NONE && store_session_ping(store->session, error) != ERROR_NONE) {
+    if (code == ERROR_NONE && is_remote) code = store_session_ping(store->session, error);
+    if (code == ERROR_NONE && !is_remote && store_session_ping(store->session, error) != ERROR_NONE) {
         settings->log_level = "error"; /* the engine's coming and going is no news here */
         log_set_level(LOG_LEVEL_ERROR);
         code = engine_child_start(settings, &store->places, NULL, EMBEDDED_STORE_WAIT_MS, &store->child, error);

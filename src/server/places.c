@@ -60,7 +60,7 @@ enum error_code places_find(const struct settings *settings, struct places *plac
         snprintf(places->engine_socket, sizeof places->engine_socket, "%s/%016llx.sock", folder,
                  (unsigned long long)slice_hash(slice_from_string(places->data)));
     }
-    return places_find_library(settings, places, error);
+    return settings->store_url[0] ? ERROR_NONE : places_find_library(settings, places, error);
 }
 
 enum error_code places_secret(const struct places *places, unsigned char secret[32], struct error *error)

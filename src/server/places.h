@@ -16,7 +16,8 @@ struct places {
     char library[PATH_MAX];
 };
 
-/* Creates the data folder. ERROR_INVALID when the library cannot be found, with the places looked at. */
+/* Creates the data folder. ERROR_INVALID when the library cannot be found, with the places looked at; with store.url it is
+ * not looked for. */
 enum error_code places_find(const struct settings *settings, struct places *ret_places, struct error *error) MUST_CHECK;
 /* Reads the installation's 32 secret bytes, making them at the first start. */
 enum error_code places_secret(const struct places *places, unsigned char secret[32], struct error *error) MUST_CHECK;

@@ -22,6 +22,7 @@
 #include "server/domains.h"
 #include "server/engine_child.h"
 #include "server/places.h"
+#include "server/remote_store.h"
 #include "server/store_migrations.h"
 #include "tenant/refresher.h"
 
@@ -57,7 +58,8 @@ struct server {
     unsigned char secret[DOMAIN_SECRET_SIZE];
     struct metric_registry *metrics;
     struct meta_database *metadata;
-    struct engine_child *engine;
+    struct engine_child *engine; /* one of these two is NULL */
+    struct remote_store *remote;
     struct store *store;
     struct ingest_tables tables;
     struct spool *spool;
@@ -88,7 +90,7 @@ static enum error_code server_lock(struct server *server, struct error *error)
 static bool server_is_ready(void *context)
 {
     struct server *server = context;
-    return engine_child_is_up(server->engine);
+    return server->remote ? remote_store_is_up(server->remote) : engine_child_is_up(server->engine);
 }
 
 static void server_report_refresh(void *context, const struct error *error)
@@ -99,14 +101,15 @@ static void server_report_refresh(void *context, const struct error *error)
 
 static enum error_code server_start_store(struct server *server, struct error *error)
 {
-    enum error_code code = engine_child_start(server->settings, &server->places, server->metrics, SERVER_ENGINE_WAIT_MS,
-                                              &server->engine, error);
-    if (code != ERROR_NONE) return code;
-    struct store_settings settings = {.unix_path = server->places.engine_socket, .connect_timeout_ms = 2000};
-    code = store_create(&settings, &server->store, error);
+    const struct settings *settings = server->settings;
+    enum error_code code = remote_store_create(settings, server->places.engine_socket, &server->store, error);
+    if (code == ERROR_NONE && settings->store_url[0])
+        code = remote_store_start(server->store, server->metrics, SERVER_ENGINE_WAIT_MS, &server->remote, error);
+    else if (code == ERROR_NONE)
+        code = engine_child_start(settings, &server->places, server->metrics, SERVER_ENGINE_WAIT_MS, &server->engine, error);
     struct store_session *session = NULL;
     if (code == ERROR_NONE) code = store_session_create(server->store, &session, error);
-    if (code == ERROR_NONE) code = store_migrations_up(session, NULL, NULL, error);
+    if (code == ERROR_NONE) code = store_migrations_up(settings, session, NULL, NULL, error);
     store_session_destroy(session);
     return code;
 }
@@ -345,6 +348,7 @@ void server_stop(struct server *server)
     ingest_window_destroy(server->window);
     ingest_answers_destroy(server->answers);
     ingest_tables_free(&server->tables);
+    remote_store_stop(server->remote);
     store_destroy(server->store);
     engine_child_stop(server->engine);
     meta_close(server->metadata);

@@ -9,7 +9,8 @@
 #include "base/log.h"
 #include "os/file.h"
 
-enum setting_type { SETTING_TEXT, SETTING_INTEGER, SETTING_BYTES, SETTING_MILLISECONDS, SETTING_MICROSECONDS };
+/* A secret is text that is never printed. */
+enum setting_type { SETTING_TEXT, SETTING_SECRET, SETTING_INTEGER, SETTING_BYTES, SETTING_MILLISECONDS, SETTING_MICROSECONDS };
 
 struct setting {
     const char *name;
@@ -61,6 +62,21 @@ static const struct setting settings_table[] = {
     {"query.threads", SETTING_INTEGER, AT(query_threads), "0", 0, 64, "Questions asked at the same time; 0: twice the processors."},
     {"query.queue", SETTING_INTEGER, AT(query_queue), "256", 1, 100000, "Questions that may wait; more get 503."},
     {"query.timeout", SETTING_MILLISECONDS, AT(query_timeout_ms), "30s", 100, DAY_MS, "Longest time for one question."},
+    {"store.url", SETTING_TEXT, AT(store_url), "", 0, 0,
+     "ClickHouse to use instead of the embedded event store: http(s)://HOST:PORT, several nodes of one cluster comma-separated; empty: the embedded one."},
+    {"store.user", SETTING_TEXT, AT(store_user), "", 0, 0, "User for store.url; empty: the server's default user."},
+    {"store.password", SETTING_SECRET, AT(store_password), "", 0, 0, "Its password. Better: store.password_file."},
+    {"store.password_file", SETTING_TEXT, AT(store_password_file), "", 0, 0, "File whose first line is the password."},
+    {"store.ca_file", SETTING_TEXT, AT(store_ca_file), "", 0, 0,
+     "Certificates (PEM) that https hosts are checked against; empty: the system's. They are always checked."},
+    {"store.compression", SETTING_TEXT, AT(store_compression), "zstd", 0, 0,
+     "Of rows and answers on the way to and from store.url: none, gzip or zstd."},
+    {"store.database_prefix", SETTING_TEXT, AT(store_database_prefix), "", 0, 0,
+     "Put before the name of every database at store.url: prod_ makes prod_analytics."},
+    {"store.cluster", SETTING_TEXT, AT(store_cluster), "", 0, 0,
+     "Name of the cluster, as in the configuration of store.url: tables are made replicated and distributed over it; empty: one server."},
+    {"store.connect_timeout", SETTING_MILLISECONDS, AT(store_connect_timeout_ms), "2s", 10, 60000,
+     "For a connection to one host of store.url; then the next is tried."},
     {"engine.library", SETTING_TEXT, AT(engine_library), "", 0, 0,
      "Path of libchdb.so; empty: beside the program, then /usr/local/lib and /usr/lib."},
     {"engine.memory", SETTING_BYTES, AT(engine_memory_bytes), "1GiB", 256 * MIB, 1024 * GIB,
@@ -110,13 +126,18 @@ static void settings_write_number(enum setting_type type, int64_t value, struct 
     buffer_printf(out, "%lld%s", (long long)(value / factor), suffix);
 }
 
+static bool settings_is_text(const struct setting *setting)
+{
+    return setting->type == SETTING_TEXT || setting->type == SETTING_SECRET;
+}
+
 static enum error_code settings_apply(struct settings *settings, size_t index, const char *value, enum settings_origin origin,
                                       struct error *error)
 {
     const struct setting *setting = &settings_table[index];
     if (origin < settings_origins[index]) return ERROR_NONE; /* a flag stays above the file */
     char *field = (char *)settings + setting->offset;
-    if (setting->type == SETTING_TEXT) {
+    if (settings_is_text(setting)) {
         char *copy = strdup(value);
         ASSERT(copy != NULL);
         memcpy(field, &copy, sizeof copy);
@@ -205,10 +226,10 @@ enum error_code settings_apply_log_level(const struct settings *settings, struct
 static void settings_write_value(const struct settings *settings, const struct setting *setting, struct buffer *out)
 {
     const char *field = (const char *)settings + setting->offset;
-    if (setting->type == SETTING_TEXT) {
+    if (settings_is_text(setting)) {
         const char *text;
         memcpy(&text, field, sizeof text);
-        buffer_append_string(out, text);
+        buffer_append_string(out, setting->type == SETTING_SECRET && text[0] ? "***" : text);
     } else {
         int64_t number;
         memcpy(&number, field, sizeof number);
@@ -237,7 +258,7 @@ void settings_document(struct buffer *out)
         const struct setting *setting = &settings_table[i];
         buffer_printf(out, "| `%s` | %s%s%s | ", setting->name, setting->value[0] ? "`" : "", setting->value[0] ? setting->value : "(empty)",
                       setting->value[0] ? "`" : "");
-        if (setting->type == SETTING_TEXT) buffer_append_string(out, "text");
+        if (settings_is_text(setting)) buffer_append_string(out, "text");
         else {
             settings_write_number(setting->type, setting->least, out);
             buffer_append_string(out, " to ");

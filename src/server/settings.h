@@ -34,6 +34,15 @@ struct settings {
     int64_t query_threads;
     int64_t query_queue;
     int64_t query_timeout_ms;
+    const char *store_url;
+    const char *store_user;
+    const char *store_password;
+    const char *store_password_file;
+    const char *store_ca_file;
+    const char *store_compression;
+    const char *store_database_prefix;
+    const char *store_cluster;
+    int64_t store_connect_timeout_ms;
     const char *engine_library;
     int64_t engine_memory_bytes;
     const char *engine_listen;

@@ -3,17 +3,30 @@
 #include "server/store_migrations.h"
 
 #include "os/clock.h"
+#include "server/cluster_ddl.h"
 #include "server/domains.h"
 
 #define RECORD_DDL                                                                                                     \
     "CREATE TABLE IF NOT EXISTS millrace.schema_migrations (domain LowCardinality(String), number UInt32, name String, " \
     "checksum String, applied_ms Int64, removed UInt8, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY (domain, number)"
 
-static enum error_code store_migrations_prepare(void *context, struct error *error)
+static enum error_code store_migrations_execute(void *context, struct slice sql, struct error *error)
 {
     struct store_migrations *migrations = context;
-    enum error_code code = store_session_execute(migrations->session, SLICE("CREATE DATABASE IF NOT EXISTS millrace"), error);
-    return code == ERROR_NONE ? store_session_execute(migrations->session, SLICE(RECORD_DDL), error) : code;
+    if (!migrations->cluster) return store_session_execute(migrations->session, sql, error);
+    struct buffer out = {0};
+    struct slice statement;
+    enum error_code code = cluster_ddl_rewrite(migrations->cluster, sql, &out, error);
+    for (struct slice rest = buffer_slice(&out); code == ERROR_NONE && migrate_split(&rest, true, &statement);)
+        code = store_session_execute(migrations->session, statement, error);
+    buffer_free(&out);
+    return code;
+}
+
+static enum error_code store_migrations_prepare(void *context, struct error *error)
+{
+    enum error_code code = store_migrations_execute(context, SLICE("CREATE DATABASE IF NOT EXISTS " STORE_MIGRATIONS_DATABASE), error);
+    return code == ERROR_NONE ? store_migrations_execute(context, SLICE(RECORD_DDL), error) : code;
 }
 
 static enum error_code store_migrations_begin(void *context, struct error *error) { return ERROR_NONE; }
@@ -47,11 +60,6 @@ static enum error_code store_migrations_list(void *context,
     }
     buffer_free(&out);
     return code;
-}
-
-static enum error_code store_migrations_execute(void *context, struct slice sql, struct error *error)
-{
-    return store_session_execute(((struct store_migrations *)context)->session, sql, error);
 }
 
 static enum error_code store_migrations_write(struct store_migrations *migrations, const struct migrate_record *record,
@@ -88,29 +96,51 @@ static enum error_code store_migrations_forget(void *context, unsigned number, s
     return store_migrations_write(context, &record, true, error);
 }
 
-void store_migrations_init(struct store_migrations *migrations, struct store_session *session, const struct domain *domain)
+/* Down files come after up files, of whatever domain: what is sharded must be known beforehand. */
+static enum error_code store_migrations_learn(struct store_migrations *migrations, const struct settings *settings, struct error *error)
 {
-    migrations->session = session;
-    migrations->domain = domain;
+    enum error_code code = cluster_ddl_create(settings->store_cluster, settings->store_database_prefix, &migrations->cluster, error);
+    for (size_t i = 0; i < server_domain_count && code == ERROR_NONE; i++) {
+        struct migration *files = NULL;
+        size_t count = 0;
+        code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
+        for (size_t j = 0; code == ERROR_NONE && j < count; j++) cluster_ddl_learn(migrations->cluster, slice_from_string(files[j].up));
+        migrate_list_free(files);
+    }
+    return code;
+}
+
+enum error_code store_migrations_init(struct store_migrations *migrations, const struct settings *settings,
+                                      struct store_session *session, const struct domain *domain, struct error *error)
+{
+    *migrations = (struct store_migrations){.session = session, .domain = domain};
     snprintf(migrations->label, sizeof migrations->label, "event store %s", domain->name);
     migrations->target = (struct migrate_target){
         .context = migrations, .label = migrations->label, .one_statement = true, .backslash_escapes = true,
         .prepare = store_migrations_prepare, .begin = store_migrations_begin, .commit = store_migrations_begin,
         .rollback = store_migrations_rollback, .list = store_migrations_list, .execute = store_migrations_execute,
         .record = store_migrations_record, .forget = store_migrations_forget};
+    return settings->store_cluster[0] ? store_migrations_learn(migrations, settings, error) : ERROR_NONE;
 }
 
-enum error_code store_migrations_up(struct store_session *session, migrate_progress_function progress, void *progress_context,
-                                    struct error *error)
+void store_migrations_fini(struct store_migrations *migrations)
+{
+    cluster_ddl_destroy(migrations->cluster);
+    migrations->cluster = NULL;
+}
+
+enum error_code store_migrations_up(const struct settings *settings, struct store_session *session,
+                                    migrate_progress_function progress, void *progress_context, struct error *error)
 {
     for (size_t i = 0; i < server_domain_count; i++) {
         struct store_migrations migrations;
         struct migration *files = NULL;
         size_t count = 0;
-        store_migrations_init(&migrations, session, server_domains[i]);
-        enum error_code code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
+        enum error_code code = store_migrations_init(&migrations, settings, session, server_domains[i], error);
+        if (code == ERROR_NONE) code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
         if (code == ERROR_NONE) code = migrate_up(&migrations.target, files, count, 0, progress, progress_context, NULL, error);
         migrate_list_free(files);
+        store_migrations_fini(&migrations);
         if (code != ERROR_NONE) return code;
     }
     return ERROR_NONE;
