@@ -141,6 +141,14 @@ enum error_code api_admit(void *context, const struct request *request, size_t *
     return ERROR_NONE;
 }
 
+void api_respond_error(void *context, struct request *request, const struct error *error)
+{
+    struct api_loop *loop = context;
+    struct api_match match = api_find(loop->api, request);
+    if (match.ingest) ingest_refuse(loop->ingest, match.ingest, request, error);
+    else request_respond_error(request, error);
+}
+
 void api_handle(void *context, struct request *request)
 {
     struct api_loop *loop = context;

@@ -54,7 +54,7 @@ struct domain_route {
     /* Finds the key text in the request (header, query, body); an empty slice when there is none. */
     struct slice (*find_key)(const struct request *request);
     /*
-     * Decodes the whole request. Returning an error refuses all of it (rows begun are rolled back by the caller) and the
+     * Decodes the whole request. Returning an error refuses all of it: it must come before the first row is committed. The
      * answer is written by `refuse`; per-item errors are part of the answer in `output->body`.
      */
     enum error_code (*decode)(const struct domain_input *input, struct domain_output *output, struct error *error);

@@ -139,8 +139,7 @@ void ingest_destroy(struct ingest *ingest) { free(ingest); }
 
 /* ---- answers ---- */
 
-static void ingest_respond_error(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
-                                 const struct error *error)
+void ingest_refuse(struct ingest_loop *loop, const struct domain_route *route, struct request *request, const struct error *error)
 {
     if (!route->refuse) {
         request_respond_error(request, error);
@@ -162,7 +161,7 @@ static void ingest_fail_waiter(struct ingest_loop *loop, struct ingest_waiter *w
     metric_add(loop->ingest->failed, 1);
     if (waiter->has_answer_key) ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, NULL);
     buffer_free(&waiter->large);
-    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+    ingest_refuse(loop, waiter->route, waiter->request, &error);
 }
 
 /* Its rows are stored, but what became of each item cannot be told. */
@@ -172,7 +171,7 @@ static void ingest_respond_incomplete(struct ingest_loop *loop, struct ingest_wa
     error_set(&error, ERROR_MEMORY, "no memory for the answer; send the same request again: items with an id are stored once");
     if (waiter->has_answer_key) ingest_answers_settle(loop->ingest->settings.answers, waiter->answer_key, NULL);
     buffer_free(&waiter->large);
-    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+    ingest_refuse(loop, waiter->route, waiter->request, &error);
 }
 
 /* With "Millrace-Wait: stored": false until the rows can be selected. */
@@ -191,7 +190,7 @@ static void ingest_respond_timeout(struct ingest_loop *loop, struct ingest_waite
     struct error error;
     error_set(&error, ERROR_TIMEOUT, "the events are durable and will be stored, but cannot be selected yet; do not send them again");
     buffer_free(&waiter->large);
-    ingest_respond_error(loop, waiter->route, waiter->request, &error);
+    ingest_refuse(loop, waiter->route, waiter->request, &error);
 }
 
 static void ingest_keep_answer(struct ingest_loop *loop, const struct ingest_waiter *waiter)
@@ -479,7 +478,7 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
     if (text.size > INGEST_IDEMPOTENCY_KEY_LIMIT) {
         error_set_field(&error, ERROR_INVALID, "idempotency-key", "the Idempotency-Key is %zu bytes long; at most %d are allowed",
                         text.size, INGEST_IDEMPOTENCY_KEY_LIMIT);
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return true;
     }
     struct uuid name = uuid_from_name(slice_from_string(route->path), text);
@@ -502,7 +501,7 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
     case INGEST_ANSWER_READY: {
         if (arena_failed(request->arena)) {
             error_set(&error, ERROR_MEMORY, "no memory for the answer; send the same request again");
-            ingest_respond_error(loop, route, request, &error);
+            ingest_refuse(loop, route, request, &error);
             return true;
         }
         struct response response = {.status = answer.status, .content_type = answer.content_type.data, .body = answer.body,
@@ -513,7 +512,7 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
     }
     case INGEST_ANSWER_OTHER_BODY:
         error_set_field(&error, ERROR_CONFLICT, "idempotency-key", "this Idempotency-Key was used for a request with another body");
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return true;
     }
     return false;
@@ -537,19 +536,19 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret};
     if (!waiter) {
         error_set(&error, ERROR_MEMORY, "out of memory");
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return;
     }
     if (route->find_key && tenant_key_check(tenant_view_snapshot(loop->view), route->find_key(request), TENANT_MAY_WRITE,
                                             request->received_ms, &input.key, &error) != ERROR_NONE) {
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return;
     }
     struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
     /* It was admitted before its body came; meanwhile others may have filled the batch. */
     if (ingest_batch_is_full(loop)) {
         error_set(&error, ERROR_UNAVAILABLE, "events come faster than they can be made durable; send this again later");
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return;
     }
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
@@ -566,7 +565,7 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
         ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */
         ingest_forget_claims(loop, claims_before);
         if (waiter->has_answer_key) ingest_answers_settle(ingest->settings.answers, waiter->answer_key, NULL);
-        ingest_respond_error(loop, route, request, &error);
+        ingest_refuse(loop, route, request, &error);
         return;
     }
     metric_add(ingest->accepted, (int64_t)output.accepted);

@@ -207,20 +207,29 @@ static enum error_code openpanel_take_payload(struct openpanel_event *request, s
     return openpanel_take_properties(request, payload, error);
 }
 
-/*
- * Duplicates: the same body from the same page. An event that carries its own time (replayed from the SDK's queue) is
- * the same one whenever it comes again; one without is only while it could be the same click.
- */
-static void openpanel_take_id(struct openpanel_event *request)
+/* The id of this very body from this page and address in one stretch of time. */
+static struct uuid openpanel_repeat_id(const struct openpanel_event *request, struct slice origin, int64_t stretch)
 {
-    const struct request *http = request->input->request;
-    struct slice origin = request_header_get(http, "origin");
-    if (origin.size == 0 || request->address.size == 0) return;
     struct slice space =
         arena_printf(request->context.arena, "%.*s %.*s %.*s %lld", SLICE_ARGS(request->context.tenant),
-                     SLICE_ARGS(request->address), SLICE_ARGS(origin),
-                     request->timed ? 0LL : (long long)(request->context.received_ms / OPENPANEL_REPEAT_MS));
-    analytics_event_put_id(&request->event, uuid_from_name(space, http->body));
+                     SLICE_ARGS(request->address), SLICE_ARGS(origin), (long long)stretch);
+    return uuid_from_name(space, request->input->request->body);
+}
+
+/*
+ * Duplicates: the same body from the same page. An event that carries its own time (replayed from the SDK's queue) is
+ * the same one whenever it comes again; one without is only while it could be the same click: in this stretch of the
+ * clock or, since clicks do not respect its borders, in the one before. True for the latter: it is not to be stored.
+ */
+static bool openpanel_take_id(struct openpanel_event *request, struct domain_rows *rows)
+{
+    struct slice origin = request_header_get(request->input->request, "origin");
+    if (origin.size == 0 || request->address.size == 0) return false;
+    int64_t stretch = request->timed ? 0 : request->context.received_ms / OPENPANEL_REPEAT_MS;
+    analytics_event_put_id(&request->event, openpanel_repeat_id(request, origin, stretch));
+    if (request->timed) return false;
+    struct uuid before = openpanel_repeat_id(request, origin, stretch - 1);
+    return domain_rows_seen_before(rows, &before);
 }
 
 static void openpanel_take_sender(struct openpanel_event *request, char device[VISITOR_DEVICE_ID_SIZE],
@@ -311,8 +320,8 @@ enum error_code analytics_openpanel_decode(const struct domain_input *input, str
     openpanel_take_sender(&request, device, session);
     openpanel_take_sdk(&request, EVENT_SDK_NAME, "openpanel-sdk-name", "mixan-sdk-name");
     openpanel_take_sdk(&request, EVENT_SDK_VERSION, "openpanel-sdk-version", "mixan-sdk-version");
-    openpanel_take_id(&request);
-    code = dialect_store(&request.event, &request.context, output, error);
+    if (openpanel_take_id(&request, output->rows)) output->duplicates++;
+    else code = dialect_store(&request.event, &request.context, output, error);
     if (code != ERROR_NONE) return openpanel_invalid_value(error, "payload", code);
     struct json_writer writer = {.out = output->body};
     json_writer_object_begin(&writer);
