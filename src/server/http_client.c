@@ -5,6 +5,7 @@
 #include <curl/curl.h>
 #include <poll.h>
 
+#include "base/log.h"
 #include "os/clock.h"
 
 #define HTTP_CLIENT_RETRY_MS 60000
@@ -87,6 +88,9 @@ enum error_code http_client_post(struct http_client *client, const char *path, c
             if (result == CURLE_OK) return ERROR_NONE;
             return error_set(error, ERROR_UNAVAILABLE, "%s%s: %s", client->server, path, curl_easy_strerror(result));
         }
+        if (pause_ms == HTTP_CLIENT_FIRST_PAUSE_MS)
+            log_warn("%s%s: %s; trying for up to %d s", client->server, path,
+                     result == CURLE_OK ? "the server asks to wait" : curl_easy_strerror(result), HTTP_CLIENT_RETRY_MS / 1000);
         poll(NULL, 0, pause_ms);
         pause_ms = pause_ms * 2 < HTTP_CLIENT_LONGEST_PAUSE_MS ? pause_ms * 2 : HTTP_CLIENT_LONGEST_PAUSE_MS;
     }

@@ -47,6 +47,7 @@ enum error_code places_find(const struct settings *settings, struct places *plac
     snprintf(places->metadata, sizeof places->metadata, "sqlite:%s/metadata", places->data);
     snprintf(places->spool, sizeof places->spool, "%s/spool", places->data);
     snprintf(places->engine, sizeof places->engine, "%s/engine", places->data);
+    snprintf(places->boot, sizeof places->boot, "%s/boot", places->data);
     snprintf(places->secret, sizeof places->secret, "%s/secret", places->data);
     snprintf(places->engine_socket, sizeof places->engine_socket, "%s/engine.sock", places->data);
     if (strlen(places->engine_socket) > PLACES_SOCKET_LIMIT) {
@@ -76,5 +77,30 @@ enum error_code places_secret(const struct places *places, unsigned char secret[
         code = error_set(error, ERROR_CORRUPT, "%s must hold 32 bytes and holds %zu", places->secret, content.size);
     if (code == ERROR_NONE) memcpy(secret, content.data, 32);
     buffer_free(&content);
+    return code;
+}
+
+/* The kernel draws this anew at every start of the machine. */
+#define PLACES_BOOT_ID "/proc/sys/kernel/random/boot_id"
+
+bool places_is_same_boot(const struct places *places)
+{
+    struct buffer now = {0}, before = {0};
+    bool same = true;
+    if (os_file_exists(places->boot))
+        same = os_file_read(PLACES_BOOT_ID, 4096, &now, NULL) == ERROR_NONE &&
+               os_file_read(places->boot, 4096, &before, NULL) == ERROR_NONE &&
+               slice_equal(buffer_slice(&now), buffer_slice(&before));
+    buffer_free(&now);
+    buffer_free(&before);
+    return same;
+}
+
+enum error_code places_note_boot(const struct places *places, struct error *error)
+{
+    struct buffer now = {0};
+    enum error_code code = os_file_read(PLACES_BOOT_ID, 4096, &now, error);
+    if (code == ERROR_NONE) code = os_file_replace(places->boot, buffer_slice(&now), error);
+    buffer_free(&now);
     return code;
 }

@@ -13,6 +13,7 @@ struct places {
     char engine[PATH_MAX];
     char engine_socket[PATH_MAX]; /* may stand elsewhere when the path is too long for a Unix socket */
     char secret[PATH_MAX];
+    char boot[PATH_MAX];
     char library[PATH_MAX];
 };
 
@@ -21,5 +22,8 @@ struct places {
 enum error_code places_find(const struct settings *settings, struct places *ret_places, struct error *error) MUST_CHECK;
 /* Reads the installation's 32 secret bytes, making them at the first start. */
 enum error_code places_secret(const struct places *places, unsigned char secret[32], struct error *error) MUST_CHECK;
+/* Whether the machine has not gone down since places_note_boot was last called for this folder (or it never was). */
+bool places_is_same_boot(const struct places *places);
+enum error_code places_note_boot(const struct places *places, struct error *error) MUST_CHECK;
 
 #endif

@@ -135,9 +135,10 @@ static enum error_code server_start_spool(struct server *server, struct error *e
     enum error_code code = spool_open(&spool, &server->spool, &recovered, error);
     if (code != ERROR_NONE) return code;
     struct loader_settings loader = {.spool = server->spool, .store = server->store, .tables = &server->tables,
-                                     .metrics = server->metrics};
+                                     .tokens_forgotten = !places_is_same_boot(&server->places), .metrics = server->metrics};
     code = loader_start(&loader, &server->loader, error);
-    if (code != ERROR_NONE || recovered == 0) return code;
+    if (code != ERROR_NONE) return code;
+    if (recovered == 0) return places_note_boot(&server->places, error);
     /* What an earlier process left must be in the store before the window of ids is read back from there. */
     log_info("spool: %zu segments of an earlier run go to the event store", recovered);
     for (int64_t said_ms = os_clock_monotonic_ms(); spool_depth(server->spool) > 0;) {
@@ -146,7 +147,7 @@ static enum error_code server_start_spool(struct server *server, struct error *e
         said_ms = os_clock_monotonic_ms();
         log_info("spool: %zu segments to go", spool_depth(server->spool));
     }
-    return ERROR_NONE;
+    return places_note_boot(&server->places, error); /* only now: a kill before this must still know of the power cut */
 }
 
 static enum error_code server_start_ingest(struct server *server, struct error *error)
@@ -164,8 +165,6 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     if (code == ERROR_NONE)
         code = ingest_answers_rebuild(server->answers, session, settings->ingest_duplicate_window_ms, error);
     store_session_destroy(session);
-    if (code == ERROR_NONE)
-        code = client_address_rules_parse(slice_from_string(settings->trusted_proxies), &server->address_rules, error);
     if (code != ERROR_NONE) return code;
     struct ingest_settings ingest = {
         .domains = server_domains, .domain_count = server_domain_count, .spool = server->spool, .window = server->window,
@@ -229,6 +228,7 @@ static enum error_code server_loop_listen(struct server_loop *loop, const char *
     loop->http = http1_settings_default();
     loop->http.handler = api_handle;
     loop->http.admit = api_admit;
+    loop->http.respond_error = api_respond_error;
     loop->http.context = &loop->api;
     loop->http.body_limit_bytes = (size_t)settings->http_body_limit_bytes;
     loop->http.header_timeout_ms = settings->http_header_timeout_ms;
@@ -270,10 +270,20 @@ static enum error_code server_start_loops(struct server *server, struct error *e
     return code;
 }
 
+static enum error_code server_read_proxies(struct server *server, struct error *error)
+{
+    struct error inner;
+    const char *list = server->settings->trusted_proxies;
+    enum error_code code = client_address_rules_parse(slice_from_string(list), &server->address_rules, &inner);
+    if (code == ERROR_NONE) return code;
+    return error_set_field(error, code, "http.trusted_proxies", "setting http.trusted_proxies: \"%s\": %s", list, inner.message);
+}
+
 static enum error_code server_start_all(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     enum error_code code = settings_apply_log_level(settings, error);
+    if (code == ERROR_NONE) code = server_read_proxies(server, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
     if (code == ERROR_NONE) code = places_secret(&server->places, server->secret, error);
