@@ -197,11 +197,16 @@ enum error_code settings_read_file(struct settings *settings, const char *path, 
         struct slice content = slice_cut(&rest, '\n');
         struct slice before_comment = slice_trim(slice_cut(&content, '#'));
         if (before_comment.size == 0) continue;
-        struct slice name = slice_trim(slice_cut(&before_comment, '='));
+        bool has_value = slice_index_of(before_comment, '=') >= 0;
+        struct slice name = slice_trim(slice_cut(&before_comment, '=')), text_value = slice_trim(before_comment);
         char value[1024];
-        snprintf(value, sizeof value, "%.*s", SLICE_ARGS(slice_trim(before_comment)));
+        snprintf(value, sizeof value, "%.*s", SLICE_ARGS(text_value));
         struct error inner;
-        code = settings_set(settings, name, value, SETTINGS_FILE, &inner);
+        if (!has_value) code = error_set(&inner, ERROR_INVALID, "there is no '='; lines are `name = value`");
+        else if (text_value.size >= sizeof value)
+            code = error_set(&inner, ERROR_INVALID, "the value is longer than %zu bytes", sizeof value - 1);
+        else code = settings_set(settings, name, value, SETTINGS_FILE, &inner);
+        if (code == ERROR_NOT_FOUND) code = ERROR_INVALID;
         if (code != ERROR_NONE) error_set(error, code, "%s line %d: %s", path, line, inner.message);
     }
     buffer_free(&text);
