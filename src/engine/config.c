@@ -26,6 +26,10 @@ static const struct fixed server_defaults[] = {
     {"background_schedule_pool_size", "2"},
     {"background_common_pool_size", "1"},
     {"max_thread_pool_free_size", "8"},
+    /* The memory limit looks at this process, not at whatever shares its control group; and where there is none, the
+     * engine would print a stack trace at each start. */
+    {"memory_worker_use_cgroup", "0"},
+    {"cgroups_memory_usage_observer_wait_time", "0"},
 };
 
 /* Acknowledged inserts survive a power cut only with all of these, on every table, targets of views too. */

@@ -18,6 +18,9 @@
 #define DEFAULT_MEMORY_BYTES (1ull << 30)
 #define DEFAULT_QUEUE_LIMIT 64
 #define DEFAULT_OPEN_TIMEOUT_MS 30000
+#define DEFAULT_GRACE_MS 5000
+#define DEFAULT_STUCK_MS 30000
+#define DEFAULT_IDLE_MS 5000
 #define OPEN_RETRY_MS 100
 
 static void apply_defaults(struct engine_settings *settings)
@@ -28,6 +31,9 @@ static void apply_defaults(struct engine_settings *settings)
     if (settings->query_limit == 0) settings->query_limit = 2 * (size_t)processors;
     if (settings->queue_limit == 0) settings->queue_limit = DEFAULT_QUEUE_LIMIT;
     if (settings->open_timeout_ms == 0) settings->open_timeout_ms = DEFAULT_OPEN_TIMEOUT_MS;
+    if (settings->grace_ms == 0) settings->grace_ms = DEFAULT_GRACE_MS;
+    if (settings->stuck_ms == 0) settings->stuck_ms = DEFAULT_STUCK_MS;
+    if (settings->idle_ms == 0) settings->idle_ms = DEFAULT_IDLE_MS;
 }
 
 static char *join(const char *directory, const char *name)
@@ -143,6 +149,7 @@ enum error_code engine_start(const struct engine_settings *settings, struct engi
         destroy(engine);
         return code;
     }
+    engine_trim_library(&engine->chdb);
     *ret_engine = engine;
     return 0;
 }

@@ -29,9 +29,16 @@ struct engine_settings {
     size_t query_limit;            /* queries at once; 0: 2 per processor (more only adds latency) */
     size_t queue_limit;            /* requests waiting for a worker, more are answered 503; 0: 64 */
     int64_t open_timeout_ms;       /* how long to wait for another process to let go of the directory; 0: 30 s */
+    /* A SELECT that runs on after its max_execution_time (some functions look at no clock) is killed after `grace_ms`
+     * (0: 5 s). When it does not end of that either, within `stuck_ms` (0: 30 s), the process ends itself with status
+     * ENGINE_EXIT_STUCK, for nothing else frees its thread and memory: what supervises it starts the next one. */
+    int64_t grace_ms, stuck_ms;
+    int64_t idle_ms;               /* after so long without a statement, free memory is given back; 0: 5 s */
     const struct engine_policy *policies;
     size_t policy_count;
 };
+
+#define ENGINE_EXIT_STUCK 3
 
 struct engine;
 

@@ -49,6 +49,8 @@ struct engine_job {
     /* Running statements are in a list, so that the watcher can kill them. Guarded by engine->lock. */
     struct engine_job *previous, *next;
     atomic_bool abandoned;   /* nobody wants the answer any more */
+    atomic_bool overdue;     /* it outlived its max_execution_time and is being killed */
+    atomic_bool client_is_slow; /* its worker waits for the client; the engine may wait for the worker */
 };
 
 struct engine_worker {
@@ -81,6 +83,8 @@ struct engine {
     pthread_cond_t changed;
     struct engine_job *running;
     bool watcher_ends;
+    int64_t statement_ended_ms; /* the last one */
+    bool trim_pending;       /* something ran since memory was last given back */
 };
 
 /* pool.c */
@@ -88,11 +92,21 @@ enum error_code engine_pool_start(struct engine *engine, struct error *error) MU
 /* Joins everything; no job may be left. */
 void engine_pool_stop(struct engine *engine);
 
-/* watch.c: kills statements whose answer nobody wants. */
+/* watch.c: kills statements whose answer nobody wants, or that take too long; lets go of memory when nothing runs. */
 enum error_code engine_watch_start(struct engine *engine, struct error *error) MUST_CHECK;
 void engine_watch_stop(struct engine *engine);
 void engine_watch_add(struct engine *engine, struct engine_job *job);
 void engine_watch_remove(struct engine *engine, struct engine_job *job);
+
+/* overdue.c: marks the running statements that outlived their max_execution_time; ends the process when one of them
+ * cannot be killed. Without the lock. */
+void engine_overdue_find(struct engine *engine, engine_chdb_connection connection);
+
+/* trim.c */
+/* Takes the library's pages out of the process: most of them were needed for starting only. */
+void engine_trim_library(const struct engine_chdb *chdb);
+/* Gives the allocator's unused pages back to the system. */
+void engine_trim_memory(struct engine *engine, engine_chdb_connection connection);
 
 /* job.c */
 struct engine_job *engine_job_create(struct engine *engine, struct request *request);

@@ -24,7 +24,9 @@ int main(int count, char **arguments)
         {"data", required_argument, NULL, 'd'},    {"library", required_argument, NULL, 'l'},
         {"socket", required_argument, NULL, 's'},  {"port", required_argument, NULL, 'p'},
         {"policy", required_argument, NULL, 'r'},  {"queries", required_argument, NULL, 'q'},
-        {"lifeline", no_argument, NULL, 'f'},      {"timeout", required_argument, NULL, 't'}, {0}};
+        {"lifeline", no_argument, NULL, 'f'},      {"timeout", required_argument, NULL, 't'},
+        {"memory", required_argument, NULL, 'm'},  {"grace", required_argument, NULL, 'g'},
+        {"stuck", required_argument, NULL, 'k'},   {"idle", required_argument, NULL, 'i'},    {0}};
     struct engine_policy policies[POLICY_LIMIT];
     struct engine_process_settings settings = {.engine.policies = policies};
     for (int option; (option = getopt_long(count, arguments, "", options, NULL)) != -1;) {
@@ -43,6 +45,10 @@ int main(int count, char **arguments)
             break;
         case 'q': settings.engine.query_limit = strtoul(optarg, NULL, 10); break;
         case 't': settings.engine.open_timeout_ms = strtol(optarg, NULL, 10); break;
+        case 'm': settings.engine.memory_limit_bytes = strtoull(optarg, NULL, 10); break;
+        case 'g': settings.engine.grace_ms = strtol(optarg, NULL, 10); break;
+        case 'k': settings.engine.stuck_ms = strtol(optarg, NULL, 10); break;
+        case 'i': settings.engine.idle_ms = strtol(optarg, NULL, 10); break;
         case 'f': settings.lifeline = true; break;
         default: return 2;
         }

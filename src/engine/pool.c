@@ -68,7 +68,9 @@ static void answer_select(struct engine_worker *worker, struct engine_job *job)
         if (atomic_load(&job->engine->stopping) || atomic_load(&job->request->cancelled)) {
             code = ERROR_CANCELLED;
         } else if (streaming) {
+            atomic_store(&job->client_is_slow, true);
             code = request_stream_write(job->request, chunk);
+            atomic_store(&job->client_is_slow, false);
         } else if (held.size + size <= held_limit) {
             buffer_append_slice(&held, chunk);
             if (held.failed) code = ERROR_MEMORY;
@@ -80,7 +82,12 @@ static void answer_select(struct engine_worker *worker, struct engine_job *job)
     }
     while (sem_wait(&worker->done) != 0) {
     }
-    if (!job->failed && atomic_load(&job->abandoned)) {
+    if (atomic_load(&job->overdue)) {
+        struct error error;
+        engine_exception_set(&error, ERROR_TIMEOUT, ENGINE_EXCEPTION_TIMEOUT_EXCEEDED,
+                             "Timeout exceeded: the statement ran on after its max_execution_time and was killed");
+        engine_job_fail(job, &error);
+    } else if (!job->failed && atomic_load(&job->abandoned)) {
         struct error error;
         engine_exception_set(&error, ERROR_CANCELLED, ENGINE_EXCEPTION_QUERY_WAS_CANCELLED, "Query was cancelled");
         engine_job_fail(job, &error);
