@@ -146,7 +146,7 @@ static void a_bad_line_of_a_file_is_named(void **state)
         const char *message;
     } cases[] = {
         {SLICE("loops = 1\nloops = many\n"), ERROR_INVALID, "line 2: setting loops: \"many\""},
-        {SLICE("\n\nloop = 1\n"), ERROR_NOT_FOUND, "line 3: there is no setting \"loop\""},
+        {SLICE("\n\nloop = 1\n"), ERROR_INVALID, "line 3: there is no setting \"loop\""},
         {SLICE("data\n"), ERROR_INVALID, "line 1"}, /* would leave the folder empty */
         {slice_make(large, sizeof large), ERROR_INVALID, "line 1"}, /* would cut it off */
     };
