@@ -1,0 +1,23 @@
+CREATE TABLE analytics.events_replicated ON CLUSTER 'events' (tenant_id String, a UInt8, time DateTime) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/our_analytics/events_replicated', '{replica}') ORDER BY tenant_id;
+CREATE TABLE IF NOT EXISTS analytics.events ON CLUSTER 'events' AS analytics.events_replicated
+ENGINE = Distributed('events', 'our_analytics', 'events_replicated', sipHash64(tenant_id));
+CREATE TABLE analytics.countries ON CLUSTER 'events' (code String) ENGINE = ReplicatedMergeTree('/clickhouse/tables/all/our_analytics/countries', '{shard}-{replica}') ORDER BY code;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' ADD COLUMN IF NOT EXISTS b UInt64 DEFAULT plus(a, 1) CODEC(Delta, ZSTD(1)) AFTER a, ADD INDEX b_minmax b TYPE minmax GRANULARITY 1, DROP COLUMN IF EXISTS c;
+ALTER TABLE analytics.events ON CLUSTER 'events' ADD COLUMN IF NOT EXISTS b UInt64 DEFAULT plus(a, 1) CODEC(Delta, ZSTD(1)) AFTER a, DROP COLUMN IF EXISTS c;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' MODIFY COLUMN a UInt16;
+ALTER TABLE analytics.events ON CLUSTER 'events' MODIFY COLUMN a UInt16;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' MODIFY COLUMN a REMOVE CODEC;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' MODIFY TTL time + INTERVAL 90 DAY;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' MODIFY SETTING replicated_deduplication_window_seconds = 604800, replicated_deduplication_window = 5000;
+ALTER TABLE analytics.events_replicated ON CLUSTER 'events' UPDATE a = 1, b = 2 WHERE tenant_id = 'x';
+ALTER TABLE analytics.countries ON CLUSTER 'events' ADD COLUMN name String;
+TRUNCATE TABLE IF EXISTS analytics.events_replicated ON CLUSTER 'events';
+OPTIMIZE TABLE analytics.countries ON CLUSTER 'events' FINAL;
+DROP VIEW IF EXISTS analytics.events_hourly_mv ON CLUSTER 'events';
+DROP TABLE IF EXISTS analytics.events_mv ON CLUSTER 'events' SYNC;
+DROP TABLE IF EXISTS analytics.events ON CLUSTER 'events' SYNC;
+DROP TABLE IF EXISTS analytics.events_replicated ON CLUSTER 'events' SYNC;
+DROP TABLE analytics.countries ON CLUSTER 'events' SYNC;
+DROP DICTIONARY IF EXISTS analytics.country_names ON CLUSTER 'events';
+DROP FUNCTION IF EXISTS half ON CLUSTER 'events';
+DROP DATABASE IF EXISTS analytics ON CLUSTER 'events';
