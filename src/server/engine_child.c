@@ -10,6 +10,7 @@
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/thread.h"
+#include "server/stopping.h"
 #include "store/store.h"
 
 #define CHILD_FIRST_PAUSE_MS 100
@@ -115,7 +116,8 @@ enum error_code engine_child_start(const struct settings *settings, const struct
     if (code == ERROR_NONE) code = os_thread_start(&child->thread, "engine-child", child_run, child, error);
     int64_t until = os_clock_monotonic_ms() + wait_ms;
     while (code == ERROR_NONE && !atomic_load(&child->up)) {
-        if (os_clock_monotonic_ms() > until)
+        if (stopping_is_asked()) code = error_set(error, ERROR_CANCELLED, "told to end before the embedded event store answered");
+        else if (os_clock_monotonic_ms() > until)
             code = error_set(error, ERROR_TIMEOUT, "the embedded event store did not answer within %lld ms; see the lines above",
                              (long long)wait_ms);
         else queue_pop(child->wake, CHILD_STARTING_CHECK_MS);

@@ -15,7 +15,7 @@
  */
 struct engine_child;
 /* `settings`, `places` and `metrics` (may be NULL) must outlive it. Waits until the engine answers or `wait_ms` have
- * passed: then ERROR_TIMEOUT, and everything is stopped again. */
+ * passed: then ERROR_TIMEOUT, and everything is stopped again. ERROR_CANCELLED when the process is told to end meanwhile. */
 enum error_code engine_child_start(const struct settings *settings, const struct places *places,
                                    struct metric_registry *metrics, int64_t wait_ms, struct engine_child **ret_child,
                                    struct error *error);

@@ -12,6 +12,7 @@
 #include "os/thread.h"
 #include "server/domains.h"
 #include "server/store_migrations.h"
+#include "server/stopping.h"
 
 #define REMOTE_CHECK_MS 500
 #define REMOTE_PASSWORD_FILE_LIMIT 4096
@@ -141,6 +142,7 @@ enum error_code remote_store_start(struct store *store, struct metric_registry *
     struct error why;
     while (code == ERROR_NONE && !remote_store_ask(remote, &why)) {
         if (remote_store_refuses_login(&why)) code = error_set(error, ERROR_FORBIDDEN, "the event store refuses the login: %s", why.message);
+        else if (stopping_is_asked()) code = error_set(error, ERROR_CANCELLED, "told to end before the event store answered");
         else if (os_clock_monotonic_ms() > until_ms)
             code = error_set(error, ERROR_TIMEOUT, "no event store within %lld ms: %s", (long long)wait_ms, why.message);
         else queue_pop(remote->wake, REMOTE_CHECK_MS);

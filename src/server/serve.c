@@ -23,6 +23,7 @@
 #include "server/engine_child.h"
 #include "server/places.h"
 #include "server/remote_store.h"
+#include "server/stopping.h"
 #include "server/store_migrations.h"
 #include "tenant/refresher.h"
 
@@ -142,6 +143,7 @@ static enum error_code server_start_spool(struct server *server, struct error *e
     /* What an earlier process left must be in the store before the window of ids is read back from there. */
     log_info("spool: %zu segments of an earlier run go to the event store", recovered);
     for (int64_t said_ms = os_clock_monotonic_ms(); spool_depth(server->spool) > 0;) {
+        if (stopping_is_asked()) return error_set(error, ERROR_CANCELLED, "told to end before all segments of an earlier run were stored");
         poll(NULL, 0, 10);
         if (os_clock_monotonic_ms() - said_ms < SERVER_RECOVERY_LOG_MS) continue;
         said_ms = os_clock_monotonic_ms();
