@@ -13,7 +13,7 @@ struct fixed {
     const char *value;
 };
 
-/* The engine's own defaults are for a big server: caches of 5 GB each, ten thousand threads. */
+/* The engine's own defaults are for a big server: caches of 5 GB each. */
 static const struct fixed server_defaults[] = {
     {"mark_cache_size", "33554432"},
     {"primary_index_cache_size", "33554432"},
@@ -25,6 +25,9 @@ static const struct fixed server_defaults[] = {
     {"background_merges_mutations_concurrency_ratio", "1"},
     {"background_schedule_pool_size", "2"},
     {"background_common_pool_size", "1"},
+    /* Threads start on demand; a merge that waits for one while those who have one wait for its lock hangs for ever, so
+     * the number must be out of reach. */
+    {"max_thread_pool_size", "10000"},
     {"max_thread_pool_free_size", "8"},
     /* The memory limit looks at this process, not at whatever shares its control group; and where there is none, the
      * engine would print a stack trace at each start. */
@@ -86,8 +89,6 @@ void engine_config_write_main(const struct engine_settings *settings, const char
     write_escaped(out, users_path);
     buffer_append_string(out, "</users_config>\n");
     write_number(out, "    ", "max_server_memory_usage", settings->memory_limit_bytes);
-    /* Each query takes `threads` from the pool, and merges and reading ahead take some. */
-    write_number(out, "    ", "max_thread_pool_size", 64 + 4 * (uint64_t)settings->threads * settings->query_limit);
     write_fixed(out, server_defaults, COUNT(server_defaults), "    ");
     buffer_append_string(out, "    <merge_tree>\n");
     write_fixed(out, table_defaults, COUNT(table_defaults), "        ");
