@@ -4,11 +4,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <poll.h>
 #include <cmocka.h>
 
 #include "api/api.h"
 #include "ingest/ingest_fixture.h"
 #include "os/clock.h"
+#include "os/thread.h"
 #include "store/fake/fake_store.h"
 
 static const struct embedded_file PAGE[] = {
@@ -338,15 +340,44 @@ static void a_full_queue_of_questions_refuses_and_forgets_nothing(void **state)
     end(setup);
 }
 
-static void a_stopped_pool_answers_what_is_queued_and_refuses_what_comes(void **state)
+static void stop_pool(void *context) { query_pool_stop(context); }
+
+static void a_stopped_pool_finishes_what_runs_and_refuses_what_is_queued_or_comes(void **state)
 {
-    struct setup *setup = start(0, 4);
+    enum { EXTRA_LIMIT = 20000 };
+    struct setup *setup = start(0, EXTRA_LIMIT);
+    setup->gated.open = false;
+    struct belt_request *running = belt_request_create(METHOD_GET, "/v1/query/timeseries", "period=7d", BELT_READ_KEY, "", 0);
     struct belt_request *queued = belt_request_create(METHOD_GET, "/v1/query/timeseries", "period=7d", BELT_READ_KEY, "", 0);
+    api_handle(&setup->loop, &running->request);
+    gated_wait_asked(&setup->gated, 1);
     api_handle(&setup->loop, &queued->request);
-    query_pool_stop(setup->pool);
+    struct os_thread stopper;
+    assert_int_equal(os_thread_start(&stopper, "stopper", stop_pool, setup->pool, NULL), ERROR_NONE);
+    /* Refused from the moment on when the pool has begun to stop; until then the queue takes some more. */
+    static struct belt_request *extra[EXTRA_LIMIT];
+    size_t extra_count = 0;
+    for (int64_t deadline_ms = os_clock_monotonic_ms() + 20000;;) {
+        assert_true(os_clock_monotonic_ms() < deadline_ms && extra_count < EXTRA_LIMIT - 1);
+        struct belt_request *request = belt_request_create(METHOD_GET, "/v1/query/timeseries", "period=7d", BELT_READ_KEY, "", 0);
+        api_handle(&setup->loop, &request->request);
+        extra[extra_count++] = request;
+        if (atomic_load(&request->answers)) break;
+        poll(NULL, 0, 1);
+    }
+    gated_let_go(&setup->gated);
+    os_thread_join(&stopper);
+    assert_int_equal(running->status, 200);
+    belt_request_destroy(running);
+    for (size_t i = 0; i < extra_count; i++) {
+        assert_int_equal(extra[i]->answers, 1);
+        assert_int_equal(extra[i]->status, 503);
+        belt_request_destroy(extra[i]);
+    }
     assert_int_equal(queued->answers, 1);
-    assert_int_equal(queued->status, 200);
+    assert_int_equal(queued->status, 503);
     belt_request_destroy(queued);
+    assert_int_equal(setup->gated.asked, 1);
     assert_int_equal(status_of(setup, METHOD_GET, "/v1/query/timeseries", BELT_READ_KEY), 503);
     end(setup);
 }
@@ -378,7 +409,7 @@ int main(void)
         cmocka_unit_test(not_ready_while_the_store_does_not_answer),
         cmocka_unit_test(metrics_are_prometheus_text),
         cmocka_unit_test(a_full_queue_of_questions_refuses_and_forgets_nothing),
-        cmocka_unit_test(a_stopped_pool_answers_what_is_queued_and_refuses_what_comes),
+        cmocka_unit_test(a_stopped_pool_finishes_what_runs_and_refuses_what_is_queued_or_comes),
         cmocka_unit_test(bearer_keys_are_read_as_people_write_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@ struct query_pool_thread {
 };
 struct query_pool {
     struct queue *queue;
+    atomic_bool stopping;
     struct metric *waiting, *refused;
     struct metric_histogram *seconds;
     int thread_count;
@@ -30,7 +31,7 @@ static void query_pool_run(void *context)
     for (struct query_job *job; (job = queue_pop(pool->queue, -1));) {
         metric_add(pool->waiting, -1);
         int64_t started_us = os_clock_monotonic_us();
-        job->run(job, thread->session);
+        job->run(job, atomic_load(&pool->stopping) ? NULL : thread->session);
         metric_observe_us(pool->seconds, (uint64_t)(os_clock_monotonic_us() - started_us));
     }
 }
@@ -65,6 +66,7 @@ enum error_code query_pool_create(struct store *store, int threads, size_t queue
 void query_pool_stop(struct query_pool *pool)
 {
     if (!pool) return;
+    atomic_store(&pool->stopping, true);
     if (pool->queue) queue_close(pool->queue);
     for (int i = 0; i < pool->thread_count; i++) os_thread_join(&pool->threads[i].thread);
 }

@@ -13,12 +13,14 @@
  * refused with "retry later" rather than piled up.
  */
 struct query_job {
+    /* `session` is NULL when the pool was stopped before the job's turn came: then it must refuse. */
     void (*run)(struct query_job *job, struct store_session *session);
 };
 struct query_pool;
 enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity, struct metric_registry *metrics,
                                   struct query_pool **ret_pool, struct error *error);
-/* Runs what is queued, then ends the threads; submitting goes on being answered with false. */
+/* Lets what runs finish (at most its own timeout), has what is queued refused: behind a slow event store the queue may be
+ * minutes long. Then ends the threads; submitting goes on being answered with false. */
 void query_pool_stop(struct query_pool *pool);
 /* Stops and frees. Accepts NULL. */
 void query_pool_destroy(struct query_pool *pool);

@@ -80,7 +80,8 @@ static void question_run(struct query_job *job, struct store_session *session)
     struct question *question = (struct question *)job;
     struct buffer natives[QUERY_STATEMENT_LIMIT] = {{0}}, out = {0};
     struct error error = {0};
-    enum error_code code = question_answer(question, session, natives, &out, &error);
+    enum error_code code = session ? question_answer(question, session, natives, &out, &error)
+                                   : error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
     if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
     if (code == ERROR_NONE) {
         struct response response = {.status = 200, .content_type = "application/json", .body = buffer_slice(&out),
