@@ -43,15 +43,19 @@ static enum error_code code_of(int number)
     return ERROR_STORE;
 }
 
-/* "Code: 60. DB::Exception: ..." to 60; 0 when it is not shaped so. */
+/* "Code: 60. DB::Exception: ..." to 60, as well as "Code: 60, e.displayText() = DB::Exception: ..." of servers before 21;
+ * 0 when it is not shaped so. */
 static int parse_number(struct slice text)
 {
     uint64_t number;
+    size_t digits = 0;
     if (!slice_starts_with(text, SLICE("Code: "))) return 0;
     struct slice rest = slice_from(text, 6);
-    struct slice digits = slice_cut(&rest, '.');
-    if (digits.size > 9 || !slice_parse_uint64(digits, &number)) return 0;
-    return slice_starts_with(rest, SLICE(" DB::")) ? (int)number : 0;
+    while (digits < rest.size && rest.data[digits] >= '0' && rest.data[digits] <= '9') digits++;
+    if (digits > 9 || !slice_parse_uint64(slice_first(rest, digits), &number)) return 0;
+    rest = slice_from(rest, digits);
+    bool is_one = slice_starts_with(rest, SLICE(". DB::")) || slice_starts_with(rest, SLICE(", e.displayText() = DB::"));
+    return is_one ? (int)number : 0;
 }
 
 /* One line of well-formed text, cut to what struct error holds. */
@@ -108,10 +112,12 @@ static bool find_tagged(struct slice tail, struct slice tag, struct slice *ret_t
     return true;
 }
 
-/* Older ones: "Code: 159. DB::Exception: ... (version 24.3.1.1 (official build))\n" as the last line. */
+/* Older ones: "Code: 159. DB::Exception: ... (version 24.3.1.1 (official build))\n" as the last line, and before 20
+ * "Code: 159, e.displayText() = DB::Exception: ..., e.what() = DB::Exception\n". */
 static bool find_untagged(struct slice tail, struct slice *ret_text)
 {
-    if (!slice_ends_with(tail, SLICE(")\n"))) return false;
+    bool is_oldest = slice_ends_with(tail, SLICE(", e.what() = DB::Exception\n"));
+    if (!is_oldest && !slice_ends_with(tail, SLICE(")\n"))) return false;
     struct slice rest = tail;
     ptrdiff_t last = -1, at;
     while ((at = slice_find(rest, SLICE("Code: "))) >= 0) {
@@ -120,7 +126,7 @@ static bool find_untagged(struct slice tail, struct slice *ret_text)
     }
     if (last < 0) return false;
     struct slice text = slice_from(tail, (size_t)last);
-    if (slice_find(text, SLICE("(version ")) < 0) return false;
+    if (!is_oldest && slice_find(text, SLICE("(version ")) < 0) return false;
     *ret_text = slice_trim(text);
     return true;
 }

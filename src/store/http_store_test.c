@@ -400,6 +400,23 @@ static void unusable_address_is_refused_at_start(void **state)
     }
 }
 
+static void exceptions_of_old_servers_are_read_too(void **state)
+{
+    static const char OLD[] = "1\n2\nCode: 395, e.displayText() = DB::Exception: it's non zero, e.what() = DB::Exception\n";
+    static const char NEWER[] = "1\nCode: 159, e.displayText() = DB::Exception: too slow (version 20.3.8.53 (official build))\n";
+    struct slice text;
+    struct error error = {0};
+    assert_true(http_exception_find(slice_from_string(OLD), SLICE_EMPTY, &text));
+    assert_int_equal(http_exception_read(200, 0, text, &error), ERROR_STORE);
+    assert_int_equal(error.detail, 395);
+    assert_true(http_exception_find(slice_from_string(NEWER), SLICE_EMPTY, &text));
+    assert_int_equal(http_exception_read(200, 0, text, &error), ERROR_TIMEOUT);
+    assert_int_equal(error.detail, 159);
+    /* Rows that only look like it. */
+    assert_false(http_exception_find(SLICE("Code: x, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n"), SLICE_EMPTY, &text));
+    assert_false(http_exception_find(SLICE("Code: 1, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n2\n"), SLICE_EMPTY, &text));
+}
+
 static void password_in_the_url_is_refused_and_not_repeated(void **state)
 {
     struct store *store = NULL;
@@ -642,6 +659,7 @@ int main(void)
         cmocka_unit_test(nobody_there_is_unavailable),
         cmocka_unit_test(ping_tells_an_event_store_from_another_server),
         cmocka_unit_test(unusable_address_is_refused_at_start),
+        cmocka_unit_test(exceptions_of_old_servers_are_read_too),
         cmocka_unit_test(password_in_the_url_is_refused_and_not_repeated),
         cmocka_unit_test(dead_host_is_passed_over),
         cmocka_unit_test(insert_goes_to_the_next_host_under_the_same_token),
