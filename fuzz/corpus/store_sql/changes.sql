@@ -1,0 +1,18 @@
+CREATE TABLE analytics.events (tenant_id String, a UInt8, time DateTime) ENGINE = MergeTree ORDER BY tenant_id;
+CREATE TABLE analytics.countries (code String) ENGINE = MergeTree ORDER BY code;
+ALTER TABLE analytics.events ADD COLUMN IF NOT EXISTS b UInt64 DEFAULT plus(a, 1) CODEC(Delta, ZSTD(1)) AFTER a, ADD INDEX b_minmax b TYPE minmax GRANULARITY 1, DROP COLUMN IF EXISTS c;
+ALTER TABLE analytics.events MODIFY COLUMN a UInt16;
+ALTER TABLE analytics.events MODIFY COLUMN a REMOVE CODEC;
+ALTER TABLE analytics.events MODIFY TTL time + INTERVAL 90 DAY;
+ALTER TABLE analytics.events MODIFY SETTING non_replicated_deduplication_window = 5000;
+ALTER TABLE analytics.events UPDATE a = 1, b = 2 WHERE tenant_id = 'x';
+ALTER TABLE analytics.countries ADD COLUMN name String;
+TRUNCATE TABLE IF EXISTS analytics.events;
+OPTIMIZE TABLE analytics.countries FINAL;
+DROP VIEW IF EXISTS analytics.events_hourly_mv;
+DROP TABLE IF EXISTS analytics.events_mv;
+DROP TABLE IF EXISTS analytics.events;
+DROP TABLE analytics.countries SYNC;
+DROP DICTIONARY IF EXISTS analytics.country_names;
+DROP FUNCTION IF EXISTS half;
+DROP DATABASE IF EXISTS analytics;
