@@ -4,6 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 #include <cmocka.h>
 
 #include "server/options.h"
@@ -87,10 +90,26 @@ static void mistakes_are_named(void **state)
 static void help_is_printed_and_ends_it(void **state)
 {
     struct parsed parsed;
-    assert_int_equal(PARSE(&parsed, true, "--help", "--nonsense"), ERROR_NONE);
-    assert_true(parsed.options.help);
-    assert_int_equal(PARSE(&parsed, true, "-h"), ERROR_NONE);
-    assert_true(parsed.options.help);
+    char path[] = "/tmp/millrace-options-XXXXXX", text[2000] = "";
+    int file = mkstemp(path), terminal = dup(STDOUT_FILENO);
+    assert_true(file >= 0 && terminal >= 0);
+    fflush(stdout);
+    dup2(file, STDOUT_FILENO);
+    enum error_code code = PARSE(&parsed, true, "--help", "--nonsense");
+    bool help = parsed.options.help;
+    enum error_code short_code = PARSE(&parsed, true, "-h");
+    fflush(stdout);
+    dup2(terminal, STDOUT_FILENO);
+    assert_true(pread(file, text, sizeof text - 1, 0) > 0);
+    close(file);
+    close(terminal);
+    unlink(path);
+    assert_int_equal(code, ERROR_NONE);
+    assert_int_equal(short_code, ERROR_NONE);
+    assert_true(help && parsed.options.help);
+    assert_non_null(strstr(text, "usage: millrace test THING\n\nTests.\n"));
+    assert_non_null(strstr(text, "\n  --name NAME                  a name\n  --json                       as JSON\n"));
+    assert_non_null(strstr(text, "Every setting is a flag too"));
 }
 
 int main(void)

@@ -131,6 +131,23 @@ static bool settings_is_text(const struct setting *setting)
     return setting->type == SETTING_TEXT || setting->type == SETTING_SECRET;
 }
 
+/* Every text that was ever set: they live until the process ends. */
+static struct settings_text {
+    struct settings_text *next;
+    char text[];
+} *settings_texts;
+
+static const char *settings_keep_text(const char *value)
+{
+    size_t size = strlen(value) + 1;
+    struct settings_text *kept = malloc(sizeof *kept + size);
+    ASSERT(kept != NULL);
+    memcpy(kept->text, value, size);
+    kept->next = settings_texts;
+    settings_texts = kept;
+    return kept->text;
+}
+
 static enum error_code settings_apply(struct settings *settings, size_t index, const char *value, enum settings_origin origin,
                                       struct error *error)
 {
@@ -138,8 +155,7 @@ static enum error_code settings_apply(struct settings *settings, size_t index, c
     if (origin < settings_origins[index]) return ERROR_NONE; /* a flag stays above the file */
     char *field = (char *)settings + setting->offset;
     if (settings_is_text(setting)) {
-        char *copy = strdup(value);
-        ASSERT(copy != NULL);
+        const char *copy = settings_keep_text(value);
         memcpy(field, &copy, sizeof copy);
     } else {
         int64_t number;
