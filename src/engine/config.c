@@ -35,7 +35,8 @@ static const struct fixed server_defaults[] = {
     {"cgroups_memory_usage_observer_wait_time", "0"},
 };
 
-/* Acknowledged inserts survive a power cut only with all of these, on every table, targets of views too. */
+/* Acknowledged inserts survive a power cut only with the fsync settings, on every table, targets of views too; the
+ * engine opens after a power cut only with those of suspicious parts. */
 static const struct fixed table_defaults[] = {
     {"fsync_after_insert", "1"},
     {"fsync_part_directory", "1"},
@@ -44,6 +45,9 @@ static const struct fixed table_defaults[] = {
     {"max_suspicious_broken_parts", "1000000"},
     {"max_suspicious_broken_parts_bytes", "100000000000"},
     {"non_replicated_deduplication_window", "10000"},
+    /* Below this a part is one file for all columns: of a table of 70 columns that takes a quarter less processor time
+     * for inserts, nearly half for merges, and 3 instead of 200 files to sync. Figures in docs/engine.md. */
+    {"min_bytes_for_wide_part", "268435456"},
 };
 
 static const struct fixed profile_defaults[] = {

@@ -128,6 +128,16 @@ static enum error_code build_select(struct engine_job *job, struct error *error)
     return 0;
 }
 
+/* DROP VIEW .. SYNC of a refreshable view never returns; without SYNC the view is gone for everyone just as soon, only
+ * its files go later. */
+static void build_other(struct engine_job *job, struct slice text)
+{
+    struct slice sync = job->statement.sync;
+    size_t size = sync.size > 0 ? (size_t)(sync.data - text.data) : text.size;
+    buffer_append_slice(&job->sql, slice_first(text, size));
+    if (sync.size > 0) buffer_append_slice(&job->sql, slice_from(text, size + sync.size));
+}
+
 /* `text` is the whole statement: the parameter, the body, or both with a line end between. */
 static enum error_code build_whole(struct engine_job *job, struct slice text, struct error *error)
 {
@@ -140,7 +150,7 @@ static enum error_code build_whole(struct engine_job *job, struct slice text, st
     case ENGINE_STATEMENT_SELECT: return build_select(job, error);
     case ENGINE_STATEMENT_DATA: return build_data_insert(job, SLICE_EMPTY, job->statement.data, error);
     case ENGINE_STATEMENT_INSERT:
-    case ENGINE_STATEMENT_OTHER: buffer_append_slice(&job->sql, text);
+    case ENGINE_STATEMENT_OTHER: build_other(job, text);
     }
     return 0;
 }

@@ -243,10 +243,26 @@ static enum error_code analyse_insert(struct slice text, struct slice rest, stru
     }
 }
 
+/* "DROP VIEW v SYNC", not "DROP VIEW sync". `rest` stands behind DROP. */
+static struct slice find_sync(struct slice rest)
+{
+    struct token before = next_token(&rest), token = before;
+    if (!is_word(before, SLICE("VIEW"))) return SLICE_EMPTY;
+    struct slice sync = SLICE_EMPTY;
+    while ((token = next_token(&rest)).kind != TOKEN_END && token.kind != TOKEN_SEMICOLON) {
+        bool follows_name = before.kind == TOKEN_QUOTED || (before.kind == TOKEN_WORD && !is_word(before, SLICE("VIEW")) &&
+                                                            !is_word(before, SLICE("EXISTS")));
+        sync = follows_name && is_word(token, SLICE("SYNC")) ? token.text : SLICE_EMPTY;
+        before = token;
+    }
+    return sync;
+}
+
 enum error_code engine_sql_analyse(struct slice text, struct engine_statement *statement, struct error *error)
 {
     *statement = (struct engine_statement){.format = SLICE_EMPTY, .head = SLICE_EMPTY, .tail = SLICE_EMPTY,
-                                           .data = SLICE_EMPTY, .input = SLICE_EMPTY, .input_arguments = SLICE_EMPTY};
+                                           .data = SLICE_EMPTY, .input = SLICE_EMPTY, .input_arguments = SLICE_EMPTY,
+                                           .sync = SLICE_EMPTY};
     struct slice rest = text;
     struct token first = next_token(&rest);
     if (first.kind == TOKEN_END || first.kind == TOKEN_SEMICOLON) {
@@ -257,6 +273,7 @@ enum error_code engine_sql_analyse(struct slice text, struct engine_statement *s
         if (is_word(peek_token(rest), SLICE("INTO"))) next_token(&rest);
         return analyse_insert(text, rest, statement);
     }
+    if (is_word(first, SLICE("DROP"))) statement->sync = find_sync(rest);
     bool gives_rows = is_word(first, SLICE("SELECT")) || is_word(first, SLICE("WITH")) ||
                       is_word(first, SLICE("FROM")) || (first.kind == TOKEN_OPEN && first.text.data[0] == '(');
     return analyse_query(text, gives_rows ? ENGINE_STATEMENT_SELECT : ENGINE_STATEMENT_OTHER, statement, error);

@@ -27,6 +27,7 @@ struct engine_statement {
     struct slice data;     /* DATA: what stands behind the format's name and its line end */
     struct slice input;    /* DATA with input(..): from "input" to its ')', inside `head`; else empty */
     struct slice input_arguments; /* what stands between its parentheses */
+    struct slice sync;     /* the SYNC that ends a DROP VIEW; else empty */
 };
 
 /* ERROR_INVALID for more than one statement, and for INTO OUTFILE: the answer goes to the client, not to a file. */

@@ -111,6 +111,15 @@ static void finds_where_insert_data_begins(void **state)
     assert_slice(statement.data, "1");
 }
 
+static void finds_the_sync_of_drop_view(void **state)
+{
+    assert_slice(analyse("DROP VIEW v SYNC").sync, "SYNC");
+    assert_slice(analyse("drop /* c */ view IF EXISTS d.`v` sync ;").sync, "sync");
+    static const char *const cases[] = {"DROP VIEW sync", "DROP VIEW IF EXISTS sync", "DROP VIEW d.sync", "DROP VIEW v",
+                                        "DROP TABLE t SYNC", "DROP VIEW v SYNC x", "SELECT 'DROP VIEW v SYNC'"};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) assert_slice(analyse(cases[i]).sync, "");
+}
+
 static void refuses_two_statements_and_files(void **state)
 {
     static const char *const cases[] = {"SELECT 1; SELECT 2", "SELECT 1; DROP TABLE t;", "SHOW TABLES; x",
@@ -128,6 +137,7 @@ int main(void)
         cmocka_unit_test(finds_the_format_clause),
         cmocka_unit_test(tells_kinds_apart),
         cmocka_unit_test(finds_where_insert_data_begins),
+        cmocka_unit_test(finds_the_sync_of_drop_view),
         cmocka_unit_test(refuses_two_statements_and_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
