@@ -633,6 +633,7 @@ static void body_is_compressed_and_answers_may_be(void **state)
     request = buffer_slice(&server.requests[2]);
     assert_true(slice_find(request, SLICE("Accept-Encoding: zstd\r\n")) > 0);
     assert_true(slice_find(request, SLICE("enable_http_compression=1")) > 0);
+    assert_true(slice_find(request, SLICE("optimize_skip_unused_shards=1")) > 0);
     store_session_destroy(session);
     store_destroy(store);
     scripted_server_stop(&server);

@@ -106,6 +106,8 @@ enum error_code http_url_write_query(const struct store_query *query, const stru
     append_log_comment(out, query->tenant, url->unique);
     if (query->format) append_text(out, "default_format", query->format);
     if (url->compresses_answers) append_text(out, "enable_http_compression", "1");
+    /* A tenant's rows are on one shard: the others need not be asked. */
+    if (url->is_clustered) append_text(out, "optimize_skip_unused_shards", "1");
     /* An answer that is collected anyway may as well be complete before its status is sent: errors come as errors then. */
     if (!query->received) append_text(out, "wait_end_of_query", "1");
     for (size_t i = 0; i < query->parameter_count; i++) append_parameter(out, &query->parameters[i]);
