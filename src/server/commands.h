@@ -21,6 +21,7 @@ int command_serve(int argc, char **argv);
 int command_engine(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_tenant(int argc, char **argv);
+int command_spool(int argc, char **argv);
 int command_sql(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_demo(int argc, char **argv);

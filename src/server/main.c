@@ -9,6 +9,7 @@ static const struct command commands[] = {
     {"demo", "a server with a demo tenant and sample traffic, or the traffic alone", command_demo},
     {"tenant", "create and list tenants and their keys", command_tenant},
     {"import", "load events from files (weblog)", command_import},
+    {"spool", "look at what is not stored yet; replay or drop what was refused", command_spool},
     {"sql", "run an administrator's SQL in the event store", command_sql},
     {"migrate", "apply, undo or list the migrations of both databases", command_migrate},
     {"engine", "the embedded event store alone, speaking the ClickHouse HTTP protocol", command_engine},

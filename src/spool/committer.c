@@ -5,6 +5,9 @@
 #include "os/clock.h"
 #include "spool/spool_private.h"
 
+/* How often the age of the oldest segment is told while something waits. */
+#define AGE_INTERVAL_MS 1000
+
 static enum error_code open_segment(struct spool *spool, struct error *error)
 {
     struct spool_committer *committer = &spool->committer;
@@ -267,6 +270,7 @@ static void run(void *context)
     struct spool *spool = context;
     for (;;) {
         int64_t wait_ms = ms_until_seal(spool);
+        if (spool_depth(spool) > 0 && (wait_ms < 0 || wait_ms > AGE_INTERVAL_MS)) wait_ms = AGE_INTERVAL_MS;
         struct spool_batch *batch = queue_pop(spool->queue, wait_ms > INT32_MAX ? INT32_MAX : (int)wait_ms);
         if (batch && batch != &spool->wake) {
             collect_group(spool, batch);
@@ -279,6 +283,7 @@ static void run(void *context)
         }
         /* Now, while nobody waits, and not when the next group comes. If it fails, that group tries again and tells. */
         (void)open_segment(spool, NULL);
+        if (!batch) spool_tell_age(spool);
     }
     leave_segment(spool, true);
 }

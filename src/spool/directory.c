@@ -16,6 +16,8 @@
 #define NODE_FIRST_LIMIT 0x7fffull
 #define NODE_LIMIT 0xffffull
 #define DIGITS 20
+/* A line of an error message, and a line with the rows. */
+#define SPOOL_REASON_LIMIT 4096
 
 static const char SUFFIX[] = ".segment";
 
@@ -118,10 +120,14 @@ static enum error_code highest_number(const char *path, uint64_t *highest, struc
 
 static enum error_code highest_number_here(struct spool_directory *directory, uint64_t *highest, struct error *error)
 {
-    char quarantine[SPOOL_PATH_LIMIT];
-    enum error_code code = folder_file_path(directory, "quarantine", quarantine, error);
-    if (!code) code = highest_number(directory->path, highest, error);
-    if (!code) code = highest_number(quarantine, highest, error);
+    char folder[SPOOL_PATH_LIMIT];
+    enum error_code code = highest_number(directory->path, highest, error);
+    /* In this order: a person may be moving one from quarantine/ to replay/. */
+    static const char *const folders[] = {"quarantine", "replay"};
+    for (size_t i = 0; i < 2 && !code; i++) {
+        code = folder_file_path(directory, folders[i], folder, error);
+        if (!code) code = highest_number(folder, highest, error);
+    }
     return code;
 }
 
@@ -183,9 +189,11 @@ enum error_code spool_directory_open(struct spool_directory *directory, const ch
     size_t size = strlen(path);
     if (size == 0 || size >= SPOOL_PATH_LIMIT - 64) return error_set(error, ERROR_INVALID, "path of the spool is too long");
     memcpy(directory->path, path, size + 1);
-    char quarantine[SPOOL_PATH_LIMIT];
-    enum error_code code = folder_file_path(directory, "quarantine", quarantine, error);
-    if (!code) code = os_directory_create(quarantine, error);
+    char folder[SPOOL_PATH_LIMIT];
+    enum error_code code = folder_file_path(directory, "quarantine", folder, error);
+    if (!code) code = os_directory_create(folder, error);
+    if (!code) code = folder_file_path(directory, "replay", folder, error);
+    if (!code) code = os_directory_create(folder, error);
     if (!code) code = lock_folder(directory, error);
     if (!code) code = load_number_file(directory, error);
     if (!code) code = sync_folder(directory, error);
@@ -292,7 +300,7 @@ enum error_code spool_directory_remove_segment(struct spool_directory *directory
 }
 
 enum error_code spool_directory_quarantine(struct spool_directory *directory, uint64_t number, const char *reason,
-                                           struct error *error)
+                                           uint64_t rows, struct error *error)
 {
     const struct os_file_system *files = directory->files;
     char from[SPOOL_PATH_LIMIT], to[SPOOL_PATH_LIMIT], reason_path[SPOOL_PATH_LIMIT], folder[SPOOL_PATH_LIMIT];
@@ -302,8 +310,7 @@ enum error_code spool_directory_quarantine(struct spool_directory *directory, ui
     if (!code) code = folder_file_path(directory, "quarantine", folder, error);
     if (code) return code;
     struct buffer text = {0};
-    buffer_append_string(&text, reason);
-    buffer_append_byte(&text, '\n');
+    buffer_printf(&text, "%s\nrows %" PRIu64 "\n", reason, rows);
     if (text.failed) code = error_set(error, ERROR_MEMORY, "out of memory");
     if (!code) code = write_file(directory, reason_path, buffer_slice(&text), error);
     if (!code) code = files->rename(files->context, from, to, error);
@@ -342,7 +349,7 @@ static enum error_code recover_segment(struct spool_directory *directory, uint64
     enum error_code code = spool_directory_read_segment(directory, number, UINT64_MAX, content, &local);
     if (code == ERROR_TOO_LARGE || local.detail == EIO) {
         recovery->quarantined++;
-        return spool_directory_quarantine(directory, number, local.message, error);
+        return spool_directory_quarantine(directory, number, local.message, 0, error);
     }
     if (code) return error_set(error, code, "%s", local.message);
     struct spool_scan scan;
@@ -353,7 +360,7 @@ static enum error_code recover_segment(struct spool_directory *directory, uint64
     }
     if (scan.result == SPOOL_SCAN_CORRUPT) {
         recovery->quarantined++;
-        return spool_directory_quarantine(directory, number, scan.reason, error);
+        return spool_directory_quarantine(directory, number, scan.reason, scan.rows, error);
     }
     recovery->cut_bytes += content->size - scan.good_size;
     if (scan.rows == 0) return spool_directory_remove_segment(directory, number, error);
@@ -365,12 +372,104 @@ static enum error_code recover_segment(struct spool_directory *directory, uint64
     code = spool_segment_check_tables(buffer_slice(content), number, schemas, schema_count, &local);
     if (code == ERROR_INVALID || code == ERROR_CORRUPT) {
         recovery->quarantined++;
-        return spool_directory_quarantine(directory, number, local.message, error);
+        return spool_directory_quarantine(directory, number, local.message, scan.rows, error);
     }
     if (code) return error_set(error, code, "%s", local.message);
     *ret_keep = true;
     *ret_found = (struct spool_found_segment){number, scan.rows, scan.good_size, scan.header.created_ms};
     return ERROR_NONE;
+}
+
+/* The oldest number below `below` in replay/ whose name is free in the folder; 0 when there is none. */
+static enum error_code next_replay(struct spool_directory *directory, uint64_t below, uint64_t *ret_number,
+                                   struct error *error)
+{
+    char folder[SPOOL_PATH_LIMIT], path[SPOOL_PATH_LIMIT];
+    struct arena *arena = arena_create(0);
+    if (!arena) return error_set(error, ERROR_MEMORY, "out of memory looking for segments to replay");
+    char **names;
+    size_t count;
+    enum error_code code = folder_file_path(directory, "replay", folder, error);
+    if (!code) code = os_directory_list(folder, arena, &names, &count, error);
+    *ret_number = 0;
+    for (size_t i = 0; !code && i < count && *ret_number == 0; i++) {
+        uint64_t number;
+        if (!parse_segment_name(names[i], &number) || number >= below) continue;
+        code = segment_path(directory, number, path, error);
+        if (!code && !os_file_exists(path)) *ret_number = number;
+    }
+    arena_destroy(arena);
+    return code;
+}
+
+/* From replay/ into the folder; the reason goes. */
+static enum error_code move_back(struct spool_directory *directory, uint64_t number, struct error *error)
+{
+    const struct os_file_system *files = directory->files;
+    char from[SPOOL_PATH_LIMIT], to[SPOOL_PATH_LIMIT], reason[SPOOL_PATH_LIMIT], folder[SPOOL_PATH_LIMIT];
+    enum error_code code = make_path(directory, "replay/", number, SUFFIX, from, error);
+    if (!code) code = segment_path(directory, number, to, error);
+    if (!code) code = make_path(directory, "quarantine/", number, ".reason", reason, error);
+    if (!code) code = folder_file_path(directory, "replay", folder, error);
+    if (!code) code = files->rename(files->context, from, to, error);
+    if (code) return code;
+    /* As in quarantine: done is done, and after a power cut it is found in one of the two. */
+    (void)sync_folder(directory, NULL);
+    (void)files->sync_directory(files->context, folder, NULL);
+    (void)files->unlink(files->context, reason, NULL);
+    return ERROR_NONE;
+}
+
+enum error_code spool_directory_take_back(struct spool_directory *directory, uint64_t below,
+                                          const struct block_schema *const *schemas, size_t schema_count, bool *ret_keep,
+                                          struct spool_found_segment *ret_found, struct error *error)
+{
+    uint64_t number;
+    enum error_code code = next_replay(directory, below, &number, error);
+    if (!code && number == 0) return error_set(error, ERROR_NOT_FOUND, "no segment waits in replay/");
+    if (!code) code = move_back(directory, number, error);
+    if (code) return code;
+    struct buffer content = {0};
+    struct spool_recovery recovery = {0};
+    code = recover_segment(directory, number, schemas, schema_count, &content, &recovery, ret_keep, ret_found, error);
+    buffer_free(&content);
+    return code;
+}
+
+enum error_code spool_directory_quarantined_rows(struct spool_directory *directory, uint64_t *ret_rows, struct error *error)
+{
+    char folder[SPOOL_PATH_LIMIT], path[SPOOL_PATH_LIMIT];
+    struct arena *arena = arena_create(0);
+    if (!arena) return error_set(error, ERROR_MEMORY, "out of memory counting rows in quarantine");
+    char **names;
+    size_t count;
+    uint64_t rows = 0;
+    struct buffer text = {0};
+    enum error_code code = folder_file_path(directory, "quarantine", folder, error);
+    if (!code) code = os_directory_list(folder, arena, &names, &count, error);
+    for (size_t i = 0; !code && i < count; i++) {
+        uint64_t number, found;
+        if (!parse_segment_name(names[i], &number)) continue;
+        code = make_path(directory, "quarantine/", number, ".reason", path, error);
+        buffer_clear(&text);
+        if (code || os_file_read(path, SPOOL_REASON_LIMIT, &text, NULL)) continue;
+        ptrdiff_t at = slice_find(buffer_slice(&text), SLICE("\nrows "));
+        if (at < 0) continue;
+        struct slice rest = slice_from(buffer_slice(&text), (size_t)at + sizeof "\nrows " - 1);
+        if (slice_parse_uint64(slice_cut(&rest, '\n'), &found)) rows += found;
+    }
+    buffer_free(&text);
+    arena_destroy(arena);
+    if (!code) *ret_rows = rows;
+    return code;
+}
+
+int64_t spool_directory_quarantine_changed_ns(struct spool_directory *directory)
+{
+    char folder[SPOOL_PATH_LIMIT];
+    struct stat status;
+    if (folder_file_path(directory, "quarantine", folder, NULL) || stat(folder, &status) != 0) return 0;
+    return (int64_t)status.st_mtim.tv_sec * 1000000000 + status.st_mtim.tv_nsec;
 }
 
 enum error_code spool_directory_recover(struct spool_directory *directory, const struct block_schema *const *schemas,
@@ -379,7 +478,14 @@ enum error_code spool_directory_recover(struct spool_directory *directory, const
 {
     char **names;
     size_t count;
-    enum error_code code = os_directory_list(directory->path, arena, &names, &count, error);
+    uint64_t replayed;
+    enum error_code code;
+    do {
+        code = next_replay(directory, UINT64_MAX, &replayed, error);
+        if (!code && replayed) code = move_back(directory, replayed, error);
+        if (code) return code;
+    } while (replayed);
+    code = os_directory_list(directory->path, arena, &names, &count, error);
     if (code) return code;
     struct spool_recovery recovery = {.segments = arena_allocate(arena, (count + 1) * sizeof *recovery.segments)};
     if (!recovery.segments) return error_set(error, ERROR_MEMORY, "out of memory");

@@ -14,6 +14,7 @@
  *   number                        text: this folder's node and the highest number that may have been used
  *   <20 digits>.segment           segments, open or sealed
  *   quarantine/<20 digits>.segment and .reason
+ *   replay/<20 digits>.segment    taken out of quarantine by a person: the spool takes them back
  * A segment's number is node << 40 | counter. The counter is reserved in steps, so that one replaced file serves many
  * segments; numbers reserved and not used before a stop are skipped. The node is random: when the whole folder is lost and
  * made anew, its numbers still do not meet those the event store has seen (chance 1 in 32,767).
@@ -45,9 +46,14 @@ enum error_code spool_directory_create_segment(struct spool_directory *directory
 enum error_code spool_directory_read_segment(struct spool_directory *directory, uint64_t number, uint64_t size,
                                              struct buffer *out, struct error *error) MUST_CHECK;
 enum error_code spool_directory_remove_segment(struct spool_directory *directory, uint64_t number, struct error *error);
-/* Writes the reason, then moves the segment beside it. */
+/* Writes the reason and how many rows can be read, then moves the segment beside it. */
 enum error_code spool_directory_quarantine(struct spool_directory *directory, uint64_t number, const char *reason,
-                                           struct error *error) MUST_CHECK;
+                                           uint64_t rows, struct error *error) MUST_CHECK;
+/* Sum of the rows that the reasons in quarantine/ name. */
+enum error_code spool_directory_quarantined_rows(struct spool_directory *directory, uint64_t *ret_rows,
+                                                 struct error *error) MUST_CHECK;
+/* Changes whenever a name in quarantine/ came or went; 0 when that cannot be told. */
+int64_t spool_directory_quarantine_changed_ns(struct spool_directory *directory);
 
 struct spool_found_segment {
     uint64_t number;
@@ -62,7 +68,14 @@ struct spool_recovery {
     uint64_t cut_bytes; /* of torn tails: nothing in them was acknowledged */
 };
 /*
- * Looks at every segment in the folder. Torn tails are cut, segments without a whole group are removed, corrupt ones and
+ * Takes the oldest segment below `below` out of replay/ and judges it as recovery would: it waits for the store
+ * (*ret_keep), or is back in quarantine. ERROR_NOT_FOUND when there is none.
+ */
+enum error_code spool_directory_take_back(struct spool_directory *directory, uint64_t below,
+                                          const struct block_schema *const *schemas, size_t schema_count, bool *ret_keep,
+                                          struct spool_found_segment *ret_found, struct error *error) MUST_CHECK;
+/*
+ * Looks at every segment in the folder and in replay/. Torn tails are cut, segments without a whole group are removed, corrupt ones and
  * those with unknown tables go to quarantine. ERROR_INVALID for a segment of a newer format, which stays as it is.
  */
 enum error_code spool_directory_recover(struct spool_directory *directory, const struct block_schema *const *schemas,

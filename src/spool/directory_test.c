@@ -77,7 +77,7 @@ static void numbers_stay_above_known_segments_when_the_number_file_is_lost_or_ol
     open_directory(&directory, path);
     uint64_t second = create_segment(&directory);
     assert_true(second > first);
-    assert_int_equal(spool_directory_quarantine(&directory, second, "because", NULL), ERROR_NONE);
+    assert_int_equal(spool_directory_quarantine(&directory, second, "because", 0, NULL), ERROR_NONE);
     spool_directory_close(&directory);
 
     fixture_write_file(number_path, old.data, old.size);
@@ -106,13 +106,13 @@ static void quarantine_keeps_the_segment_and_the_reason(void **state)
     struct spool_directory directory;
     open_directory(&directory, path);
     uint64_t number = create_segment(&directory);
-    assert_int_equal(spool_directory_quarantine(&directory, number, "no such table", NULL), ERROR_NONE);
+    assert_int_equal(spool_directory_quarantine(&directory, number, "no such table", 7, NULL), ERROR_NONE);
     assert_int_equal(fixture_count_files(path, ".segment"), 0);
     snprintf(quarantine, sizeof quarantine, "%s/quarantine", path);
     assert_int_equal(fixture_count_files(quarantine, ".segment"), 1);
     fixture_only_file(quarantine, ".reason", file);
     struct buffer reason = fixture_read_file(file);
-    assert_true(slice_equal(buffer_slice(&reason), SLICE("no such table\n")));
+    assert_true(slice_equal(buffer_slice(&reason), SLICE("no such table\nrows 7\n")));
     buffer_free(&reason);
     spool_directory_close(&directory);
     fixture_directory_destroy(path);

@@ -11,14 +11,17 @@
 /* Once full, room for new batches is seen again below this share of limit_bytes: else each freed segment lets one in. */
 #define RESUME_PERCENT 95
 
+/* How often the folder is looked at for what a person did there. */
+#define LOOK_INTERVAL_MS 1000
+
 #define NO_STATE (-1)
 static const int TRANSITIONS[][SPOOL_EVENT_COUNT] = {
-    /*                      SEAL          DROP           TAKE           STORED         RETRY         REFUSE */
-    [SPOOL_OPEN]        = {SPOOL_SEALED, SPOOL_DELETED, NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE},
-    [SPOOL_SEALED]      = {NO_STATE,     NO_STATE,      SPOOL_LOADING, NO_STATE,      NO_STATE,     NO_STATE},
-    [SPOOL_LOADING]     = {NO_STATE,     NO_STATE,      NO_STATE,      SPOOL_DELETED, SPOOL_SEALED, SPOOL_QUARANTINED},
-    [SPOOL_QUARANTINED] = {NO_STATE,     NO_STATE,      NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE},
-    [SPOOL_DELETED]     = {NO_STATE,     NO_STATE,      NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE},
+    /*                      SEAL          DROP           TAKE           STORED         RETRY         REFUSE             REPLAY */
+    [SPOOL_OPEN]        = {SPOOL_SEALED, SPOOL_DELETED, NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE,          NO_STATE},
+    [SPOOL_SEALED]      = {NO_STATE,     NO_STATE,      SPOOL_LOADING, NO_STATE,      NO_STATE,     NO_STATE,          NO_STATE},
+    [SPOOL_LOADING]     = {NO_STATE,     NO_STATE,      NO_STATE,      SPOOL_DELETED, SPOOL_SEALED, SPOOL_QUARANTINED, NO_STATE},
+    [SPOOL_QUARANTINED] = {NO_STATE,     NO_STATE,      NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE,          SPOOL_SEALED},
+    [SPOOL_DELETED]     = {NO_STATE,     NO_STATE,      NO_STATE,      NO_STATE,      NO_STATE,     NO_STATE,          NO_STATE},
 };
 
 static bool is_done_with(const struct spool_segment *segment)
@@ -46,12 +49,26 @@ static void settle(struct spool *spool)
         struct spool_segment *segment = spool->first;
         spool->first = segment->next;
         if (!spool->first) spool->last = NULL;
-        spool->stored_up_to = segment->number;
+        /* One that was replayed is older than what was stored since. */
+        if (segment->number > spool->stored_up_to) spool->stored_up_to = segment->number;
         free(segment);
     }
     bool has_rows = spool->first && spool->first->rows > 0;
     metric_set(spool->metrics.oldest_unstored, has_rows ? spool->first->created_ms / 1000 : 0);
+    metric_set(spool->metrics.oldest_unstored_age, has_rows ? (os_clock_monotonic_ms() - spool->first->opened_ms) / 1000 : 0);
     metric_set(spool->metrics.depth_segments, (int64_t)spool->depth);
+}
+
+void spool_tell_age(struct spool *spool)
+{
+    pthread_mutex_lock(&spool->lock);
+    settle(spool);
+    pthread_mutex_unlock(&spool->lock);
+}
+
+static void count_rows(struct spool *spool, const struct spool_segment *segment, int64_t rows)
+{
+    if (segment->state < SPOOL_QUARANTINED) metric_add(spool->metrics.rows_by_state[segment->state], rows);
 }
 
 void spool_segment_transition(struct spool *spool, struct spool_segment *segment, enum spool_segment_event event)
@@ -59,7 +76,14 @@ void spool_segment_transition(struct spool *spool, struct spool_segment *segment
     int next = TRANSITIONS[segment->state][event];
     ASSERT(next != NO_STATE);
     if (segment->state == SPOOL_LOADING) buffer_free(&segment->content);
+    count_rows(spool, segment, -(int64_t)segment->rows);
     segment->state = (enum spool_segment_state)next;
+    count_rows(spool, segment, (int64_t)segment->rows);
+    if (event == SPOOL_EVENT_REPLAY) {
+        spool->depth++;
+        metric_add(spool->metrics.bytes, (int64_t)segment->bytes);
+        use_bytes(spool, segment->bytes);
+    }
     if (segment->state == SPOOL_LOADING) segment->attempts++;
     if (segment->state == SPOOL_SEALED) pthread_cond_signal(&spool->sealed);
     if (is_done_with(segment)) {
@@ -77,6 +101,8 @@ struct spool_segment *spool_segment_add(struct spool *spool, uint64_t number, in
     if (!segment) return NULL;
     segment->number = number;
     segment->created_ms = created_ms;
+    int64_t age_ms = os_clock_wall_ms() - created_ms;
+    segment->opened_ms = os_clock_monotonic_ms() - (age_ms > 0 ? age_ms : 0);
     segment->state = SPOOL_OPEN;
     segment->bytes = SPOOL_SEGMENT_HEADER_SIZE;
     use_bytes(spool, segment->bytes);
@@ -97,9 +123,65 @@ void spool_segment_grew(struct spool *spool, struct spool_segment *segment, uint
     if (segment->rows == 0) spool->depth++;
     segment->rows += rows;
     segment->bytes += bytes;
+    count_rows(spool, segment, (int64_t)rows);
     use_bytes(spool, bytes);
     metric_add(spool->metrics.bytes, (int64_t)bytes);
     settle(spool);
+}
+
+/* The entry of a segment that a person moved to replay/: still in the list, or made anew in its place. */
+static enum error_code replay_segment(struct spool *spool, const struct spool_found_segment *found, struct error *error)
+{
+    enum error_code code = ERROR_NONE;
+    pthread_mutex_lock(&spool->lock);
+    struct spool_segment **place = &spool->first;
+    while (*place && (*place)->number < found->number) place = &(*place)->next;
+    struct spool_segment *segment = *place;
+    if (!segment || segment->number != found->number) {
+        segment = calloc(1, sizeof *segment);
+        if (segment) {
+            *segment = (struct spool_segment){.next = *place, .number = found->number, .state = SPOOL_QUARANTINED,
+                                              .created_ms = found->created_ms};
+            *place = segment;
+            if (!segment->next) spool->last = segment;
+        } else {
+            code = error_set(error, ERROR_MEMORY, "out of memory replaying a segment");
+        }
+    }
+    if (!code) {
+        ASSERT(segment->state == SPOOL_QUARANTINED);
+        int64_t age_ms = os_clock_wall_ms() - found->created_ms;
+        segment->opened_ms = os_clock_monotonic_ms() - (age_ms > 0 ? age_ms : 0);
+        segment->recovered = true;
+        segment->rows = found->rows;
+        segment->bytes = found->bytes;
+        spool_segment_transition(spool, segment, SPOOL_EVENT_REPLAY);
+    }
+    pthread_mutex_unlock(&spool->lock);
+    return code;
+}
+
+/* What a person did in the folder: segments to take back, segments dropped from quarantine. The taker's thread only. */
+static void look_around(struct spool *spool)
+{
+    int64_t now_ms = os_clock_monotonic_ms();
+    if (now_ms - spool->looked_ms < LOOK_INTERVAL_MS) return;
+    spool->looked_ms = now_ms;
+    for (;;) {
+        bool keep = false;
+        struct spool_found_segment found;
+        uint64_t below = spool_current_segment(spool); /* a higher one is of another folder: the next start makes room */
+        if (spool_directory_take_back(&spool->directory, below, spool->settings.schemas, spool->settings.schema_count, &keep,
+                                      &found, NULL)) break;
+        /* Without memory for the entry the file waits for the next start. */
+        if (keep) (void)replay_segment(spool, &found, NULL);
+    }
+    int64_t changed_ns = spool_directory_quarantine_changed_ns(&spool->directory);
+    uint64_t rows;
+    if (changed_ns == spool->quarantine_changed_ns) return;
+    if (spool_directory_quarantined_rows(&spool->directory, &rows, NULL)) return;
+    spool->quarantine_changed_ns = changed_ns;
+    metric_set(spool->metrics.rows_by_state[SPOOL_QUARANTINED], (int64_t)rows);
 }
 
 static struct spool_segment *find_segment(struct spool *spool, uint64_t number)
@@ -130,9 +212,20 @@ static void make_metrics(struct spool_metrics *metrics, struct metric_registry *
          "Bytes of torn tails cut off at start; none of them were acknowledged."},
         {&metrics->oldest_unstored, metric_gauge, "millrace_spool_oldest_unstored_timestamp_seconds",
          "Unix time when the oldest segment not yet stored was opened; 0 when there is none."},
+        {&metrics->oldest_unstored_age, metric_gauge, "millrace_spool_oldest_unstored_seconds",
+         "Age of the oldest segment not yet stored; 0 when there is none. Brought up to date every second."},
     };
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         *table[i].metric = registry ? table[i].make(registry, table[i].name, "", table[i].help) : &metrics->unused;
+    }
+    static const char *const labels[SPOOL_DELETED] = {
+        [SPOOL_OPEN] = "state=\"open\"", [SPOOL_SEALED] = "state=\"sealed\"", [SPOOL_LOADING] = "state=\"loading\"",
+        [SPOOL_QUARANTINED] = "state=\"quarantined\"",
+    };
+    for (size_t i = 0; i < SPOOL_DELETED; i++) {
+        metrics->rows_by_state[i] = registry ? metric_gauge(registry, "millrace_spool_rows", labels[i],
+                                                            "Rows of segments in each state.")
+                                             : &metrics->unused;
     }
     metrics->commit_seconds = registry ? metric_histogram(registry, "millrace_spool_commit_seconds",
                                                           "Time to append and sync one group.")
@@ -207,6 +300,10 @@ enum error_code spool_open(const struct spool_settings *settings, struct spool *
     if (!spool->queue) code = error_set(error, ERROR_MEMORY, "out of memory opening the spool");
     if (!code) code = spool_directory_open(&spool->directory, settings->directory, spool->settings.files, error);
     if (!code) code = recover(spool, &recovered, error);
+    uint64_t quarantined = 0;
+    if (!code && spool_directory_quarantined_rows(&spool->directory, &quarantined, NULL) == ERROR_NONE) {
+        metric_set(spool->metrics.rows_by_state[SPOOL_QUARANTINED], (int64_t)quarantined);
+    }
     if (!code) code = spool_committer_start(spool, error);
     if (code) {
         destroy(spool);
@@ -247,21 +344,31 @@ bool spool_is_full(const struct spool *spool)
            atomic_load_explicit(&spool->waiting, memory_order_relaxed) >= spool->settings.queue_capacity;
 }
 
+/* A point in time for a condition that goes by the monotonic clock. */
+static struct timespec at_ms(int64_t monotonic_ms)
+{
+    return (struct timespec){.tv_sec = monotonic_ms / 1000, .tv_nsec = monotonic_ms % 1000 * 1000000};
+}
+
 bool spool_take(struct spool *spool, int timeout_ms, struct spool_segment_info *ret_info)
 {
-    struct timespec deadline;
-    clock_gettime(CLOCK_MONOTONIC, &deadline);
-    int64_t nanoseconds = deadline.tv_nsec + (int64_t)timeout_ms % 1000 * 1000000;
-    deadline.tv_sec += timeout_ms / 1000 + nanoseconds / 1000000000;
-    deadline.tv_nsec = nanoseconds % 1000000000;
-
+    int64_t deadline_ms = os_clock_monotonic_ms() + timeout_ms;
     struct spool_segment *segment;
-    pthread_mutex_lock(&spool->lock);
     for (;;) {
-        segment = spool->first;
-        while (segment && segment->state != SPOOL_SEALED) segment = segment->next;
-        if (segment || timeout_ms <= 0) break;
-        if (pthread_cond_timedwait(&spool->sealed, &spool->lock, &deadline) == ETIMEDOUT) timeout_ms = 0;
+        look_around(spool);
+        int64_t until_ms = spool->looked_ms + LOOK_INTERVAL_MS;
+        if (until_ms > deadline_ms) until_ms = deadline_ms;
+        struct timespec until = at_ms(until_ms);
+        int result = 0;
+        pthread_mutex_lock(&spool->lock);
+        for (;;) {
+            segment = spool->first;
+            while (segment && segment->state != SPOOL_SEALED) segment = segment->next;
+            if (segment || result == ETIMEDOUT) break;
+            result = pthread_cond_timedwait(&spool->sealed, &spool->lock, &until);
+        }
+        if (segment || os_clock_monotonic_ms() >= deadline_ms) break;
+        pthread_mutex_unlock(&spool->lock);
     }
     if (segment) {
         *ret_info = (struct spool_segment_info){segment->number, segment->recovered, segment->attempts,
@@ -320,7 +427,10 @@ void spool_retry(struct spool *spool, uint64_t number)
 
 enum error_code spool_refuse(struct spool *spool, uint64_t number, const char *reason, struct error *error)
 {
-    enum error_code code = spool_directory_quarantine(&spool->directory, number, reason, error);
+    pthread_mutex_lock(&spool->lock);
+    uint64_t rows = find_segment(spool, number)->rows;
+    pthread_mutex_unlock(&spool->lock);
+    enum error_code code = spool_directory_quarantine(&spool->directory, number, reason, rows, error);
     if (!code) transition(spool, number, SPOOL_EVENT_REFUSE);
     return code;
 }

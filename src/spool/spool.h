@@ -21,7 +21,8 @@
  *
  *     OPEN --seal--> SEALED --take--> LOADING --stored--> DELETED
  *      |               ^                 |
- *      |               +----- retry -----+----- refuse ---> QUARANTINED
+ *      |             ^ +----- retry -----+----- refuse ---> QUARANTINED
+ *      |             +--------------- replay --------------------+
  *      +--drop--> DELETED  (it never got a whole group)
  *
  * A group that fails to be appended or synced is answered with the error and cut off; its segment is sealed and never
@@ -84,7 +85,8 @@ struct spool_segment_info {
     uint64_t bytes;
     int64_t created_ms;
 };
-/* The oldest sealed segment, now LOADING; waits up to timeout_ms. False when there is none. Loader's thread. */
+/* The oldest sealed segment, now LOADING; waits up to timeout_ms. False when there is none. Loader's thread. Takes back, at
+ * most once a second, what a person moved from quarantine/ to replay/ (spool/inspect.h). */
 bool spool_take(struct spool *spool, int timeout_ms, struct spool_segment_info *ret_info);
 /* All rows of one table in the segment, joined into one sealed block (NULL when it has none). The caller destroys it. Rows
  * written under an older schema are converted by column name. The segment must be LOADING; its thread only.

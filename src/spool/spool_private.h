@@ -22,12 +22,14 @@ struct spool_segment {
     uint32_t attempts;
     uint64_t rows;
     uint64_t bytes;       /* up to the last whole group: nothing behind it is ever read */
-    int64_t created_ms;
+    int64_t created_ms;   /* for people: the wall clock jumps */
+    int64_t opened_ms;    /* monotonic; of a recovered segment, when it would have been by created_ms */
     struct buffer content; /* the file, while LOADING and once a table was read; the loader's */
 };
 
 enum spool_segment_event {
     SPOOL_EVENT_SEAL, SPOOL_EVENT_DROP, SPOOL_EVENT_TAKE, SPOOL_EVENT_STORED, SPOOL_EVENT_RETRY, SPOOL_EVENT_REFUSE,
+    SPOOL_EVENT_REPLAY,
     SPOOL_EVENT_COUNT
 };
 
@@ -41,6 +43,8 @@ struct spool_metrics {
     struct metric *quarantined;
     struct metric *cut_bytes;
     struct metric *oldest_unstored;
+    struct metric *oldest_unstored_age;
+    struct metric *rows_by_state[SPOOL_DELETED]; /* by enum spool_segment_state; that of QUARANTINED is read from disk */
     struct metric_histogram *commit_seconds;
     struct metric unused; /* where the pointers go without a registry */
     struct metric_histogram unused_histogram;
@@ -75,6 +79,9 @@ struct spool {
     atomic_bool is_over_limit;
     atomic_bool seal_requested;
 
+    int64_t looked_ms;             /* the taker's: when it last looked into replay/ and quarantine/ */
+    int64_t quarantine_changed_ns; /* the taker's: as of that look */
+
     pthread_mutex_t lock;   /* guards what follows */
     pthread_cond_t sealed;  /* a segment became SEALED */
     struct spool_segment *first;
@@ -90,6 +97,8 @@ void spool_segment_transition(struct spool *spool, struct spool_segment *segment
 struct spool_segment *spool_segment_add(struct spool *spool, uint64_t number, int64_t created_ms);
 /* Accounts a group that was written to the open segment. */
 void spool_segment_grew(struct spool *spool, struct spool_segment *segment, uint64_t rows, uint64_t bytes);
+/* Brings the age of the oldest segment up to now. */
+void spool_tell_age(struct spool *spool);
 /* Takes bytes of segments or batches off the account. */
 void spool_release_bytes(struct spool *spool, uint64_t bytes);
 
