@@ -7,8 +7,8 @@
 
 #define LOCAL_SUFFIX "_replicated"
 #define TENANT_COLUMN "tenant_id"
-/* How long a replicated table remembers insert tokens. Newer servers forget after an hour, but a segment may wait longer
- * in the spool between an insert whose answer was lost and its repetition. */
+/* How long a replicated table remembers insert tokens. Newer servers forget after an hour, but a segment may wait
+ * longer in the spool between an insert whose answer was lost and its repetition. */
 #define TOKEN_SECONDS "604800"
 
 struct cluster_ddl {
@@ -45,7 +45,8 @@ enum error_code cluster_ddl_create(const char *cluster, const char *database_pre
                                    struct error *error)
 {
     if (!is_plain(cluster, "-.{}")) {
-        return error_set_field(error, ERROR_INVALID, "store.cluster", "setting store.cluster: \"%s\" is no cluster's name", cluster);
+        return error_set_field(error, ERROR_INVALID, "store.cluster",
+                               "setting store.cluster: \"%s\" is no cluster's name", cluster);
     }
     struct cluster_ddl *ddl = calloc(1, sizeof *ddl);
     if (ddl) {
@@ -80,7 +81,8 @@ static bool statement_read(struct slice text, struct statement *ret_statement)
         token = store_sql_next(&rest);
         buffer_append(&tokens, &token, sizeof token);
     } while (token.kind != STORE_SQL_END);
-    *ret_statement = (struct statement){text, (struct store_sql_token *)(void *)tokens.data, tokens.size / sizeof token};
+    *ret_statement =
+        (struct statement){text, (struct store_sql_token *)(void *)tokens.data, tokens.size / sizeof token};
     if (!tokens.failed) return true;
     buffer_free(&tokens);
     return false;
@@ -111,8 +113,10 @@ static bool read_target(const struct statement *statement, size_t index, struct 
     ret_target->table = store_sql_name(at(statement, index + 2));
     ret_target->end = index + 3;
     char both[160];
-    if (!ret_target->database.size || !ret_target->table.size || !store_sql_is_symbol(at(statement, index + 1), '.')) return false;
-    int size = snprintf(both, sizeof both, "%.*s.%.*s", SLICE_ARGS(ret_target->database), SLICE_ARGS(ret_target->table));
+    if (!ret_target->database.size || !ret_target->table.size || !store_sql_is_symbol(at(statement, index + 1), '.'))
+        return false;
+    int size =
+        snprintf(both, sizeof both, "%.*s.%.*s", SLICE_ARGS(ret_target->database), SLICE_ARGS(ret_target->table));
     return size < (int)sizeof both && is_plain(both, ".");
 }
 
@@ -150,7 +154,8 @@ static bool has_tenant(const struct cluster_ddl *ddl, const struct statement *st
     int depth = 0;
     for (size_t i = target->end; i < statement->count; i++) {
         const struct store_sql_token *token = at(statement, i);
-        bool is_start = depth == 1 && (store_sql_is_symbol(at(statement, i - 1), '(') || store_sql_is_symbol(at(statement, i - 1), ','));
+        bool is_start = depth == 1 && (store_sql_is_symbol(at(statement, i - 1), '(') ||
+                                       store_sql_is_symbol(at(statement, i - 1), ','));
         if (is_start && store_sql_is_name(token, SLICE(TENANT_COLUMN))) return true;
         depth += store_sql_is_symbol(token, '(') - store_sql_is_symbol(token, ')');
         if (depth == 0) return false; /* no column list, or its end */
@@ -165,8 +170,8 @@ void cluster_ddl_learn(struct cluster_ddl *ddl, struct slice script)
         struct statement statement;
         struct target target;
         if (!statement_read(text, &statement)) continue;
-        bool is_table = is_word(&statement, 0, "CREATE") && is_word(&statement, 1, "TABLE") && find_merge_tree(&statement) &&
-                        read_target(&statement, skip_if_exists(&statement, 2), &target);
+        bool is_table = is_word(&statement, 0, "CREATE") && is_word(&statement, 1, "TABLE") &&
+                        find_merge_tree(&statement) && read_target(&statement, skip_if_exists(&statement, 2), &target);
         if (is_table && has_tenant(ddl, &statement, &target) && !is_sharded(ddl, target.database, target.table))
             buffer_printf(&ddl->sharded, "%.*s.%.*s\n", SLICE_ARGS(target.database), SLICE_ARGS(target.table));
         statement_free(&statement);
@@ -206,9 +211,9 @@ static void write_engine(struct writer *writer)
     copy_until(writer, name->text.data);
     buffer_append_string(writer->out, "Replicated");
     copy_until(writer, name->text.data + name->text.size);
-    buffer_printf(writer->out, "('/clickhouse/tables/%s/%s%.*s/%.*s%s', '%s'", sharded ? "{shard}" : "all", writer->ddl->prefix,
-                  SLICE_ARGS(target->database), SLICE_ARGS(target->table), sharded ? LOCAL_SUFFIX : "",
-                  sharded ? "{replica}" : "{shard}-{replica}");
+    buffer_printf(writer->out, "('/clickhouse/tables/%s/%s%.*s/%.*s%s', '%s'", sharded ? "{shard}" : "all",
+                  writer->ddl->prefix, SLICE_ARGS(target->database), SLICE_ARGS(target->table),
+                  sharded ? LOCAL_SUFFIX : "", sharded ? "{replica}" : "{shard}-{replica}");
     if (!store_sql_is_symbol(at(statement, writer->engine + 1), '(')) {
         buffer_append_byte(writer->out, ')');
         return;
@@ -237,9 +242,11 @@ static void write_local(struct writer *writer)
             copy_until(writer, pair.table.data + pair.table.size);
             buffer_append_string(writer->out, LOCAL_SUFFIX);
         }
-        if (store_sql_is_word(token, "non_replicated_deduplication_window") && store_sql_is_symbol(at(statement, i + 1), '=')) {
+        if (store_sql_is_word(token, "non_replicated_deduplication_window") &&
+            store_sql_is_symbol(at(statement, i + 1), '=')) {
             copy_until(writer, token->text.data);
-            buffer_append_string(writer->out, "replicated_deduplication_window_seconds = " TOKEN_SECONDS ", replicated_deduplication_window");
+            buffer_append_string(writer->out, "replicated_deduplication_window_seconds = " TOKEN_SECONDS
+                                              ", replicated_deduplication_window");
             writer->written = token->text.data + token->text.size;
         }
     }
@@ -249,7 +256,8 @@ static void write_local(struct writer *writer)
 static void end_statement(struct buffer *out) { buffer_append_string(out, ";\n"); }
 
 /* The statement as it is, with ON CLUSTER before the token. */
-static void write_everywhere(const struct cluster_ddl *ddl, const struct statement *statement, size_t before, struct buffer *out)
+static void write_everywhere(const struct cluster_ddl *ddl, const struct statement *statement, size_t before,
+                             struct buffer *out)
 {
     const struct store_sql_token *last = at(statement, before - 1);
     const char *split = last->text.data + last->text.size;
@@ -274,11 +282,12 @@ static bool has_word(const struct statement *statement, size_t from, const char 
 
 /* ---- one function per kind of statement ---- */
 
-static enum error_code rewrite_create_table(const struct cluster_ddl *ddl, const struct statement *statement, size_t name,
-                                            struct buffer *out, struct error *error)
+static enum error_code rewrite_create_table(const struct cluster_ddl *ddl, const struct statement *statement,
+                                            size_t name, struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "a table needs its database", error);
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "a table needs its database", error);
     if (is_word(statement, target.end, "AS") && !store_sql_is_symbol(at(statement, target.end + 2), '.'))
         return refuse(statement, "every node would run the SELECT", error);
     struct writer writer = {.ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end,
@@ -286,22 +295,28 @@ static enum error_code rewrite_create_table(const struct cluster_ddl *ddl, const
     write_local(&writer);
     end_statement(out);
     if (!is_sharded(ddl, target.database, target.table)) return ERROR_NONE;
-    buffer_printf(out, "CREATE TABLE IF NOT EXISTS %.*s.%.*s ON CLUSTER '%s' AS %.*s.%.*s" LOCAL_SUFFIX
-                       "\nENGINE = Distributed('%s', '%s%.*s', '%.*s" LOCAL_SUFFIX "', sipHash64(" TENANT_COLUMN "))",
+    buffer_printf(out,
+                  "CREATE TABLE IF NOT EXISTS %.*s.%.*s ON CLUSTER '%s' AS %.*s.%.*s" LOCAL_SUFFIX
+                  "\nENGINE = Distributed('%s', '%s%.*s', '%.*s" LOCAL_SUFFIX "', sipHash64(" TENANT_COLUMN "))",
                   SLICE_ARGS(target.database), SLICE_ARGS(target.table), ddl->cluster, SLICE_ARGS(target.database),
-                  SLICE_ARGS(target.table), ddl->cluster, ddl->prefix, SLICE_ARGS(target.database), SLICE_ARGS(target.table));
+                  SLICE_ARGS(target.table), ddl->cluster, ddl->prefix, SLICE_ARGS(target.database),
+                  SLICE_ARGS(target.table));
     end_statement(out);
     return ERROR_NONE;
 }
 
-static enum error_code rewrite_create_materialized_view(const struct cluster_ddl *ddl, const struct statement *statement,
-                                                        size_t name, struct buffer *out, struct error *error)
+static enum error_code rewrite_create_materialized_view(const struct cluster_ddl *ddl,
+                                                        const struct statement *statement, size_t name,
+                                                        struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "a view needs its database", error);
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "a view needs its database", error);
     if (is_word(statement, target.end, "REFRESH")) return refuse(statement, "every node would refresh its own", error);
-    if (!is_word(statement, target.end, "TO")) return refuse(statement, "a materialized view needs a table to write TO", error);
-    struct writer writer = {.ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
+    if (!is_word(statement, target.end, "TO"))
+        return refuse(statement, "a materialized view needs a table to write TO", error);
+    struct writer writer = {
+        .ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
     write_local(&writer);
     end_statement(out);
     return ERROR_NONE;
@@ -312,7 +327,8 @@ static enum error_code rewrite_named(const struct cluster_ddl *ddl, const struct
                                      struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "it needs a database", error);
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "it needs a database", error);
     write_everywhere(ddl, statement, target.end, out);
     end_statement(out);
     return ERROR_NONE;
@@ -331,15 +347,18 @@ static enum error_code rewrite_drop_table(const struct cluster_ddl *ddl, const s
                                           struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "it needs a database", error);
-    if (store_sql_is_symbol(at(statement, target.end), ',')) return refuse(statement, "it drops several at once", error);
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "it needs a database", error);
+    if (store_sql_is_symbol(at(statement, target.end), ','))
+        return refuse(statement, "it drops several at once", error);
     /* Synchronous: the path of a replicated table is free for the next one only when it is gone everywhere. */
     const char *end = has_word(statement, target.end, "SYNC") ? "" : " SYNC";
     write_everywhere(ddl, statement, target.end, out);
     buffer_append_string(out, end);
     end_statement(out);
     if (!is_sharded(ddl, target.database, target.table)) return ERROR_NONE;
-    struct writer writer = {.ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
+    struct writer writer = {
+        .ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
     write_local(&writer);
     buffer_append_string(out, end);
     end_statement(out);
@@ -353,16 +372,19 @@ static bool changes_columns(const struct statement *statement, size_t from, size
     bool is_column = false;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
         is_column = is_column || (is_word(statement, from, verbs[i]) && is_word(statement, from + 1, "COLUMN"));
-    for (size_t i = from; i < end; i++) is_column = is_column && !is_word(statement, i, "REMOVE"); /* a codec, a TTL: of the rows */
+    for (size_t i = from; i < end; i++)
+        is_column = is_column && !is_word(statement, i, "REMOVE"); /* a codec, a TTL: of the rows */
     return is_column;
 }
 
-static enum error_code rewrite_alter_table(const struct cluster_ddl *ddl, const struct statement *statement, size_t name,
-                                           struct buffer *out, struct error *error)
+static enum error_code rewrite_alter_table(const struct cluster_ddl *ddl, const struct statement *statement,
+                                           size_t name, struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "a table needs its database", error);
-    struct writer writer = {.ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "a table needs its database", error);
+    struct writer writer = {
+        .ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
     write_local(&writer);
     end_statement(out);
     if (!is_sharded(ddl, target.database, target.table)) return ERROR_NONE;
@@ -395,8 +417,10 @@ static enum error_code rewrite_rows(const struct cluster_ddl *ddl, const struct 
                                     struct buffer *out, struct error *error)
 {
     struct target target;
-    if (!read_target(statement, skip_if_exists(statement, name), &target)) return refuse(statement, "a table needs its database", error);
-    struct writer writer = {.ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
+    if (!read_target(statement, skip_if_exists(statement, name), &target))
+        return refuse(statement, "a table needs its database", error);
+    struct writer writer = {
+        .ddl = ddl, .statement = statement, .out = out, .cluster_before = target.end, .target = &target};
     write_local(&writer);
     end_statement(out);
     return ERROR_NONE;
@@ -437,7 +461,8 @@ static const struct {
     {{"SELECT"}, rewrite_nothing},
 };
 
-enum error_code cluster_ddl_rewrite(const struct cluster_ddl *ddl, struct slice text, struct buffer *out, struct error *error)
+enum error_code cluster_ddl_rewrite(const struct cluster_ddl *ddl, struct slice text, struct buffer *out,
+                                    struct error *error)
 {
     struct statement statement;
     if (!statement_read(text, &statement)) return error_set(error, ERROR_MEMORY, "out of memory");
@@ -454,7 +479,9 @@ enum error_code cluster_ddl_rewrite(const struct cluster_ddl *ddl, struct slice 
         if (is_word(&statement, i, "ON") && is_word(&statement, i + 1, "CLUSTER"))
             code = refuse(&statement, "it names a cluster itself", error);
     }
-    if (!code) code = rewrite ? rewrite(ddl, &statement, count, out, error) : refuse(&statement, "this kind is not known", error);
+    if (!code)
+        code =
+            rewrite ? rewrite(ddl, &statement, count, out, error) : refuse(&statement, "this kind is not known", error);
     if (!code && (out->failed || ddl->sharded.failed)) code = error_set(error, ERROR_MEMORY, "out of memory");
     statement_free(&statement);
     return code;

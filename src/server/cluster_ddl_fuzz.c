@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: the translation for clusters takes or refuses any text, and what it takes it takes the same way again. */
+/* Fuzz target: the translation for clusters takes or refuses any text, and what it takes it takes the same way again.
+ */
 #include "meta/migrate.h"
 #include "server/cluster_ddl.h"
 

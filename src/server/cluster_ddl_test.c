@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the translation for clusters: golden files, the domains' own migrations, and the engine's parser as the judge. */
+/* Tests of the translation for clusters: golden files, the domains' own migrations, and the engine's parser as the
+ * judge. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -16,9 +17,9 @@
 
 /*
  * The first argument is the folder of golden files: NAME.sql is translated and must be NAME.expected.sql. With
- * MILLRACE_WRITE_EXPECTED in the environment the expected files are written instead: read the difference before you keep it.
- * MILLRACE_CHDB_LIBRARY and MILLRACE_ENGINE_COMMAND name an engine whose parser judges every statement; without them
- * that is skipped.
+ * MILLRACE_WRITE_EXPECTED in the environment the expected files are written instead: read the difference before you
+ * keep it. MILLRACE_CHDB_LIBRARY and MILLRACE_ENGINE_COMMAND name an engine whose parser judges every statement;
+ * without them that is skipped.
  */
 static const char *folder;
 static const char *const golden[] = {"tables", "views", "changes"};
@@ -108,8 +109,11 @@ static void every_migration_of_every_domain_can_be_translated(void **state)
     struct buffer out = {0};
     rewrite_domains(&out);
     struct slice all = buffer_slice(&out), statement;
-    assert_true(slice_find(all, SLICE("CREATE TABLE IF NOT EXISTS analytics.events_replicated ON CLUSTER 'events'")) >= 0);
-    assert_true(slice_find(all, SLICE("Distributed('events', 'our_analytics', 'events_replicated', sipHash64(tenant_id))")) >= 0);
+    assert_true(slice_find(all, SLICE("CREATE TABLE IF NOT EXISTS analytics.events_replicated ON CLUSTER 'events'")) >=
+                0);
+    assert_true(
+        slice_find(all, SLICE("Distributed('events', 'our_analytics', 'events_replicated', sipHash64(tenant_id))")) >=
+        0);
     assert_true(slice_find(all, SLICE("non_replicated_deduplication_window")) < 0);
     while (migrate_split(&all, true, &statement)) {
         bool is_rows = slice_find(statement, SLICE("INSERT INTO")) >= 0;
@@ -128,14 +132,25 @@ static void what_cannot_be_translated_is_refused(void **state)
         "CREATE OR REPLACE TABLE a.b (x String) ENGINE = MergeTree ORDER BY x",
         "CREATE MATERIALIZED VIEW a.v ENGINE = SummingMergeTree ORDER BY x AS SELECT x FROM a.b",
         "CREATE MATERIALIZED VIEW a.v REFRESH EVERY 1 HOUR TO a.t AS SELECT x FROM a.b",
-        "DROP TABLE a.b, a.c", "RENAME TABLE a.b TO a.c", "EXCHANGE TABLES a.b AND a.c", "SYSTEM STOP MERGES", "GRANT ALL ON *.* TO x",
-        "DROP TABLE `a'b`.c", "CREATE", "CREATE TABLE", "'", "(", "ALTER TABLE a", "DROP DATABASE a ON CLUSTER 'b'",
+        "DROP TABLE a.b, a.c",
+        "RENAME TABLE a.b TO a.c",
+        "EXCHANGE TABLES a.b AND a.c",
+        "SYSTEM STOP MERGES",
+        "GRANT ALL ON *.* TO x",
+        "DROP TABLE `a'b`.c",
+        "CREATE",
+        "CREATE TABLE",
+        "'",
+        "(",
+        "ALTER TABLE a",
+        "DROP DATABASE a ON CLUSTER 'b'",
     };
     struct cluster_ddl *ddl = make_ddl();
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct buffer out = {0};
         struct error error = {0};
-        if (cluster_ddl_rewrite(ddl, slice_from_string(bad[i]), &out, &error) != ERROR_INVALID) fail_msg("taken: %s", bad[i]);
+        if (cluster_ddl_rewrite(ddl, slice_from_string(bad[i]), &out, &error) != ERROR_INVALID)
+            fail_msg("taken: %s", bad[i]);
         assert_non_null(strstr(error.message, "cluster"));
         buffer_free(&out);
     }
@@ -178,7 +193,8 @@ static void judge_start(struct judge *judge)
     int64_t deadline_ms = os_clock_monotonic_ms() + START_TIMEOUT_MS;
     int status;
     while (store_session_ping(judge->session, &error)) {
-        if (os_process_wait(&judge->process, 20, &status) || os_clock_monotonic_ms() > deadline_ms) fail_msg("no engine: %s", error.message);
+        if (os_process_wait(&judge->process, 20, &status) || os_clock_monotonic_ms() > deadline_ms)
+            fail_msg("no engine: %s", error.message);
     }
 }
 
@@ -204,9 +220,13 @@ static void judge_script(struct judge *judge, struct slice script)
         struct buffer out = {0};
         struct error error = {0};
         struct store_parameter parameter = {"q", statement};
-        struct store_query query = {.sql = SLICE("SELECT formatQuerySingleLine({q:String})"), .tenant = STORE_ALL_TENANTS,
-                                    .parameters = &parameter, .parameter_count = 1, .format = "RawBLOB"};
-        if (store_session_query(judge->session, &query, &out, &error)) fail_msg("%s\n%.*s", error.message, SLICE_ARGS(statement));
+        struct store_query query = {.sql = SLICE("SELECT formatQuerySingleLine({q:String})"),
+                                    .tenant = STORE_ALL_TENANTS,
+                                    .parameters = &parameter,
+                                    .parameter_count = 1,
+                                    .format = "RawBLOB"};
+        if (store_session_query(judge->session, &query, &out, &error))
+            fail_msg("%s\n%.*s", error.message, SLICE_ARGS(statement));
         buffer_free(&out);
     }
 }
@@ -225,7 +245,8 @@ static void engine_can_read_every_translated_statement(void **state)
     judge_start(&judge);
     judge_script(&judge, buffer_slice(&out));
     /* That it would have said so. */
-    struct store_parameter parameter = {"q", SLICE("CREATE TABLE a.b (x String) ON CLUSTER c ENGINE = MergeTree ORDER BY x")};
+    struct store_parameter parameter = {
+        "q", SLICE("CREATE TABLE a.b (x String) ON CLUSTER c ENGINE = MergeTree ORDER BY x")};
     struct store_query query = {.sql = SLICE("SELECT formatQuerySingleLine({q:String})"), .tenant = STORE_ALL_TENANTS,
                                 .parameters = &parameter, .parameter_count = 1};
     assert_int_equal(store_session_query(judge.session, &query, NULL, NULL), ERROR_STORE);

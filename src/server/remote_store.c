@@ -42,7 +42,8 @@ static void remote_store_list_databases(const char *databases[REMOTE_DATABASE_LI
     free(policies); /* the names in it are the domains' own */
 }
 
-static enum error_code remote_store_read_password(const struct settings *settings, struct buffer *out, struct error *error)
+static enum error_code remote_store_read_password(const struct settings *settings, struct buffer *out,
+                                                  struct error *error)
 {
     if (!settings->store_password_file[0]) {
         buffer_append_string(out, settings->store_password);
@@ -57,25 +58,31 @@ static enum error_code remote_store_read_password(const struct settings *setting
     return out->failed ? error_set(error, ERROR_MEMORY, "out of memory") : ERROR_NONE;
 }
 
-static enum error_code remote_store_check(const struct settings *settings, enum store_compression *compression, struct error *error)
+static enum error_code remote_store_check(const struct settings *settings, enum store_compression *compression,
+                                          struct error *error)
 {
     if (!store_compression_find(settings->store_compression, compression))
-        return error_set_field(error, ERROR_INVALID, "store.compression", "setting store.compression: \"%s\" is none of none, gzip, zstd",
+        return error_set_field(error, ERROR_INVALID, "store.compression",
+                               "setting store.compression: \"%s\" is none of none, gzip, zstd",
                                settings->store_compression);
     if (settings->store_ca_file[0] && access(settings->store_ca_file, R_OK) != 0)
-        return error_set_field(error, ERROR_INVALID, "store.ca_file", "setting store.ca_file: %s cannot be read", settings->store_ca_file);
+        return error_set_field(error, ERROR_INVALID, "store.ca_file", "setting store.ca_file: %s cannot be read",
+                               settings->store_ca_file);
     if (settings->store_password[0] && settings->store_password_file[0])
-        return error_set_field(error, ERROR_INVALID, "store.password_file", "give store.password or store.password_file, not both");
+        return error_set_field(error, ERROR_INVALID, "store.password_file",
+                               "give store.password or store.password_file, not both");
     return ERROR_NONE;
 }
 
-enum error_code remote_store_create(const struct settings *settings, const char *engine_socket, struct store **ret_store,
-                                    struct error *error)
+enum error_code remote_store_create(const struct settings *settings, const char *engine_socket,
+                                    struct store **ret_store, struct error *error)
 {
-    struct store_settings store = {.unix_path = engine_socket, .connect_timeout_ms = settings->store_connect_timeout_ms};
+    struct store_settings store = {.unix_path = engine_socket,
+                                   .connect_timeout_ms = settings->store_connect_timeout_ms};
     if (!settings->store_url[0]) {
         if (settings->store_cluster[0] || settings->store_database_prefix[0])
-            return error_set_field(error, ERROR_INVALID, "store.url", "store.cluster and store.database_prefix need store.url: the embedded "
+            return error_set_field(error, ERROR_INVALID, "store.url",
+                                   "store.cluster and store.database_prefix need store.url: the embedded "
                                    "event store is one server of its own");
         return store_create(&store, ret_store, error);
     }
@@ -136,15 +143,20 @@ enum error_code remote_store_start(struct store *store, struct metric_registry *
     ASSERT(remote != NULL);
     remote->wake = queue_create(1);
     ASSERT(remote->wake != NULL);
-    if (metrics) remote->up_gauge = metric_gauge(metrics, "millrace_store_up", "", "1 while the event store at store.url answers.");
+    if (metrics)
+        remote->up_gauge =
+            metric_gauge(metrics, "millrace_store_up", "", "1 while the event store at store.url answers.");
     enum error_code code = store_session_create(store, &remote->session, error);
     int64_t until_ms = os_clock_monotonic_ms() + wait_ms;
     struct error why;
     while (code == ERROR_NONE && !remote_store_ask(remote, &why)) {
-        if (remote_store_refuses_login(&why)) code = error_set(error, ERROR_FORBIDDEN, "the event store refuses the login: %s", why.message);
-        else if (stopping_is_asked()) code = error_set(error, ERROR_CANCELLED, "told to end before the event store answered");
+        if (remote_store_refuses_login(&why))
+            code = error_set(error, ERROR_FORBIDDEN, "the event store refuses the login: %s", why.message);
+        else if (stopping_is_asked())
+            code = error_set(error, ERROR_CANCELLED, "told to end before the event store answered");
         else if (os_clock_monotonic_ms() > until_ms)
-            code = error_set(error, ERROR_TIMEOUT, "no event store within %lld ms: %s", (long long)wait_ms, why.message);
+            code =
+                error_set(error, ERROR_TIMEOUT, "no event store within %lld ms: %s", (long long)wait_ms, why.message);
         else queue_pop(remote->wake, REMOTE_CHECK_MS);
     }
     if (code == ERROR_NONE) code = os_thread_start(&remote->thread, "store-watch", remote_store_run, remote, error);

@@ -8,12 +8,12 @@
 #include "store/store.h"
 
 /* store.url when it is set, else `engine_socket`. Does not connect. ERROR_INVALID names the setting that is wrong. */
-enum error_code remote_store_create(const struct settings *settings, const char *engine_socket, struct store **ret_store,
-                                    struct error *error) MUST_CHECK;
+enum error_code remote_store_create(const struct settings *settings, const char *engine_socket,
+                                    struct store **ret_store, struct error *error) MUST_CHECK;
 
 /*
- * Model: one thread asks the remote store every half second whether it answers; that is what readiness means then. Ingest
- * does not wait for it: the spool takes rows while it is away.
+ * Model: one thread asks the remote store every half second whether it answers; that is what readiness means then.
+ * Ingest does not wait for it: the spool takes rows while it is away.
  */
 struct remote_store;
 /* Waits until it answers or `wait_ms` have passed; a refused login is an error at once. `store` must outlive it. */

@@ -7,8 +7,9 @@
 #include "server/domains.h"
 
 #define RECORD_DDL                                                                                                     \
-    "CREATE TABLE IF NOT EXISTS millrace.schema_migrations (domain LowCardinality(String), number UInt32, name String, " \
-    "checksum String, applied_ms Int64, removed UInt8, version UInt64) ENGINE = ReplacingMergeTree(version) ORDER BY (domain, number)"
+    "CREATE TABLE IF NOT EXISTS millrace.schema_migrations (domain LowCardinality(String), number UInt32, "            \
+    "name String, checksum String, applied_ms Int64, removed UInt8, version UInt64) "                                  \
+    "ENGINE = ReplacingMergeTree(version) ORDER BY (domain, number)"
 
 static enum error_code store_migrations_execute(void *context, struct slice sql, struct error *error)
 {
@@ -25,16 +26,17 @@ static enum error_code store_migrations_execute(void *context, struct slice sql,
 
 static enum error_code store_migrations_prepare(void *context, struct error *error)
 {
-    enum error_code code = store_migrations_execute(context, SLICE("CREATE DATABASE IF NOT EXISTS " STORE_MIGRATIONS_DATABASE), error);
+    enum error_code code =
+        store_migrations_execute(context, SLICE("CREATE DATABASE IF NOT EXISTS " STORE_MIGRATIONS_DATABASE), error);
     return code == ERROR_NONE ? store_migrations_execute(context, SLICE(RECORD_DDL), error) : code;
 }
 
 static enum error_code store_migrations_begin(void *context, struct error *error) { return ERROR_NONE; }
 static void store_migrations_rollback(void *context) {}
 
-static enum error_code store_migrations_list(void *context,
-                                             enum error_code (*add)(void *, const struct migrate_record *, struct error *),
-                                             void *add_context, struct error *error)
+static enum error_code
+store_migrations_list(void *context, enum error_code (*add)(void *, const struct migrate_record *, struct error *),
+                      void *add_context, struct error *error)
 {
     struct store_migrations *migrations = context;
     struct store_parameter parameters[] = {{"domain", slice_from_string(migrations->domain->name)}};
@@ -78,7 +80,9 @@ static enum error_code store_migrations_write(struct store_migrations *migration
     struct store_query query = {
         .sql = SLICE("INSERT INTO millrace.schema_migrations SELECT {domain:String}, {number:UInt32}, {name:String}, "
                      "{checksum:String}, {applied:Int64}, {removed:UInt8}, {version:UInt64}"),
-        .tenant = STORE_ALL_TENANTS, .parameters = parameters, .parameter_count = sizeof parameters / sizeof parameters[0]};
+        .tenant = STORE_ALL_TENANTS,
+        .parameters = parameters,
+        .parameter_count = sizeof parameters / sizeof parameters[0]};
     struct buffer out = {0};
     enum error_code code = store_session_query(migrations->session, &query, &out, error);
     buffer_free(&out);
@@ -97,14 +101,17 @@ static enum error_code store_migrations_forget(void *context, unsigned number, s
 }
 
 /* Down files come after up files, of whatever domain: what is sharded must be known beforehand. */
-static enum error_code store_migrations_learn(struct store_migrations *migrations, const struct settings *settings, struct error *error)
+static enum error_code store_migrations_learn(struct store_migrations *migrations, const struct settings *settings,
+                                              struct error *error)
 {
-    enum error_code code = cluster_ddl_create(settings->store_cluster, settings->store_database_prefix, &migrations->cluster, error);
+    enum error_code code =
+        cluster_ddl_create(settings->store_cluster, settings->store_database_prefix, &migrations->cluster, error);
     for (size_t i = 0; i < server_domain_count && code == ERROR_NONE; i++) {
         struct migration *files = NULL;
         size_t count = 0;
         code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
-        for (size_t j = 0; code == ERROR_NONE && j < count; j++) cluster_ddl_learn(migrations->cluster, slice_from_string(files[j].up));
+        for (size_t j = 0; code == ERROR_NONE && j < count; j++)
+            cluster_ddl_learn(migrations->cluster, slice_from_string(files[j].up));
         migrate_list_free(files);
     }
     return code;
@@ -138,7 +145,8 @@ enum error_code store_migrations_up(const struct settings *settings, struct stor
         size_t count = 0;
         enum error_code code = store_migrations_init(&migrations, settings, session, server_domains[i], error);
         if (code == ERROR_NONE) code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
-        if (code == ERROR_NONE) code = migrate_up(&migrations.target, files, count, 0, progress, progress_context, NULL, error);
+        if (code == ERROR_NONE)
+            code = migrate_up(&migrations.target, files, count, 0, progress, progress_context, NULL, error);
         migrate_list_free(files);
         store_migrations_fini(&migrations);
         if (code != ERROR_NONE) return code;

@@ -9,9 +9,9 @@
 #include "store/store.h"
 
 /*
- * The record is millrace.schema_migrations, a ReplacingMergeTree: forgetting is a newer row with removed = 1. ClickHouse
- * has no transactions: files must be harmless when run again. With store.cluster every statement is translated first
- * (server/cluster_ddl.h); the record then is on every node.
+ * The record is millrace.schema_migrations, a ReplacingMergeTree: forgetting is a newer row with removed = 1.
+ * ClickHouse has no transactions: files must be harmless when run again. With store.cluster every statement is
+ * translated first (server/cluster_ddl.h); the record then is on every node.
  */
 #define STORE_MIGRATIONS_DATABASE "millrace"
 struct cluster_ddl;
@@ -24,10 +24,12 @@ struct store_migrations {
 };
 /* Call store_migrations_fini also after an error. */
 enum error_code store_migrations_init(struct store_migrations *migrations, const struct settings *settings,
-                                      struct store_session *session, const struct domain *domain, struct error *error) MUST_CHECK;
+                                      struct store_session *session, const struct domain *domain,
+                                      struct error *error) MUST_CHECK;
 void store_migrations_fini(struct store_migrations *migrations);
 /* Applies all missing migrations of all domains. */
 enum error_code store_migrations_up(const struct settings *settings, struct store_session *session,
-                                    migrate_progress_function progress, void *progress_context, struct error *error) MUST_CHECK;
+                                    migrate_progress_function progress, void *progress_context,
+                                    struct error *error) MUST_CHECK;
 
 #endif

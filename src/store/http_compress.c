@@ -14,7 +14,8 @@
 static enum error_code compress_gzip(struct slice body, struct buffer *out, struct error *error)
 {
     z_stream stream = {0};
-    if (body.size > UINT32_MAX) return error_set(error, ERROR_TOO_LARGE, "an insert of %zu bytes is too large for gzip", body.size);
+    if (body.size > UINT32_MAX)
+        return error_set(error, ERROR_TOO_LARGE, "an insert of %zu bytes is too large for gzip", body.size);
     /* 16 more than the window bits: a gzip head instead of zlib's. */
     if (deflateInit2(&stream, GZIP_LEVEL, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return error_set(error, ERROR_MEMORY, "out of memory compressing an insert");
@@ -64,8 +65,8 @@ bool store_compression_find(const char *name, enum store_compression *ret_compre
     return false;
 }
 
-enum error_code http_compress(enum store_compression compression, struct slice body, struct buffer *out, bool *ret_is_compressed,
-                              struct error *error)
+enum error_code http_compress(enum store_compression compression, struct slice body, struct buffer *out,
+                              bool *ret_is_compressed, struct error *error)
 {
     *ret_is_compressed = compressions[compression].compress && body.size >= SMALLEST_BODY;
     return *ret_is_compressed ? compressions[compression].compress(body, out, error) : ERROR_NONE;

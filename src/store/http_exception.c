@@ -43,8 +43,8 @@ static enum error_code code_of(int number)
     return ERROR_STORE;
 }
 
-/* "Code: 60. DB::Exception: ..." to 60, as well as "Code: 60, e.displayText() = DB::Exception: ..." of servers before 21;
- * 0 when it is not shaped so. */
+/* "Code: 60. DB::Exception: ..." to 60, as well as "Code: 60, e.displayText() = DB::Exception: ..." of servers before
+ * 21; 0 when it is not shaped so. */
 static int parse_number(struct slice text)
 {
     uint64_t number;
@@ -54,7 +54,8 @@ static int parse_number(struct slice text)
     while (digits < rest.size && rest.data[digits] >= '0' && rest.data[digits] <= '9') digits++;
     if (digits > 9 || !slice_parse_uint64(slice_first(rest, digits), &number)) return 0;
     rest = slice_from(rest, digits);
-    bool is_one = slice_starts_with(rest, SLICE(". DB::")) || slice_starts_with(rest, SLICE(", e.displayText() = DB::"));
+    bool is_one =
+        slice_starts_with(rest, SLICE(". DB::")) || slice_starts_with(rest, SLICE(", e.displayText() = DB::"));
     return is_one ? (int)number : 0;
 }
 

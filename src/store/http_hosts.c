@@ -10,12 +10,15 @@ static enum error_code check_url(struct slice url, struct error *error)
     struct slice host = is_http ? slice_from(url, (size_t)slice_find(url, SLICE("//")) + 2) : SLICE_EMPTY;
     if (slice_index_of(url, '@') >= 0) {
         /* Not repeated: what stands before the @ is a secret. */
-        return error_set_field(error, ERROR_INVALID, "url", "the event store's URL must not hold a user or a password: they have settings");
+        return error_set_field(error, ERROR_INVALID, "url",
+                               "the event store's URL must not hold a user or a password: they have settings");
     }
     bool is_plain = true;
     for (size_t i = 0; i < url.size; i++) is_plain = is_plain && url.data[i] > ' ' && url.data[i] < 0x7f;
-    if (!is_http || host.size == 0 || host.data[0] == '/' || !is_plain || slice_index_of(url, '?') >= 0 || slice_index_of(url, '#') >= 0) {
-        return error_set_field(error, ERROR_INVALID, "url", "the event store's URL must look like http://host:port, not \"%.*s\"",
+    if (!is_http || host.size == 0 || host.data[0] == '/' || !is_plain || slice_index_of(url, '?') >= 0 ||
+        slice_index_of(url, '#') >= 0) {
+        return error_set_field(error, ERROR_INVALID, "url",
+                               "the event store's URL must look like http://host:port, not \"%.*s\"",
                                SLICE_ARGS(slice_first(url, 200)));
     }
     return ERROR_NONE;
@@ -72,5 +75,6 @@ void http_hosts_mark(struct http_hosts *hosts, size_t index, bool is_good, int64
 {
     int_least64_t bad_until_ms = is_good ? 0 : now_ms + HTTP_HOST_BAD_MS;
     /* Mostly it is good and was: no write to a line that other threads read. */
-    if (atomic_load(&hosts->hosts[index].bad_until_ms) != bad_until_ms) atomic_store(&hosts->hosts[index].bad_until_ms, bad_until_ms);
+    if (atomic_load(&hosts->hosts[index].bad_until_ms) != bad_until_ms)
+        atomic_store(&hosts->hosts[index].bad_until_ms, bad_until_ms);
 }

@@ -9,7 +9,7 @@
 
 /* More nodes than one server needs to know; every call may try each of them once. */
 #define HTTP_HOST_LIMIT 16
-/* How long a host that did not answer is left alone. When that is over, one caller tries it while the others wait on. */
+/* How long a host that did not answer is left alone. Then one caller tries it while the others go on elsewhere. */
 #define HTTP_HOST_BAD_MS 5000
 
 struct http_host {
@@ -21,14 +21,15 @@ struct http_hosts {
     atomic_size_t next_home;
     struct http_host hosts[HTTP_HOST_LIMIT];
 };
-/* `urls` are separated by commas. ERROR_INVALID says what is wrong with one. Free with http_hosts_fini also after an error. */
+/* `urls` are separated by commas. ERROR_INVALID says what is wrong with one. Free with http_hosts_fini also after an
+ * error. */
 enum error_code http_hosts_init(struct http_hosts *hosts, const char *urls, struct error *error);
 void http_hosts_fini(struct http_hosts *hosts);
 /* Where the next session begins: round about. */
 size_t http_hosts_home(struct http_hosts *hosts);
 /*
- * The host to ask: the first from `home` on that is not bad, else any; `tried` has a bit for each host that is not to be
- * asked again. HTTP_HOST_LIMIT when none is left. Any thread.
+ * The host to ask: the first from `home` on that is not bad, else any; `tried` has a bit for each host that is not to
+ * be asked again. HTTP_HOST_LIMIT when none is left. Any thread.
  */
 size_t http_hosts_pick(struct http_hosts *hosts, size_t home, unsigned tried, int64_t now_ms);
 void http_hosts_mark(struct http_hosts *hosts, size_t index, bool is_good, int64_t now_ms);

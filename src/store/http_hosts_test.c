@@ -11,7 +11,8 @@
 #include "store/store.h"
 
 #define OK_HEAD "HTTP/1.1 200 OK\r\n"
-static const struct store_query PLAIN = {.sql = {"SELECT 2", 8}, .tenant = "*", .format = "Native", .timeout_ms = 10000};
+static const struct store_query PLAIN = {
+    .sql = {"SELECT 2", 8}, .tenant = "*", .format = "Native", .timeout_ms = 10000};
 static const struct store_insert SOME_ROWS = {.database = "d", .table = "t", .token = "k", .native = {"rows", 4}};
 #define EMPTY_ANSWER {.bytes = OK_HEAD "Content-Length: 0\r\n\r\n"}
 
@@ -96,7 +97,8 @@ static void stop_pair(struct pair *pair)
 
 static void dead_host_is_passed_over(void **state)
 {
-    static const struct scripted_answer answers[] = {{.bytes = OK_HEAD "Content-Length: 2\r\n\r\n1\n"}, EMPTY_ANSWER, EMPTY_ANSWER};
+    static const struct scripted_answer answers[] = {
+        {.bytes = OK_HEAD "Content-Length: 2\r\n\r\n1\n"}, EMPTY_ANSWER, EMPTY_ANSWER};
     struct pair pair;
     start_pair(&pair, NULL, 0, answers, 3);
     /* Even what may change something: nothing was sent to the dead one. */
@@ -136,11 +138,13 @@ static void insert_goes_to_the_next_host_under_the_same_token(void **state)
 
 static void bad_host_is_left_alone_for_a_while(void **state)
 {
-    static const struct scripted_answer refusal[] = {{.bytes = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"}, EMPTY_ANSWER};
+    static const struct scripted_answer refusal[] = {{.bytes = "HTTP/1.1 503 X\r\nContent-Length: 0\r\n\r\n"},
+                                                     EMPTY_ANSWER};
     static const struct scripted_answer answers[] = {EMPTY_ANSWER, EMPTY_ANSWER, EMPTY_ANSWER};
     struct pair pair;
     start_pair(&pair, refusal, 2, answers, 3);
-    for (int i = 0; i < 3; i++) assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(store_session_insert(pair.session, &SOME_ROWS, &pair.error), ERROR_NONE);
     assert_int_equal(atomic_load(&pair.first.request_count), 1);
     assert_int_equal(atomic_load(&pair.second.request_count), 3);
     stop_pair(&pair);
@@ -186,7 +190,8 @@ static void statement_that_may_have_run_is_not_run_again(void **state)
     static const struct scripted_answer answers[] = {EMPTY_ANSWER};
     struct pair pair;
     start_pair(&pair, cut, 1, answers, 1);
-    assert_int_equal(store_session_execute(pair.session, SLICE("INSERT INTO d.t VALUES (1)"), &pair.error), ERROR_UNAVAILABLE);
+    assert_int_equal(store_session_execute(pair.session, SLICE("INSERT INTO d.t VALUES (1)"), &pair.error),
+                     ERROR_UNAVAILABLE);
     assert_int_equal(atomic_load(&pair.second.request_count), 0);
     stop_pair(&pair);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The event store over the ClickHouse HTTP protocol: libcurl, and per session one kept-alive connection to each host in use. */
+/* The event store over the ClickHouse HTTP protocol: libcurl, with connections kept alive per session and host. */
 #include "store/http_store.h"
 
 #include <pthread.h>
@@ -120,8 +120,10 @@ static enum error_code session_create(struct store *store, struct store_session 
 static void session_destroy(struct store_session *session);
 static enum error_code session_query(struct store_session *session, const struct store_query *query, struct buffer *out,
                                      struct error *error);
-static enum error_code session_insert(struct store_session *session, const struct store_insert *insert, struct error *error);
-static const struct store_driver http_driver = {session_create, session_destroy, session_query, session_insert, destroy_store};
+static enum error_code session_insert(struct store_session *session, const struct store_insert *insert,
+                                      struct error *error);
+static const struct store_driver http_driver = {session_create, session_destroy, session_query, session_insert,
+                                                destroy_store};
 
 enum error_code http_store_create(const struct store_settings *settings, struct store **ret_store, struct error *error)
 {
@@ -131,15 +133,18 @@ enum error_code http_store_create(const struct store_settings *settings, struct 
         return error_set_field(error, ERROR_INVALID, "url", "the event store needs a socket path or a URL");
     }
     if (has_line_end(settings->user) || has_line_end(settings->password)) {
-        return error_set_field(error, ERROR_INVALID, "password", "user and password of the event store must be one line");
+        return error_set_field(error, ERROR_INVALID, "password",
+                               "user and password of the event store must be one line");
     }
     struct http_store *http = calloc(1, sizeof *http);
     if (!http) return error_set(error, ERROR_MEMORY, "out of memory");
     http->store.driver = &http_driver;
-    http->connect_timeout_ms = settings->connect_timeout_ms ? (long)settings->connect_timeout_ms : CONNECT_TIMEOUT_DEFAULT_MS;
+    http->connect_timeout_ms =
+        settings->connect_timeout_ms ? (long)settings->connect_timeout_ms : CONNECT_TIMEOUT_DEFAULT_MS;
     http->compression = settings->compression;
     http->is_clustered = settings->is_clustered;
-    enum error_code code = http_hosts_init(&http->hosts, settings->unix_path ? "http://localhost" : settings->url, error);
+    enum error_code code =
+        http_hosts_init(&http->hosts, settings->unix_path ? "http://localhost" : settings->url, error);
     if (code) {
         destroy_store(&http->store);
         return code;
@@ -260,7 +265,8 @@ static enum error_code read_curl_failure(struct http_session *session, CURLcode 
                                          struct error *error)
 {
     const char *why = session->curl_message[0] ? session->curl_message : curl_easy_strerror(result);
-    if (is_cancelled(exchange) || exchange->is_given_up) return error_set(error, ERROR_CANCELLED, "the query was cancelled");
+    if (is_cancelled(exchange) || exchange->is_given_up)
+        return error_set(error, ERROR_CANCELLED, "the query was cancelled");
     if (exchange->is_too_large) {
         return error_set(error, ERROR_TOO_LARGE, "the answer is larger than %zu bytes: ask for less", exchange->limit);
     }
@@ -275,7 +281,8 @@ static enum error_code read_curl_failure(struct http_session *session, CURLcode 
 }
 
 /* What the exchange came to, once curl is done with it. */
-static enum error_code judge(struct http_session *session, CURLcode result, struct exchange *exchange, struct error *error)
+static enum error_code judge(struct http_session *session, CURLcode result, struct exchange *exchange,
+                             struct error *error)
 {
     struct slice text;
     long status = 0;
@@ -288,7 +295,7 @@ static enum error_code judge(struct http_session *session, CURLcode result, stru
                         : exchange->out  ? slice_from(buffer_slice(exchange->out), exchange->out_start)
                                          : SLICE_EMPTY;
     if (tail.size > HTTP_EXCEPTION_TAIL_SIZE) tail = slice_from(tail, tail.size - HTTP_EXCEPTION_TAIL_SIZE);
-    /* Untagged text proves something only where the status was sent before the query ended, or the connection was cut. */
+    /* Untagged text proves something only where the status was sent before the query's end, or after a cut. */
     bool may_hold_exception = exchange->tag[0] || is_streamed || result != CURLE_OK;
     if (may_hold_exception && http_exception_find(tail, slice_from_string(exchange->tag), &text)) {
         return http_exception_read(200, 0, text, error);
@@ -299,7 +306,8 @@ static enum error_code judge(struct http_session *session, CURLcode result, stru
 }
 
 /* One attempt at session->host. */
-static enum error_code run(struct http_session *session, struct exchange *exchange, const char *url, struct error *error)
+static enum error_code run(struct http_session *session, struct exchange *exchange, const char *url,
+                           struct error *error)
 {
     const struct http_store *store = session->store;
     CURL *easy = session->easy;
@@ -344,8 +352,8 @@ static enum error_code run(struct http_session *session, struct exchange *exchan
     return code;
 }
 
-static enum error_code write_url(const struct http_session *session, const struct exchange *exchange, struct buffer *out,
-                                 struct error *error)
+static enum error_code write_url(const struct http_session *session, const struct exchange *exchange,
+                                 struct buffer *out, struct error *error)
 {
     const struct http_store *store = session->store;
     /* New for every attempt: another node may still know the one before by its name. */
@@ -353,8 +361,10 @@ static enum error_code write_url(const struct http_session *session, const struc
     struct uuid uuid = uuid_make_v4();
     uuid_format(&uuid, unique);
     unique[UUID_TEXT_SIZE] = '\0';
-    struct http_url url = {.base = store->hosts.hosts[session->host].base, .unique = unique,
-                           .compresses_answers = store->compression != STORE_COMPRESSION_NONE, .is_clustered = store->is_clustered};
+    struct http_url url = {.base = store->hosts.hosts[session->host].base,
+                           .unique = unique,
+                           .compresses_answers = store->compression != STORE_COMPRESSION_NONE,
+                           .is_clustered = store->is_clustered};
     buffer_clear(out);
     enum error_code code = exchange->query ? http_url_write_query(exchange->query, &url, out, error)
                                            : http_url_write_insert(exchange->insert, &url, out, error);
@@ -417,7 +427,8 @@ static enum error_code session_query(struct store_session *session, const struct
     return ask(exchange.session, &exchange, error);
 }
 
-static enum error_code session_insert(struct store_session *session, const struct store_insert *insert, struct error *error)
+static enum error_code session_insert(struct store_session *session, const struct store_insert *insert,
+                                      struct error *error)
 {
     struct http_session *http = (struct http_session *)session;
     struct exchange exchange = {

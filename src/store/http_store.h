@@ -25,13 +25,13 @@ enum error_code http_url_write_insert(const struct store_insert *insert, const s
                                       struct error *error) MUST_CHECK;
 
 /* http_compress.c: appends the body as the server is told it comes; leaves small ones alone. */
-enum error_code http_compress(enum store_compression compression, struct slice body, struct buffer *out, bool *ret_is_compressed,
-                              struct error *error) MUST_CHECK;
+enum error_code http_compress(enum store_compression compression, struct slice body, struct buffer *out,
+                              bool *ret_is_compressed, struct error *error) MUST_CHECK;
 
 /* http_exception.c */
 
-/* Fills `error` from the text of an answer with a bad status, or with an exception header. `exception_code` is the header's
- * value, 0 when there was none. Never returns ERROR_NONE. */
+/* Fills `error` from the text of an answer with a bad status, or with an exception header. `exception_code` is the
+ * header's value, 0 when there was none. Never returns ERROR_NONE. */
 enum error_code http_exception_read(int http_status, int exception_code, struct slice body, struct error *error);
 /*
  * Looks for an exception that came after the status 200 was sent. `tail` is the end of the answer; `tag` is the

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tests of the HTTP driver against a scripted server: what it sends, and what it makes of good, bad and broken answers. */
+/* Tests of the HTTP driver against a scripted server: what it sends, and what it makes of good, bad and broken answers.
+ */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,7 +54,8 @@ static bool request_has(struct setup *setup, size_t index, const char *text)
     return slice_find(buffer_slice(&setup->server.requests[index]), slice_from_string(text)) >= 0;
 }
 
-static const struct store_query PLAIN = {.sql = {"SELECT 2", 8}, .tenant = "*", .format = "Native", .timeout_ms = 10000};
+static const struct store_query PLAIN = {
+    .sql = {"SELECT 2", 8}, .tenant = "*", .format = "Native", .timeout_ms = 10000};
 
 static void query_carries_tenant_parameters_and_settings(void **state)
 {
@@ -115,7 +117,8 @@ static void parameters_beyond_the_servers_limit_are_refused_here(void **state)
     char *text = malloc(size);
     memset(text, 'x', size);
     struct store_parameter parameter = {"list", {text, size}};
-    struct store_query query = {.sql = SLICE("SELECT 2"), .tenant = "*", .parameters = &parameter, .parameter_count = 1};
+    struct store_query query = {
+        .sql = SLICE("SELECT 2"), .tenant = "*", .parameters = &parameter, .parameter_count = 1};
     assert_int_equal(ask(&setup, &query), ERROR_TOO_LARGE);
     free(text);
     stop(&setup);
@@ -162,15 +165,16 @@ static void exceptions_become_errors_with_number_and_text(void **state)
         const char *text;
     } cases[] = {
         {"HTTP/1.1 404 Not Found\r\nX-ClickHouse-Exception-Code: 60\r\nConnection: close\r\n\r\n"
-         "Code: 60. DB::Exception: no table. (UNKNOWN)", ERROR_STORE, 60, "no table"},
-        {"HTTP/1.1 500 Error\r\nConnection: close\r\n\r\nCode: 241. DB::Exception: Memory limit\n", ERROR_UNAVAILABLE, 241,
-         "Memory limit"},
+         "Code: 60. DB::Exception: no table. (UNKNOWN)",
+         ERROR_STORE, 60, "no table"},
+        {"HTTP/1.1 500 Error\r\nConnection: close\r\n\r\nCode: 241. DB::Exception: Memory limit\n", ERROR_UNAVAILABLE,
+         241, "Memory limit"},
         {"HTTP/1.1 500 Error\r\nConnection: close\r\n\r\nCode: 159. DB::Exception: Too slow.\n", ERROR_TIMEOUT, 159,
          "Too slow."},
         {"HTTP/1.1 200 OK\r\nX-ClickHouse-Exception-Code: 16\r\nConnection: close\r\n\r\nCode: 16. DB::Exception: Col\xc3\xa9.",
          ERROR_STORE, 16, "Col\xc3\xa9."},
-        {"HTTP/1.1 403 Forbidden\r\nX-ClickHouse-Exception-Code: 516\r\nConnection: close\r\n\r\n", ERROR_UNAVAILABLE, 516,
-         "HTTP status 403"},
+        {"HTTP/1.1 403 Forbidden\r\nX-ClickHouse-Exception-Code: 516\r\nConnection: close\r\n\r\n", ERROR_UNAVAILABLE,
+         516, "HTTP status 403"},
         {"HTTP/1.1 503 Busy\r\nConnection: close\r\n\r\nstarting", ERROR_UNAVAILABLE, 0, "starting"},
         {"HTTP/1.1 502 Bad\r\nConnection: close\r\n\r\n", ERROR_UNAVAILABLE, 0, "502"},
         {"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\n\r\n", ERROR_STORE, 0, "302"},
@@ -385,11 +389,18 @@ static void ping_tells_an_event_store_from_another_server(void **state)
 static void unusable_address_is_refused_at_start(void **state)
 {
     static const struct store_settings bad[] = {
-        {.url = NULL}, {.url = "localhost:8123"}, {.url = "ftp://x"}, {.url = "http://h:1/?user=x"},
+        {.url = NULL},
+        {.url = "localhost:8123"},
+        {.url = "ftp://x"},
+        {.url = "http://h:1/?user=x"},
         {.url = "http://h:1", .user = "a\r\nX-Evil: 1"},
-        {.url = "http://h:1,"  "localhost:2"}, {.url = "http://"}, {.url = "http://h:1", .database_prefix = "a.b"},
-        {.url = "http://1,http://2,http://3,http://4,http://5,http://6,http://7,http://8,http://9,http://10,http://11,http://12,"
-                "http://13,http://14,http://15,http://16,http://17"},
+        {.url = "http://h:1,"
+                "localhost:2"},
+        {.url = "http://"},
+        {.url = "http://h:1", .database_prefix = "a.b"},
+        {.url =
+             "http://1,http://2,http://3,http://4,http://5,http://6,http://7,http://8,http://9,http://10,http://11,http://12,"
+             "http://13,http://14,http://15,http://16,http://17"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct store *store = NULL;
@@ -402,8 +413,10 @@ static void unusable_address_is_refused_at_start(void **state)
 
 static void exceptions_of_old_servers_are_read_too(void **state)
 {
-    static const char OLD[] = "1\n2\nCode: 395, e.displayText() = DB::Exception: it's non zero, e.what() = DB::Exception\n";
-    static const char NEWER[] = "1\nCode: 159, e.displayText() = DB::Exception: too slow (version 20.3.8.53 (official build))\n";
+    static const char OLD[] =
+        "1\n2\nCode: 395, e.displayText() = DB::Exception: it's non zero, e.what() = DB::Exception\n";
+    static const char NEWER[] =
+        "1\nCode: 159, e.displayText() = DB::Exception: too slow (version 20.3.8.53 (official build))\n";
     struct slice text;
     struct error error = {0};
     assert_true(http_exception_find(slice_from_string(OLD), SLICE_EMPTY, &text));
@@ -413,8 +426,10 @@ static void exceptions_of_old_servers_are_read_too(void **state)
     assert_int_equal(http_exception_read(200, 0, text, &error), ERROR_TIMEOUT);
     assert_int_equal(error.detail, 159);
     /* Rows that only look like it. */
-    assert_false(http_exception_find(SLICE("Code: x, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n"), SLICE_EMPTY, &text));
-    assert_false(http_exception_find(SLICE("Code: 1, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n2\n"), SLICE_EMPTY, &text));
+    assert_false(http_exception_find(SLICE("Code: x, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n"),
+                                     SLICE_EMPTY, &text));
+    assert_false(http_exception_find(
+        SLICE("Code: 1, e.displayText() = DB::Exception: a, e.what() = DB::Exception\n2\n"), SLICE_EMPTY, &text));
 }
 
 static void password_in_the_url_is_refused_and_not_repeated(void **state)

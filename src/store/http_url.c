@@ -11,8 +11,8 @@ static void append_encoded(struct buffer *out, struct slice text)
     static const char DIGITS[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-                        c == '_' || c == '~';
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                        c == '.' || c == '_' || c == '~';
         if (is_plain) {
             buffer_append_byte(out, (char)c);
         } else {
@@ -62,8 +62,9 @@ static enum error_code check_url(const struct buffer *out, struct error *error)
 {
     if (out->failed) return error_set(error, ERROR_MEMORY, "out of memory building a request to the event store");
     if (out->size > HTTP_URL_LIMIT) {
-        return error_set(error, ERROR_TOO_LARGE, "the parameters of this query make %zu bytes, the event store takes %u",
-                         out->size, HTTP_URL_LIMIT);
+        return error_set(error, ERROR_TOO_LARGE,
+                         "the parameters of this query make %zu bytes, the event store takes %u", out->size,
+                         HTTP_URL_LIMIT);
     }
     return ERROR_NONE;
 }
@@ -99,7 +100,8 @@ enum error_code http_url_write_query(const struct store_query *query, const stru
                                      struct error *error)
 {
     if (!is_tenant_word(query->tenant)) {
-        return error_set(error, ERROR_INVALID, "the tenant id \"%.40s\" has characters that are not allowed", query->tenant);
+        return error_set(error, ERROR_INVALID, "the tenant id \"%.40s\" has characters that are not allowed",
+                         query->tenant);
     }
     buffer_append_string(out, url->base);
     append_text(out, "query_id", url->unique);
@@ -108,7 +110,8 @@ enum error_code http_url_write_query(const struct store_query *query, const stru
     if (url->compresses_answers) append_text(out, "enable_http_compression", "1");
     /* A tenant's rows are on one shard: the others need not be asked. */
     if (url->is_clustered) append_text(out, "optimize_skip_unused_shards", "1");
-    /* An answer that is collected anyway may as well be complete before its status is sent: errors come as errors then. */
+    /* An answer that is collected anyway may as well be complete before its status is sent: errors come as errors then.
+     */
     if (!query->received) append_text(out, "wait_end_of_query", "1");
     for (size_t i = 0; i < query->parameter_count; i++) append_parameter(out, &query->parameters[i]);
     for (size_t i = 0; i < query->setting_count; i++) {

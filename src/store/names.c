@@ -20,9 +20,10 @@ enum error_code store_names_create(const char *prefix, const char *const *databa
                                    struct error *error)
 {
     if (!is_prefix(prefix)) {
-        return error_set_field(error, ERROR_INVALID, "database_prefix",
-                               "a database prefix has letters, digits and _, begins with no digit, and has at most %d characters",
-                               STORE_PREFIX_LIMIT);
+        return error_set_field(
+            error, ERROR_INVALID, "database_prefix",
+            "a database prefix has letters, digits and _, begins with no digit, and has at most %d characters",
+            STORE_PREFIX_LIMIT);
     }
     size_t count = 0;
     while (databases && databases[count]) count++;
@@ -75,8 +76,10 @@ void store_names_write_sql(const struct store_names *names, struct slice sql, st
         struct store_sql_token next = store_sql_next(&rest);
         struct slice name = store_sql_name(&token);
         bool is_inside = store_sql_is_symbol(&before, '.');
-        bool is_shown = store_sql_is_word(&first, "SHOW") && (store_sql_is_word(&before, "FROM") || store_sql_is_word(&before, "IN"));
-        bool is_place = store_sql_is_symbol(&next, '.') || is_shown || (is_database_next && token.text.data != first.text.data);
+        bool is_shown = store_sql_is_word(&first, "SHOW") &&
+                        (store_sql_is_word(&before, "FROM") || store_sql_is_word(&before, "IN"));
+        bool is_place =
+            store_sql_is_symbol(&next, '.') || is_shown || (is_database_next && token.text.data != first.text.data);
         if (is_place && !is_inside && name.size > 0 && is_known(names, name)) {
             buffer_append(out, written, (size_t)(name.data - written));
             buffer_append_string(out, names->prefix);

@@ -8,9 +8,9 @@
 
 /*
  * Model: the program writes and knows its own names only (`analytics.events`): in migrations, catalogs, inserts. Every
- * statement and every insert passes here on its way to a driver, and a known database in a place where a database stands
- * gets the prefix: before a dot, behind DATABASE, USE, SHOW .. FROM|IN. Strings, comments and all else stay as they are.
- * So no table alias and no column may have the name of a database.
+ * statement and every insert passes here on its way to a driver, and a known database in a place where a database
+ * stands gets the prefix: before a dot, behind DATABASE, USE, SHOW .. FROM|IN. Strings, comments and all else stay as
+ * they are. So no table alias and no column may have the name of a database.
  */
 struct store_names;
 #define STORE_PREFIX_LIMIT 64

@@ -24,9 +24,12 @@ static void check(const char *sql, const char *expected)
 static void database_before_a_dot_gets_the_prefix(void **state)
 {
     check("SELECT * FROM analytics.events", "SELECT * FROM p_analytics.events");
-    check("analytics.a JOIN `analytics`.b JOIN \"analytics\".c", "p_analytics.a JOIN `p_analytics`.b JOIN \"p_analytics\".c");
-    check("SELECT analytics.events.id FROM analytics /* x */ . events", "SELECT p_analytics.events.id FROM p_analytics /* x */ . events");
-    check("INSERT INTO millrace.schema_migrations SELECT {a:String}", "INSERT INTO p_millrace.schema_migrations SELECT {a:String}");
+    check("analytics.a JOIN `analytics`.b JOIN \"analytics\".c",
+          "p_analytics.a JOIN `p_analytics`.b JOIN \"p_analytics\".c");
+    check("SELECT analytics.events.id FROM analytics /* x */ . events",
+          "SELECT p_analytics.events.id FROM p_analytics /* x */ . events");
+    check("INSERT INTO millrace.schema_migrations SELECT {a:String}",
+          "INSERT INTO p_millrace.schema_migrations SELECT {a:String}");
     check("CREATE MATERIALIZED VIEW analytics.v TO analytics.t AS SELECT 1 FROM analytics.e",
           "CREATE MATERIALIZED VIEW p_analytics.v TO p_analytics.t AS SELECT 1 FROM p_analytics.e");
 }
@@ -44,10 +47,21 @@ static void everything_else_stays_as_it_is(void **state)
 {
     static const char *const same[] = {
         "SELECT 'analytics.events', \"it\"\"s\" -- analytics.events\nFROM t /* analytics.events */",
-        "SELECT analytics FROM other", "SELECT t.analytics.x FROM other.t", "SELECT x.analytics.events",
-        "SELECT properties['analytics.x'], 1.5, $a$analytics.events$a$", "SELECT * FROM p_analytics.events",
-        "SELECT * FROM Analytics.events", "SELECT * FROM system.tables WHERE database = 'analytics'", "", "'", "`", "\\", "analytics",
-        "SELECT '\\'analytics.x'", "$", "/* analytics.events",
+        "SELECT analytics FROM other",
+        "SELECT t.analytics.x FROM other.t",
+        "SELECT x.analytics.events",
+        "SELECT properties['analytics.x'], 1.5, $a$analytics.events$a$",
+        "SELECT * FROM p_analytics.events",
+        "SELECT * FROM Analytics.events",
+        "SELECT * FROM system.tables WHERE database = 'analytics'",
+        "",
+        "'",
+        "`",
+        "\\",
+        "analytics",
+        "SELECT '\\'analytics.x'",
+        "$",
+        "/* analytics.events",
     };
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) check(same[i], same[i]);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A server thread for tests that says, request by request, exactly the bytes it was given, and remembers what it was asked. */
+/* A server thread for tests that says, request by request, exactly the bytes it was given, and remembers what it was
+ * asked. */
 #ifndef STORE_SCRIPTED_SERVER_H
 #define STORE_SCRIPTED_SERVER_H
 

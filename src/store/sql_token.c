@@ -40,7 +40,8 @@ static size_t skip_space(struct slice s)
         struct slice rest = slice_from(s, at);
         char c = s.data[at];
         if (c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v') at++;
-        else if (slice_starts_with(rest, SLICE("--")) || slice_starts_with(rest, SLICE("# ")) || slice_starts_with(rest, SLICE("#!")))
+        else if (slice_starts_with(rest, SLICE("--")) || slice_starts_with(rest, SLICE("# ")) ||
+                 slice_starts_with(rest, SLICE("#!")))
             at = skip_line(s, at);
         else if (slice_starts_with(rest, SLICE("/*"))) at = skip_block_comment(s, at);
         else break;
@@ -77,8 +78,10 @@ static size_t skip_number(struct slice s)
 {
     size_t at = 1;
     /* 1.5, 1e-3, 0x1F: a dot belongs to it, a sign only behind an exponent. */
-    while (at < s.size && (is_word(s.data[at]) || s.data[at] == '.' ||
-                           ((s.data[at] == '-' || s.data[at] == '+') && (s.data[at - 1] == 'e' || s.data[at - 1] == 'E')))) at++;
+    while (at < s.size &&
+           (is_word(s.data[at]) || s.data[at] == '.' ||
+            ((s.data[at] == '-' || s.data[at] == '+') && (s.data[at - 1] == 'e' || s.data[at - 1] == 'E'))))
+        at++;
     return at;
 }
 
@@ -129,7 +132,8 @@ bool store_sql_is_symbol(const struct store_sql_token *token, char symbol)
 struct slice store_sql_name(const struct store_sql_token *token)
 {
     if (token->kind == STORE_SQL_WORD) return token->text;
-    if (token->kind == STORE_SQL_NAME && token->text.size >= 2) return slice_make(token->text.data + 1, token->text.size - 2);
+    if (token->kind == STORE_SQL_NAME && token->text.size >= 2)
+        return slice_make(token->text.data + 1, token->text.size - 2);
     return SLICE_EMPTY;
 }
 

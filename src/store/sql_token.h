@@ -17,7 +17,8 @@ struct store_sql_token {
     enum store_sql_kind kind;
     struct slice text; /* points into the statement; at the END empty, behind its last byte */
 };
-/* Takes the next token off `*rest`; space and comments before it are skipped. What is never closed reaches to the end. */
+/* Takes the next token off `*rest`; space and comments before it are skipped. What is never closed reaches to the end.
+ */
 struct store_sql_token store_sql_next(struct slice *rest);
 /* A keyword, in any case. */
 bool store_sql_is_word(const struct store_sql_token *token, const char *word);

@@ -55,7 +55,8 @@ enum error_code store_session_query(struct store_session *session, const struct 
     return code;
 }
 
-enum error_code store_session_insert(struct store_session *session, const struct store_insert *insert, struct error *error)
+enum error_code store_session_insert(struct store_session *session, const struct store_insert *insert,
+                                     struct error *error)
 {
     ASSERT(insert->database && insert->table && insert->token && insert->token[0]);
     if (!session->names) return session->driver->insert(session, insert, error);

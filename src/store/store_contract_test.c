@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What every event store must do; run with `fake`, with `engine` for a real one, or with `remote` for that one over TCP. */
+/* What every event store must do; run with `fake`, with `engine` for a real one, or with `remote` for that one over
+ * TCP. */
 #include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -169,7 +170,8 @@ static void wrong_query_says_why_and_the_session_lives(void **state)
     struct backend *backend = &backend_in_use;
     struct error error = {0};
     struct buffer out = {0};
-    assert_int_equal(query(backend, STORE_ALL_TENANTS, "SELECT no_such_column FROM contract.rows", &out, &error), ERROR_STORE);
+    assert_int_equal(query(backend, STORE_ALL_TENANTS, "SELECT no_such_column FROM contract.rows", &out, &error),
+                     ERROR_STORE);
     assert_int_equal(error.detail, 47);
     assert_non_null(strstr(error.message, "no_such_column"));
     assert_int_equal(out.size, 0);
@@ -204,8 +206,11 @@ static void long_answer_can_be_streamed(void **state)
     struct backend *backend = &backend_in_use;
     uint64_t lines = 0;
     struct error error = {0};
-    struct store_query request = {.sql = SLICE("SELECT number FROM numbers(200000)"), .tenant = "t1", .format = "TabSeparated",
-                                  .received = count_lines, .received_context = &lines};
+    struct store_query request = {.sql = SLICE("SELECT number FROM numbers(200000)"),
+                                  .tenant = "t1",
+                                  .format = "TabSeparated",
+                                  .received = count_lines,
+                                  .received_context = &lines};
     enum error_code code = store_session_query(backend->session, &request, NULL, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(code, ERROR_NONE);
@@ -216,7 +221,9 @@ static void answer_over_the_limit_is_refused(void **state)
 {
     struct backend *backend = &backend_in_use;
     struct buffer out = {0};
-    struct store_query request = {.sql = SLICE("SELECT number FROM numbers(200000)"), .tenant = "t1", .format = "TabSeparated",
+    struct store_query request = {.sql = SLICE("SELECT number FROM numbers(200000)"),
+                                  .tenant = "t1",
+                                  .format = "TabSeparated",
                                   .answer_limit_bytes = 1000};
     assert_int_equal(store_session_query(backend->session, &request, &out, NULL), ERROR_TOO_LARGE);
     assert_int_equal(out.size, 0);
@@ -229,7 +236,8 @@ static void cancelled_query_is_given_up(void **state)
     struct backend *backend = &backend_in_use;
     atomic_bool cancelled = true;
     struct buffer out = {0};
-    struct store_query request = {.sql = SLICE("SELECT count() FROM contract.rows"), .tenant = "t1", .cancelled = &cancelled};
+    struct store_query request = {
+        .sql = SLICE("SELECT count() FROM contract.rows"), .tenant = "t1", .cancelled = &cancelled};
     assert_int_equal(store_session_query(backend->session, &request, &out, NULL), ERROR_CANCELLED);
     assert_int_equal(store_session_ping(backend->session, NULL), ERROR_NONE);
     buffer_free(&out);
@@ -269,8 +277,8 @@ static void endless_query_ends_in_time(void **state)
 {
     struct backend *backend = &backend_in_use;
     struct buffer out = {0};
-    struct store_query request = {.sql = SLICE("SELECT max(sipHash64(number)) FROM numbers(1000000000000)"), .tenant = "t1",
-                                  .timeout_ms = 700};
+    struct store_query request = {
+        .sql = SLICE("SELECT max(sipHash64(number)) FROM numbers(1000000000000)"), .tenant = "t1", .timeout_ms = 700};
     int64_t started_ms = os_clock_monotonic_ms();
     assert_int_equal(store_session_query(backend->session, &request, &out, NULL), ERROR_TIMEOUT);
     assert_true(os_clock_monotonic_ms() - started_ms < 20000);
@@ -284,8 +292,9 @@ static void names_in_the_store_have_the_prefix(void **state)
 {
     struct buffer out = {0};
     struct error error = {0};
-    enum error_code code = query(&backend_in_use, STORE_ALL_TENANTS,
-                                 "SELECT database FROM system.tables WHERE name = 'rows' ORDER BY database", &out, &error);
+    enum error_code code =
+        query(&backend_in_use, STORE_ALL_TENANTS,
+              "SELECT database FROM system.tables WHERE name = 'rows' ORDER BY database", &out, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(code, ERROR_NONE);
     assert_true(slice_equal(buffer_slice(&out), SLICE("ours_contract\n")));
@@ -400,7 +409,9 @@ static int start_process(const struct store_settings *settings, const char *sock
         print_message("# %s\n", error.message);
         return -1;
     }
-    if (store_create(settings, &backend_in_use.store, NULL) || store_session_create(backend_in_use.store, &backend_in_use.session, NULL)) return -1;
+    if (store_create(settings, &backend_in_use.store, NULL) ||
+        store_session_create(backend_in_use.store, &backend_in_use.session, NULL))
+        return -1;
     if (!wait_until_it_answers(&backend_in_use)) return -1;
     static const char *const statements[] = {
         "CREATE DATABASE IF NOT EXISTS contract",

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Contract of the HTTP driver with a ClickHouse server: logins, errors, compression, Native rows, streams, a dead host. */
+/* Contract of the HTTP driver with a ClickHouse server: logins, errors, compression, Native rows, streams, a dead host.
+ */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <netinet/in.h>
@@ -88,7 +89,8 @@ static uint64_t pass_head(struct slice head, struct buffer *out)
 
 static int make_socket(int port, bool listens)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK), .sin_port = htons((uint16_t)port)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     bool is_done = listens ? bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 16) == 0
                            : connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
@@ -225,13 +227,16 @@ static int start_world(void **state)
     world.dead_port = find_port();
     snprintf(folder, sizeof folder, "%s/data", world.folder);
     if (mkdir(folder, 0700) != 0) return -1;
-    buffer_printf(&config, "<yandex><logger><level>warning</level><log>%s/log</log></logger><http_port>%d</http_port>"
-                           "<listen_host>127.0.0.1</listen_host><path>%s/data/</path><tmp_path>%s/data/tmp/</tmp_path>"
-                           "<users_config>%s/users.xml</users_config><default_profile>default</default_profile>"
-                           "<default_database>default</default_database><mark_cache_size>33554432</mark_cache_size></yandex>",
+    buffer_printf(&config,
+                  "<yandex><logger><level>warning</level><log>%s/log</log></logger><http_port>%d</http_port>"
+                  "<listen_host>127.0.0.1</listen_host><path>%s/data/</path><tmp_path>%s/data/tmp/</tmp_path>"
+                  "<users_config>%s/users.xml</users_config><default_profile>default</default_profile>"
+                  "<default_database>default</default_database><mark_cache_size>33554432</mark_cache_size></yandex>",
                   world.folder, world.server_port, world.folder, world.folder, world.folder);
-    buffer_append_string(&users, "<yandex><profiles><default/></profiles><quotas><default/></quotas><users><tester><password>ri:ght</password>"
-                                 "<networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></tester></users></yandex>");
+    buffer_append_string(
+        &users,
+        "<yandex><profiles><default/></profiles><quotas><default/></quotas><users><tester><password>ri:ght</password>"
+        "<networks><ip>127.0.0.1</ip></networks><profile>default</profile><quota>default</quota></tester></users></yandex>");
     write_file("config.xml", &config);
     write_file("users.xml", &users);
     buffer_free(&config);
@@ -256,7 +261,8 @@ static int start_world(void **state)
     }
     return run("CREATE DATABASE contract", &error) ||
            run("CREATE TABLE contract.rows (name String, id UInt64, share Float64, maybe Nullable(Float64), tags Array(String), at DateTime, "
-               "segment UInt64) ENGINE = MergeTree PARTITION BY tuple() ORDER BY id", &error);
+               "segment UInt64) ENGINE = MergeTree PARTITION BY tuple() ORDER BY id",
+               &error);
 }
 
 static int stop_world(void **state)
@@ -288,8 +294,9 @@ static const struct block_type FLOAT64_TYPE = {.kind = BLOCK_FLOAT64};
 static const struct block_type NULLABLE_TYPE = {.kind = BLOCK_NULLABLE, .inner = &FLOAT64_TYPE};
 static const struct block_type ARRAY_TYPE = {.kind = BLOCK_ARRAY, .inner = &STRING_TYPE};
 static const struct block_type DATETIME_TYPE = {.kind = BLOCK_DATETIME};
-static const struct block_schema_column COLUMNS[] = {{"name", &STRING_TYPE}, {"id", &UINT64_TYPE}, {"share", &FLOAT64_TYPE},
-                                                     {"maybe", &NULLABLE_TYPE}, {"tags", &ARRAY_TYPE}, {"at", &DATETIME_TYPE}};
+static const struct block_schema_column COLUMNS[] = {{"name", &STRING_TYPE},   {"id", &UINT64_TYPE},
+                                                     {"share", &FLOAT64_TYPE}, {"maybe", &NULLABLE_TYPE},
+                                                     {"tags", &ARRAY_TYPE},    {"at", &DATETIME_TYPE}};
 static const struct block_schema SCHEMA = {"contract", "rows", COLUMNS, 6};
 
 static struct buffer make_native(uint64_t first, size_t count)
@@ -335,8 +342,10 @@ static void native_rows_arrive_compressed(void **state)
     assert_string_equal(error.message, "");
     assert_int_equal(code, ERROR_NONE);
     assert_true(atomic_load(&world.request_bytes) - before < native.size / 3);
-    ask(world.session, "SELECT count(), sum(id), sum(share), count(maybe), sum(length(tags)), any(name) = 'a\\nb\\tc', any(segment), "
-                       "toUInt32(any(at)) FROM contract.rows", &out);
+    ask(world.session,
+        "SELECT count(), sum(id), sum(share), count(maybe), sum(length(tags)), any(name) = 'a\\nb\\tc', any(segment), "
+        "toUInt32(any(at)) FROM contract.rows",
+        &out);
     assert_true(slice_equal(buffer_slice(&out), SLICE("20000\t200010000\t10000\t10000\t40000\t1\t1\t1700000000\n")));
     buffer_free(&native);
     buffer_free(&out);
@@ -401,8 +410,11 @@ static void long_answer_streams_compressed(void **state)
 {
     struct count count = {0};
     struct error error = {0};
-    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers LIMIT 1000000"), .tenant = STORE_ALL_TENANTS,
-                                .format = "TabSeparated", .received = count_lines, .received_context = &count};
+    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers LIMIT 1000000"),
+                                .tenant = STORE_ALL_TENANTS,
+                                .format = "TabSeparated",
+                                .received = count_lines,
+                                .received_context = &count};
     enum error_code code = store_session_query(world.session, &query, NULL, &error);
     assert_string_equal(error.message, "");
     assert_int_equal(code, ERROR_NONE);
@@ -414,8 +426,11 @@ static void exception_behind_many_rows_is_found(void **state)
 {
     struct count count = {0};
     struct error error = {0};
-    struct store_query query = {.sql = SLICE("SELECT number, throwIf(number = 3000000) FROM system.numbers"), .tenant = STORE_ALL_TENANTS,
-                                .format = "TabSeparated", .received = count_lines, .received_context = &count};
+    struct store_query query = {.sql = SLICE("SELECT number, throwIf(number = 3000000) FROM system.numbers"),
+                                .tenant = STORE_ALL_TENANTS,
+                                .format = "TabSeparated",
+                                .received = count_lines,
+                                .received_context = &count};
     assert_int_equal(store_session_query(world.session, &query, NULL, &error), ERROR_STORE);
     assert_int_equal(error.detail, 395);
     assert_true(count.lines > 100000);
@@ -424,8 +439,11 @@ static void exception_behind_many_rows_is_found(void **state)
 static void stream_can_be_given_up_and_the_session_lives(void **state)
 {
     struct count count = {.pieces_wanted = 3};
-    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers"), .tenant = STORE_ALL_TENANTS, .format = "TabSeparated",
-                                .received = count_lines, .received_context = &count};
+    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers"),
+                                .tenant = STORE_ALL_TENANTS,
+                                .format = "TabSeparated",
+                                .received = count_lines,
+                                .received_context = &count};
     assert_int_equal(store_session_query(world.session, &query, NULL, NULL), ERROR_CANCELLED);
     assert_int_equal(store_session_ping(world.session, NULL), ERROR_NONE);
 }
@@ -433,8 +451,10 @@ static void stream_can_be_given_up_and_the_session_lives(void **state)
 static void answer_over_the_limit_is_refused(void **state)
 {
     struct buffer out = {0};
-    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers LIMIT 1000000"), .tenant = STORE_ALL_TENANTS,
-                                .format = "TabSeparated", .answer_limit_bytes = 100000};
+    struct store_query query = {.sql = SLICE("SELECT number FROM system.numbers LIMIT 1000000"),
+                                .tenant = STORE_ALL_TENANTS,
+                                .format = "TabSeparated",
+                                .answer_limit_bytes = 100000};
     assert_int_equal(store_session_query(world.session, &query, &out, NULL), ERROR_TOO_LARGE);
     assert_int_equal(out.size, 0);
     buffer_free(&out);
