@@ -29,6 +29,7 @@
 #define THREADS 4
 #define CALLS 20000
 #define SHARED_LIMIT_MS 30000
+#define DROP_SECONDS 5 /* it takes milliseconds, or for ever */
 
 struct place {
     char directory[64]; /* the working directory of the child */
@@ -81,7 +82,7 @@ static int run_in_child(const struct place *place, int (*run)(const struct engin
     }
     int status = 0;
     assert_int_equal(waitpid(child, &status, 0), child);
-    /* Threads on one connection may also crash it: that is the trap, too. */
+    /* Threads on one connection may also crash it, and what hangs is ended by an alarm: traps, too. */
     return WIFEXITED(status) ? WEXITSTATUS(status) : SEEN;
 }
 
@@ -232,6 +233,32 @@ static void a_second_process_is_refused(void **state)
     remove_place(&place);
 }
 
+/* Ends by its alarm when the statement does not return. */
+static int drop_refreshable_views(const struct engine_chdb *chdb, const struct place *place)
+{
+    engine_chdb_connection connection;
+    struct error error;
+    if (engine_chdb_connect(chdb, place->data, place->config, &connection, &error)) return 1;
+    if (engine_chdb_run(chdb, connection, SLICE("CREATE DATABASE d ENGINE = Atomic"), &error)) return 1;
+    alarm(DROP_SECONDS);
+    for (int i = 0; i < 10; i++) {
+        if (engine_chdb_run(chdb, connection,
+                            SLICE("CREATE MATERIALIZED VIEW d.v REFRESH EVERY 1 SECOND ENGINE = MergeTree ORDER BY n AS SELECT 1 AS n"),
+                            &error) ||
+            engine_chdb_run(chdb, connection, SLICE("DROP VIEW d.v SYNC"), &error))
+            return 1;
+    }
+    return NOT_SEEN;
+}
+
+static void dropping_a_refreshable_view_synchronously_hangs(void **state)
+{
+    struct place place;
+    make_place(&place);
+    assert_int_equal(run_in_child(&place, drop_refreshable_views), SEEN);
+    remove_place(&place);
+}
+
 static void skipped_without_the_library(void **state)
 {
     print_message("MILLRACE_CHDB_LIBRARY is not set\n");
@@ -244,6 +271,7 @@ int main(void)
         cmocka_unit_test(threads_on_one_connection_get_each_others_values),
         cmocka_unit_test(a_config_file_in_the_working_directory_is_not_read),
         cmocka_unit_test(a_second_process_is_refused),
+        cmocka_unit_test(dropping_a_refreshable_view_synchronously_hangs),
     };
     const struct CMUnitTest none[] = {cmocka_unit_test(skipped_without_the_library)};
     const char *library = getenv("MILLRACE_CHDB_LIBRARY");

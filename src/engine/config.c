@@ -33,6 +33,7 @@ static const struct fixed server_defaults[] = {
      * engine would print a stack trace at each start. */
     {"memory_worker_use_cgroup", "0"},
     {"cgroups_memory_usage_observer_wait_time", "0"},
+    {"memory_worker_period_ms", "250"}, /* how often it looks; 50 would be 20 wake-ups a second for ever */
 };
 
 /* Acknowledged inserts survive a power cut only with the fsync settings, on every table, targets of views too; the

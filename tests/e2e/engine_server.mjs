@@ -4,7 +4,7 @@
 // MILLRACE_ENGINE_COMMAND: the program (build directory's src/engine/engine_test_server).
 // MILLRACE_CHDB_LIBRARY: libchdb.so.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -47,6 +47,18 @@ export class Engine {
     this.extra = extra;
     this.environment = environment;
     this.log = '';
+  }
+
+  // Settings that stand above those the engine writes: to switch one of its remedies off. Before start.
+  override({ server = {}, tables = {}, profile = {} }) {
+    const elements = (values) => Object.entries(values).map(([name, value]) => `<${name}>${value}</${name}>`).join('');
+    const write = (folder, text) => {
+      mkdirSync(join(this.data, folder), { recursive: true });
+      writeFileSync(join(this.data, folder, 'override.xml'), `<clickhouse>${text}</clickhouse>`);
+    };
+    write('config.d', `${elements(server)}<merge_tree>${elements(tables)}</merge_tree>`);
+    write('users.d', `<profiles><default>${elements(profile)}</default></profiles>`);
+    return this;
   }
 
   async spawn() {
@@ -119,9 +131,9 @@ export class Engine {
     return this.request('POST', '/?' + new URLSearchParams({ query: statement, ...parameters }), data);
   }
 
-  // Memory that is the process's own, in bytes.
-  memory() {
-    return Number(/RssAnon:\s+(\d+)/.exec(readFileSync(`/proc/${this.process.pid}/status`, 'latin1'))[1]) * 1024;
+  // Memory in bytes: what is the process's own, or another field of /proc/PID/status.
+  memory(field = 'RssAnon') {
+    return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${this.process.pid}/status`, 'latin1'))[1]) * 1024;
   }
 
   async stop(signal = 'SIGTERM') {
