@@ -83,7 +83,7 @@ static void spool_write_json(struct json_writer *writer, const struct spool_file
     json_writer_object_end(writer);
 }
 
-static void spool_print_file(struct buffer *out, const struct spool_file *file)
+static void spool_print_file(struct buffer *out, const struct spool_file *file, bool with_differences)
 {
     int64_t age_s = (os_clock_wall_ms() - file->created_ms) / 1000;
     buffer_printf(out, "%-20" PRIu64 "  %-11s  %8" PRIu64 " rows  %6" PRIu64 " groups  %10" PRIu64 " bytes  %" PRId64 " s old\n",
@@ -93,7 +93,8 @@ static void spool_print_file(struct buffer *out, const struct spool_file *file)
     for (size_t i = 0; i < file->table_count; i++) {
         const struct spool_file_table *table = &file->tables[i];
         buffer_printf(out, "    %.*s.%.*s  %" PRIu64 " rows%s%s\n", SLICE_ARGS(table->table.database), SLICE_ARGS(table->table.name),
-                      table->rows, *table->differences ? "; not today's schema: " : "", table->differences);
+                      table->rows, !*table->differences ? "" : with_differences ? "; not today's schema: " : "; not today's schema",
+                      with_differences ? table->differences : "");
     }
 }
 
@@ -107,7 +108,7 @@ static enum error_code spool_list(struct spool_command *command, struct error *e
     if (command->json) json_writer_array_begin(&command->writer);
     for (size_t i = 0; i < count; i++) {
         if (command->json) spool_write_json(&command->writer, &files[i]);
-        else spool_print_file(&command->out, &files[i]);
+        else spool_print_file(&command->out, &files[i], false);
     }
     if (command->json) json_writer_array_end(&command->writer);
     else if (count == 0) buffer_append_string(&command->out, "no segments: all that was acknowledged is stored\n");
@@ -122,7 +123,7 @@ static enum error_code spool_show(struct spool_command *command, struct error *e
                                              command->arena, &file, &content, error);
     if (code == ERROR_NONE) {
         if (command->json) spool_write_json(&command->writer, &file);
-        else spool_print_file(&command->out, &file);
+        else spool_print_file(&command->out, &file, true);
         if (command->json) buffer_append_byte(&command->out, '\n');
         code = spool_rows_write_json(buffer_slice(&content), command->number, command->limit, &command->out, error);
     }
