@@ -141,27 +141,30 @@ static void append_container(const struct analytics_event *event, struct block *
     block_map_end(block, column);
 }
 
+static void append_value(const struct analytics_event *event, struct block *block, size_t column)
+{
+    const union analytics_value *value = &event->values[column];
+    switch (analytics_columns[column].kind) {
+    case EVENT_KIND_TEXT: block_append_string(block, column, value->text); break;
+    case EVENT_KIND_ID: block_append_uuid(block, column, &value->uuid); break;
+    case EVENT_KIND_REAL: block_append_double(block, column, value->real); break;
+    case EVENT_KIND_TIME:
+    case EVENT_KIND_DECIMAL: block_append_int(block, column, value->integer); break;
+    case EVENT_KIND_INTEGER:
+        if (is_unsigned(analytics_columns[column].type)) block_append_uint(block, column, (uint64_t)value->integer);
+        else block_append_int(block, column, value->integer);
+        break;
+    case EVENT_KIND_GROUPS:
+    case EVENT_KIND_PROPERTIES: append_container(event, block, column); break;
+    }
+}
+
 void analytics_event_append(const struct analytics_event *event, struct block *block)
 {
-    for (size_t column = 0; column < EVENT_COLUMN_COUNT; column++) {
-        const union analytics_value *value = &event->values[column];
-        if (!analytics_event_has(event, (enum analytics_column)column)) {
-            block_append_default(block, column);
-            continue;
-        }
-        switch (analytics_columns[column].kind) {
-        case EVENT_KIND_TEXT: block_append_string(block, column, value->text); break;
-        case EVENT_KIND_ID: block_append_uuid(block, column, &value->uuid); break;
-        case EVENT_KIND_REAL: block_append_double(block, column, value->real); break;
-        case EVENT_KIND_TIME:
-        case EVENT_KIND_DECIMAL: block_append_int(block, column, value->integer); break;
-        case EVENT_KIND_INTEGER:
-            if (is_unsigned(analytics_columns[column].type)) block_append_uint(block, column, (uint64_t)value->integer);
-            else block_append_int(block, column, value->integer);
-            break;
-        case EVENT_KIND_GROUPS:
-        case EVENT_KIND_PROPERTIES: append_container(event, block, column); break;
-        }
-    }
+    /* Most columns of most events are not set: only those that are cost anything. */
+    for (size_t word = 0; word < sizeof event->set / sizeof event->set[0]; word++)
+        for (uint64_t left = event->set[word]; left; left &= left - 1)
+            append_value(event, block, word * 64 + (size_t)__builtin_ctzll(left));
+    block_append_defaults_for_missing(block);
     block_row_commit(block);
 }
