@@ -18,6 +18,8 @@
 #define CHILD_STARTING_CHECK_MS 20
 #define CHILD_UP_CHECK_MS 500
 #define CHILD_STOP_MS 10000
+/* Its loop answers at once whatever its statements do: one that was up and is silent for so long hangs. */
+#define CHILD_HUNG_MS 20000
 /* An engine that ran this long was well: the next pause is the first again. */
 #define CHILD_WELL_MS 60000
 
@@ -56,6 +58,7 @@ static void child_set_up(struct engine_child *child, bool up)
 static bool child_watch(struct engine_child *child)
 {
     int status;
+    int64_t answered_ms = 0; /* 0: not yet; starting may take long */
     while (!queue_is_closed(child->wake)) {
         if (os_process_has_ended(&child->process, &status)) {
             child_set_up(child, false);
@@ -66,6 +69,13 @@ static bool child_watch(struct engine_child *child)
         bool answers = store_session_ping(child->session, &error) == ERROR_NONE;
         if (answers != atomic_load(&child->up)) log_info("engine: %s", answers ? "up" : "does not answer");
         child_set_up(child, answers);
+        int64_t now_ms = os_clock_monotonic_ms();
+        if (answers) answered_ms = now_ms;
+        if (answered_ms && now_ms - answered_ms > CHILD_HUNG_MS) {
+            log_error("engine: has not answered for %d s and is killed", CHILD_HUNG_MS / 1000);
+            os_process_signal(&child->process, SIGKILL);
+            answered_ms = now_ms; /* once, until its end is seen */
+        }
         queue_pop(child->wake, answers ? CHILD_UP_CHECK_MS : CHILD_STARTING_CHECK_MS);
     }
     return false;

@@ -9,7 +9,8 @@
 
 /*
  * Model: one thread starts `millrace engine`, asks it every half second whether it answers, and starts it again when it
- * has ended, with pauses growing from 0.1 s to 5 s. Ingest never waits for it: the spool takes rows while it is away.
+ * has ended, with pauses growing from 0.1 s to 5 s. One that answered once and then is silent for 20 s is killed. Ingest
+ * never waits for it: the spool takes rows while it is away.
  *
  *     STARTING --answers--> UP --ended--> STARTING ...      any --stop--> STOPPED
  */
