@@ -157,9 +157,10 @@ enum error_code ingest_answers_rebuild(struct ingest_answers *answers, struct st
     struct buffer sql = {0}, native = {0};
     struct arena *arena = arena_create(0);
     buffer_printf(&sql,
-                  "SELECT id, body_hash, status, content_type, answer FROM millrace.requests "
-                  "WHERE ingested_at >= fromUnixTimestamp64Milli(%lld) ORDER BY ingested_at DESC LIMIT %d",
-                  (long long)(os_clock_wall_ms() - age_ms), INGEST_ANSWERS_KEPT);
+                  "SELECT id, body_hash, status, content_type, answer FROM (SELECT *, sum(length(answer)) OVER "
+                  "(ORDER BY ingested_at DESC, id ROWS UNBOUNDED PRECEDING) AS bytes FROM millrace.requests "
+                  "WHERE ingested_at >= fromUnixTimestamp64Milli(%lld)) WHERE bytes <= %u ORDER BY ingested_at DESC LIMIT %d",
+                  (long long)(os_clock_wall_ms() - age_ms), INGEST_ANSWERS_KEPT_BYTES, INGEST_ANSWERS_KEPT);
     struct store_query query = {.sql = buffer_slice(&sql), .tenant = STORE_ALL_TENANTS, .format = "Native"};
     enum error_code code = arena ? store_session_query(session, &query, &native, error) : error_set(error, ERROR_MEMORY, "out of memory");
     struct slice rest = buffer_slice(&native);

@@ -492,7 +492,11 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
         return false;
     case INGEST_ANSWER_PENDING: {
         struct ingest_parked *parked = arena_allocate(request->arena, sizeof *parked);
-        ASSERT(parked != NULL); /* the arena took the waiter a moment ago and is not near its limit */
+        if (!parked) {
+            error_set(&error, ERROR_MEMORY, "no memory to wait for the first request of this Idempotency-Key; send it again");
+            ingest_refuse(loop, route, request, &error);
+            return true;
+        }
         *parked = (struct ingest_parked){loop->parked, domain, route, request};
         loop->parked = parked;
         os_loop_timer_start(loop->loop, &loop->deferred_timer, INGEST_DEFERRED_MS);

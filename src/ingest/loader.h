@@ -21,6 +21,7 @@ struct loader_settings {
     struct spool *spool;
     struct store *store;
     const struct ingest_tables *tables;
+    bool is_embedded;      /* the store is this machine's own engine, which has no replicas */
     bool tokens_forgotten; /* the machine went down since the segments found at start were written: the store's own log of
                             * tokens was never synced */
     struct metric_registry *metrics;

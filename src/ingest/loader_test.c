@@ -40,7 +40,7 @@ static enum error_code answer_count(void *context, const struct store_query *que
 static void start_loader_after(struct setup *setup, bool tokens_forgotten)
 {
     struct loader_settings settings = {.spool = setup->spool, .store = setup->store, .tables = &setup->tables,
-                                       .tokens_forgotten = tokens_forgotten, .metrics = setup->metrics};
+                                       .is_embedded = true, .tokens_forgotten = tokens_forgotten, .metrics = setup->metrics};
     store_fake_set_answer(setup->store, answer_count, setup);
     assert_int_equal(loader_start(&settings, &setup->loader, NULL), ERROR_NONE);
 }

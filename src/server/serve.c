@@ -136,8 +136,10 @@ static enum error_code server_start_spool(struct server *server, struct error *e
     enum error_code code = spool_open(&spool, &server->spool, &recovered, error);
     if (code != ERROR_NONE) return code;
     struct loader_settings loader = {.spool = server->spool, .store = server->store, .tables = &server->tables,
+                                     .is_embedded = server->engine != NULL,
                                      /* A remote store did not go down with this machine. */
-                                     .tokens_forgotten = server->engine && !places_is_same_boot(&server->places), .metrics = server->metrics};
+                                     .tokens_forgotten = server->engine && !places_is_same_boot(&server->places),
+                                     .metrics = server->metrics};
     code = loader_start(&loader, &server->loader, error);
     if (code != ERROR_NONE) return code;
     if (recovered == 0) return places_note_boot(&server->places, error);

@@ -8,8 +8,17 @@
 #define OWN_ERROR_LIMIT 100    /* reported one by one: more would only repeat them */
 #define OWN_PROPERTY_LIMIT 100
 
+/* The fields of the event before, in their order: a client writes all its events alike, so most look-ups are one comparison. */
+#define OWN_FIELDS_KEPT 64
+struct own_fields {
+    size_t count;
+    struct slice keys[OWN_FIELDS_KEPT]; /* in the parser: forgotten when it reads another text */
+    enum analytics_column columns[OWN_FIELDS_KEPT];
+};
+
 struct own_answer {
     struct domain_output *output;
+    struct own_fields fields;
     struct buffer errors; /* JSON objects, written as they come; empty and without memory while all goes well */
     struct json_writer writer;
     size_t error_count;
@@ -56,7 +65,19 @@ static enum error_code own_refuse_unknown(struct slice key, struct error *error)
                            "is not a field of events; put values of your own under \"properties\"");
 }
 
-static enum error_code own_store(struct json_value item, const struct analytics_context *context,
+static enum analytics_column own_find_column(struct own_fields *fields, size_t position, struct slice key)
+{
+    if (position < fields->count && slice_equal(fields->keys[position], key)) return fields->columns[position];
+    enum analytics_column column = analytics_column_find(key);
+    if (position < OWN_FIELDS_KEPT) {
+        fields->keys[position] = key;
+        fields->columns[position] = column;
+        fields->count = position + 1;
+    }
+    return column;
+}
+
+static enum error_code own_store(struct json_value item, const struct analytics_context *context, struct own_fields *fields,
                                  struct domain_output *output, struct error *error)
 {
     struct analytics_event event;
@@ -65,8 +86,8 @@ static enum error_code own_store(struct json_value item, const struct analytics_
     struct json_iterator iterator = json_iterate(item);
     struct slice key;
     struct json_value value;
-    while (json_next(&iterator, &key, &value)) {
-        enum analytics_column column = analytics_column_find(key);
+    for (size_t position = 0; json_next(&iterator, &key, &value); position++) {
+        enum analytics_column column = own_find_column(fields, position, key);
         if (column == EVENT_UNKNOWN) return own_refuse_unknown(key, error);
         enum error_code code = analytics_event_set(&event, context, column, key, value, error);
         if (code != ERROR_NONE) return code;
@@ -80,7 +101,7 @@ static void own_take_item(struct own_answer *answer, const struct analytics_cont
                           size_t number, size_t line)
 {
     struct error error = {0};
-    if (own_store(item, context, answer->output, &error) != ERROR_NONE) own_refuse_item(answer, number, line, &error);
+    if (own_store(item, context, &answer->fields, answer->output, &error) != ERROR_NONE) own_refuse_item(answer, number, line, &error);
 }
 
 static enum error_code own_check_count(size_t count, struct error *error)
@@ -104,6 +125,7 @@ static enum error_code own_decode_lines(struct own_answer *answer, const struct 
     for (size_t number = 0; lines_next(&lines, &text); number++) {
         struct json_value item;
         struct error item_error = {0};
+        answer->fields.count = 0;
         if (json_parse(input->json, text, &item, &item_error) == ERROR_NONE)
             own_take_item(answer, context, item, number, lines.number);
         else
