@@ -83,8 +83,8 @@ struct engine {
     pthread_cond_t changed;
     struct engine_job *running;
     bool watcher_ends;
-    int64_t statement_ended_ms; /* the last one */
-    bool trim_pending;       /* something ran since memory was last given back */
+    int64_t work_ended_ms;   /* the last statement that may have left memory behind */
+    bool trim_pending;       /* such a statement ran since memory was last given back */
 };
 
 /* pool.c */

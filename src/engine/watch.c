@@ -10,6 +10,8 @@
 
 /* How soon a hang-up is noticed. The thread sleeps without a clock when nothing has run for a while. */
 #define TICK_MS 50
+/* A SELECT shorter than this (a health check) leaves no memory behind. */
+#define WORK_US 20000
 /* How often late statements are looked for, while there is one that may be late. */
 #define OVERDUE_CHECK_MS 1000
 
@@ -20,7 +22,6 @@ void engine_watch_add(struct engine *engine, struct engine_job *job)
     job->next = engine->running;
     if (job->next) job->next->previous = job;
     engine->running = job;
-    engine->trim_pending = true;
     if (!job->next) pthread_cond_signal(&engine->changed);
     pthread_mutex_unlock(&engine->lock);
 }
@@ -33,7 +34,13 @@ void engine_watch_remove(struct engine *engine, struct engine_job *job)
     else
         engine->running = job->next;
     if (job->next) job->next->previous = job->previous;
-    engine->statement_ended_ms = os_clock_monotonic_ms();
+    int64_t now_us = os_clock_monotonic_us();
+    bool worked = job->statement.kind != ENGINE_STATEMENT_SELECT || now_us - job->started_us >= WORK_US;
+    if (worked) {
+        engine->work_ended_ms = now_us / 1000;
+        engine->trim_pending = true;
+        pthread_cond_signal(&engine->changed);
+    }
     pthread_mutex_unlock(&engine->lock);
 }
 
@@ -80,7 +87,7 @@ static struct timespec after_ms(int64_t milliseconds)
 static bool wait_for_change(struct engine *engine)
 {
     bool was_running = engine->running != NULL;
-    int64_t idle_ms = engine->settings.idle_ms - (os_clock_monotonic_ms() - engine->statement_ended_ms);
+    int64_t idle_ms = engine->settings.idle_ms - (os_clock_monotonic_ms() - engine->work_ended_ms);
     struct timespec until = after_ms(was_running ? TICK_MS : idle_ms > 0 ? idle_ms : 0);
     if (!was_running && !engine->trim_pending) {
         pthread_cond_wait(&engine->changed, &engine->lock);
@@ -131,7 +138,7 @@ static void watch(void *context)
         bool time_passed = wait_for_change(engine);
         if (engine->watcher_ends) break;
         int64_t now_ms = os_clock_monotonic_ms();
-        bool trims = time_passed && !engine->running && now_ms - engine->statement_ended_ms >= engine->settings.idle_ms;
+        bool trims = time_passed && !engine->running && now_ms - engine->work_ended_ms >= engine->settings.idle_ms;
         if (trims) engine->trim_pending = false;
         bool looks_for_overdue = now_ms - overdue_check_ms >= OVERDUE_CHECK_MS && may_be_overdue(engine);
         if (looks_for_overdue) overdue_check_ms = now_ms;

@@ -17,6 +17,8 @@
 #define CHILD_LONGEST_PAUSE_MS 5000
 #define CHILD_STARTING_CHECK_MS 20
 #define CHILD_UP_CHECK_MS 500
+/* While it is up: seeing whether it has ended costs nothing, asking it wakes a dozen of its threads. */
+#define CHILD_PING_MS 5000
 #define CHILD_STOP_MS 10000
 /* Its loop answers at once whatever its statements do: one that was up and is silent for so long hangs. */
 #define CHILD_HUNG_MS 20000
@@ -65,9 +67,14 @@ static bool child_watch(struct engine_child *child)
             log_warn("engine: the process ended with status %d; starting it again", status);
             return true;
         }
+        bool is_up = atomic_load(&child->up);
+        if (is_up && os_clock_monotonic_ms() - answered_ms < CHILD_PING_MS) {
+            queue_pop(child->wake, CHILD_UP_CHECK_MS);
+            continue;
+        }
         struct error error;
         bool answers = store_session_ping(child->session, &error) == ERROR_NONE;
-        if (answers != atomic_load(&child->up)) log_info("engine: %s", answers ? "up" : "does not answer");
+        if (answers != is_up) log_info("engine: %s", answers ? "up" : "does not answer");
         child_set_up(child, answers);
         int64_t now_ms = os_clock_monotonic_ms();
         if (answers) answered_ms = now_ms;

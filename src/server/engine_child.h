@@ -8,9 +8,9 @@
 #include "server/places.h"
 
 /*
- * Model: one thread starts `millrace engine`, asks it every half second whether it answers, and starts it again when it
- * has ended, with pauses growing from 0.1 s to 5 s. One that answered once and then is silent for 20 s is killed. Ingest
- * never waits for it: the spool takes rows while it is away.
+ * Model: one thread starts `millrace engine`, looks every half second whether it has ended and every 5 s whether it
+ * answers, and starts it again when it has ended, with pauses growing from 0.1 s to 5 s. One that answered once and then
+ * is silent for 20 s is killed. Ingest never waits for it: the spool takes rows while it is away.
  *
  *     STARTING --answers--> UP --ended--> STARTING ...      any --stop--> STOPPED
  */
