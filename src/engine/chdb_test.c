@@ -69,7 +69,9 @@ static void remove_place(struct place *place)
     assert_int_equal(system(command), 0);
 }
 
-static int run_in_child(const struct place *place, int (*run)(const struct engine_chdb *chdb, const struct place *place))
+typedef int child_function(const struct engine_chdb *chdb, const struct place *place);
+
+static int run_in_child(const struct place *place, child_function *run)
 {
     fflush(NULL);
     pid_t child = fork();
@@ -108,11 +110,13 @@ static void *call_often(void *context)
     struct caller *caller = context;
     engine_chdb_connection own = NULL;
     struct error error;
-    if (!caller->connection && engine_chdb_connect(caller->chdb, caller->place->data, caller->place->config, &own, &error))
+    const struct place *place = caller->place;
+    if (!caller->connection && engine_chdb_connect(caller->chdb, place->data, place->config, &own, &error))
         atomic_fetch_add(caller->wrong, 1);
     engine_chdb_connection connection = own ? own : caller->connection;
     for (uint64_t i = 0; connection && i < CALLS / THREADS && os_clock_monotonic_ms() < caller->until_ms; i++) {
-        if (!answers_its_number(caller->chdb, connection, caller->number * 1000000 + i)) atomic_fetch_add(caller->wrong, 1);
+        if (!answers_its_number(caller->chdb, connection, caller->number * 1000000 + i))
+            atomic_fetch_add(caller->wrong, 1);
         if (!own && atomic_load(caller->wrong) > 0) break; /* seen is seen */
     }
     if (own) caller->chdb->close(own);
@@ -136,9 +140,15 @@ static int count_wrong(const struct engine_chdb *chdb, const struct place *place
     return atomic_load(&wrong) > 0 ? SEEN : NOT_SEEN;
 }
 
-static int share_one(const struct engine_chdb *chdb, const struct place *place) { return count_wrong(chdb, place, true); }
+static int share_one(const struct engine_chdb *chdb, const struct place *place)
+{
+    return count_wrong(chdb, place, true);
+}
 
-static int use_own(const struct engine_chdb *chdb, const struct place *place) { return count_wrong(chdb, place, false); }
+static int use_own(const struct engine_chdb *chdb, const struct place *place)
+{
+    return count_wrong(chdb, place, false);
+}
 
 static void threads_on_one_connection_get_each_others_values(void **state)
 {
@@ -176,7 +186,7 @@ static int open_with_configuration(const struct engine_chdb *chdb, const struct 
     return went_elsewhere(chdb, place, connection);
 }
 
-static int open_beside_config_file(int (*run)(const struct engine_chdb *chdb, const struct place *place))
+static int open_beside_config_file(child_function *run)
 {
     struct place place;
     make_place(&place);
@@ -212,8 +222,8 @@ static int open_twice(const struct engine_chdb *chdb, const struct place *place)
         while (!os_file_exists(open_mark))
             if (os_clock_monotonic_ms() > until_ms) _exit(1);
             else usleep(10000);
-        _exit(engine_chdb_connect(chdb, place->data, place->config, &connection, &error) == ERROR_UNAVAILABLE ? SEEN
-                                                                                                             : NOT_SEEN);
+        enum error_code code = engine_chdb_connect(chdb, place->data, place->config, &connection, &error);
+        _exit(code == ERROR_UNAVAILABLE ? SEEN : NOT_SEEN);
     }
     engine_chdb_connection connection;
     struct error error;
@@ -243,7 +253,8 @@ static int drop_refreshable_views(const struct engine_chdb *chdb, const struct p
     alarm(DROP_SECONDS);
     for (int i = 0; i < 10; i++) {
         if (engine_chdb_run(chdb, connection,
-                            SLICE("CREATE MATERIALIZED VIEW d.v REFRESH EVERY 1 SECOND ENGINE = MergeTree ORDER BY n AS SELECT 1 AS n"),
+                            SLICE("CREATE MATERIALIZED VIEW d.v REFRESH EVERY 1 SECOND ENGINE = MergeTree ORDER BY n "
+                                  "AS SELECT 1 AS n"),
                             &error) ||
             engine_chdb_run(chdb, connection, SLICE("DROP VIEW d.v SYNC"), &error))
             return 1;

@@ -16,8 +16,8 @@
 
 static void leave(const struct engine_job *job, int64_t late_ms)
 {
-    log_error("engine: a statement cannot be killed %" PRId64 " ms after its max_execution_time; leaving, to be started "
-              "again: %.*s", late_ms, SLICE_ARGS(slice_first(job->statement.head, 400)));
+    log_error("engine: a statement cannot be killed %" PRId64 " ms after its max_execution_time; leaving, to be "
+              "started again: %.*s", late_ms, SLICE_ARGS(slice_first(job->statement.head, 400)));
     fflush(NULL);
     _exit(ENGINE_EXIT_STUCK); /* without closing: that would wait for the statement */
 }

@@ -250,8 +250,8 @@ static struct slice find_sync(struct slice rest)
     if (!is_word(before, SLICE("VIEW"))) return SLICE_EMPTY;
     struct slice sync = SLICE_EMPTY;
     while ((token = next_token(&rest)).kind != TOKEN_END && token.kind != TOKEN_SEMICOLON) {
-        bool follows_name = before.kind == TOKEN_QUOTED || (before.kind == TOKEN_WORD && !is_word(before, SLICE("VIEW")) &&
-                                                            !is_word(before, SLICE("EXISTS")));
+        bool is_keyword = is_word(before, SLICE("VIEW")) || is_word(before, SLICE("EXISTS"));
+        bool follows_name = before.kind == TOKEN_QUOTED || (before.kind == TOKEN_WORD && !is_keyword);
         sync = follows_name && is_word(token, SLICE("SYNC")) ? token.text : SLICE_EMPTY;
         before = token;
     }
