@@ -61,6 +61,7 @@ static void shape_store(const struct shape_sample *sample, const struct domain_i
     block_append_uuid(block, SHAPE_ID, &sample->id);
     block_append_int(block, SHAPE_TIME, sample->time_ms);
     block_append_double(block, SHAPE_VALUE, sample->value);
+    block_append_int(block, SHAPE_INGESTED_AT, input->request->received_ms);
     block_row_commit(block);
     output->accepted++;
 }

@@ -14,11 +14,13 @@ static const struct block_schema_column columns[SHAPE_COLUMN_COUNT] = {
     [SHAPE_ID] = {"id", &uuid},
     [SHAPE_TIME] = {"time", &datetime},
     [SHAPE_VALUE] = {"value", &float64},
+    [SHAPE_INGESTED_AT] = {"ingested_at", &datetime},
 };
 static const struct block_schema samples = {
     .database = "shape", .table = "samples", .columns = columns, .column_count = SHAPE_COLUMN_COUNT};
 static const struct domain_table tables[] = {
-    [SHAPE_TABLE_SAMPLES] = {.schema = &samples, .tenant_column = "tenant_id"},
+    [SHAPE_TABLE_SAMPLES] = {.schema = &samples, .tenant_column = "tenant_id", .id_column = "id",
+                             .received_column = "ingested_at"},
 };
 static const struct domain_route routes[] = {
     {METHOD_POST, "/v1/shape", SHAPE_BODY_LIMIT_BYTES, SHAPE_ITEM_LIMIT, shape_find_key, shape_decode, NULL},

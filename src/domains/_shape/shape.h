@@ -6,7 +6,7 @@
 #include "domain/domain.h"
 
 /* The columns of shape.samples, as block positions. */
-enum shape_column { SHAPE_TENANT_ID, SHAPE_ID, SHAPE_TIME, SHAPE_VALUE, SHAPE_COLUMN_COUNT };
+enum shape_column { SHAPE_TENANT_ID, SHAPE_ID, SHAPE_TIME, SHAPE_VALUE, SHAPE_INGESTED_AT, SHAPE_COLUMN_COUNT };
 #define SHAPE_TABLE_SAMPLES 0
 #define SHAPE_ITEM_LIMIT 1000               /* one request holds its loop about a millisecond */
 #define SHAPE_BODY_LIMIT_BYTES (256u << 10) /* 1000 samples with room to spare */

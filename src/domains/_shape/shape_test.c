@@ -48,8 +48,8 @@ static void stores_samples_and_counts_duplicates(void **state)
     check_body(harness, 200, "{\"accepted\":2,\"duplicates\":1}");
     check_rows(harness,
         "{\"tenant_id\":\"" HARNESS_TENANT "\",\"id\":\"0190a6f0-0000-4000-8000-000000000001\","
-        "\"time\":\"2026-01-31T08:00:00.000Z\",\"value\":1.5}\n"
-        "{\"tenant_id\":\"" HARNESS_TENANT "\",\"id\":\"new\",\"time\":\"2026-06-08T12:00:10.000Z\",\"value\":-2}\n");
+        "\"time\":\"2026-01-31T08:00:00.000Z\",\"value\":1.5,\"ingested_at\":\"2026-06-08T12:00:10.000Z\"}\n"
+        "{\"tenant_id\":\"" HARNESS_TENANT "\",\"id\":\"new\",\"time\":\"2026-06-08T12:00:10.000Z\",\"value\":-2,\"ingested_at\":\"2026-06-08T12:00:10.000Z\"}\n");
 }
 
 static void one_bad_sample_refuses_the_request(void **state)

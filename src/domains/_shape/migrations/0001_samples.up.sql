@@ -6,6 +6,7 @@ CREATE TABLE IF NOT EXISTS shape.samples
     `id` UUID CODEC(ZSTD(1)),
     `time` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `value` Float64 CODEC(ZSTD(1)),
+    `ingested_at` DateTime64(3, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `segment` UInt64 CODEC(ZSTD(1)),
 
     INDEX segment_minmax segment TYPE minmax GRANULARITY 1
