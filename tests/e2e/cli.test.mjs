@@ -205,24 +205,24 @@ for (const running of [false, true])
 
     const down = await migrate('down', '--only', 'analytics');
     assert.equal(down.code, DONE, down.stderr);
-    assert.match(down.stderr, /undone 0002_events_hourly/);
+    assert.match(down.stderr, /undone 0003_daily_pageviews/);
     const undone = (await states()).filter((line) => !line.endsWith(' applied'));
     assert.equal(undone.length, 1, undone.join('\n'));
     const tables = async () => (await command(['sql', "SELECT name FROM system.tables WHERE database = 'analytics' ORDER BY 1", '--data', place.directory])).stdout;
-    assert.equal(await tables(), 'events\n');
+    assert.equal(await tables(), 'events\nevents_hourly\nevents_hourly_mv\n');
     const up = await migrate('up');
     assert.equal(up.code, DONE, up.stderr);
-    assert.match(up.stderr, /applied 0002_events_hourly/);
+    assert.match(up.stderr, /applied 0003_daily_pageviews/);
     assert.deepEqual(await states(), all);
-    assert.equal(await tables(), 'events\nevents_hourly\nevents_hourly_mv\n');
+    assert.equal(await tables(), 'daily_pageviews\ndaily_pageviews_mv\nevents\nevents_hourly\nevents_hourly_mv\n');
     const again = await migrate('up');
     assert.deepEqual([again.code, again.stdout, again.stderr.includes('applied')], [DONE, '', false], 'nothing is left to do');
 
     if (!running) await place.start();
     const { write_key: key, tenant } = place.tenants.main;
-    assert.equal((await place.post('/v1/events', { name: 'afterwards' }, { key })).status, 200);
-    await place.events(1, "name = 'afterwards'");
-    const counted = async () => (await place.sql("SELECT sum(count) AS counted FROM analytics.events_hourly WHERE name = 'afterwards'", tenant))[0].counted;
+    assert.equal((await place.post('/v1/events', { name: 'screen_view', path: '/afterwards' }, { key })).status, 200);
+    await place.events(1, "path = '/afterwards'");
+    const counted = async () => (await place.sql("SELECT sum(pageviews) AS counted FROM analytics.daily_pageviews WHERE path = '/afterwards'", tenant))[0].counted;
     await waitFor('the rollup fills again', async () => (await counted()) === 1); // a moment after the table
   });
 

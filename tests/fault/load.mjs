@@ -133,5 +133,8 @@ export async function assertExactlyOnce(server, clients, when) {
   // The rollup's part of an insert comes a moment after the table's.
   await waitFor('the rollup has as many', async () => sum(await rollup()) >= sum(raw)).catch(() => {});
   assert.deepEqual(await rollup(), raw, `the hourly rollup counts what is there, ${when}`);
+  const [{ daily }] = await server.sql('SELECT sum(pageviews) AS daily FROM analytics.daily_pageviews');
+  const [{ views }] = await server.sql("SELECT countIf(name = 'screen_view') AS views FROM analytics.events");
+  assert.equal(daily, views, `the daily rollup counts what is there, ${when}`);
   return counts;
 }

@@ -16,6 +16,8 @@ static const struct domain_table tables[] = {
 static const struct domain_view views[] = {
     {"analytics", "events_hourly", "tenant_id"},
     {"analytics", "events_hourly_mv", "tenant_id"},
+    {"analytics", "daily_pageviews", "tenant_id"},
+    {"analytics", "daily_pageviews_mv", "tenant_id"},
 };
 static const struct domain_route routes[] = {
     {METHOD_POST, "/v1/events", ANALYTICS_BODY_LIMIT_BYTES, ANALYTICS_ITEM_LIMIT, analytics_own_find_key,

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS analytics.daily_pageviews_mv;
+DROP TABLE IF EXISTS analytics.daily_pageviews;
