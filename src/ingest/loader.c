@@ -8,12 +8,15 @@
 #include "base/log.h"
 #include "base/queue.h"
 #include "os/clock.h"
+#include "os/memory.h"
 #include "os/thread.h"
 
 #define LOADER_FIRST_PAUSE_MS 100
 #define LOADER_LONGEST_PAUSE_MS 5000
 /* How often it looks up from waiting to see whether it should end. */
 #define LOADER_WAIT_MS 200
+/* After so many waits without a segment (3 s) the memory of the last ones is given back. */
+#define LOADER_IDLE_WAITS 15
 
 struct loader {
     struct loader_settings settings;
@@ -190,9 +193,16 @@ static void loader_load(struct loader *loader, const struct spool_segment_info *
 static void loader_run(void *context)
 {
     struct loader *loader = context;
+    unsigned idle = 0;
     while (!atomic_load(&loader->stopping)) {
         struct spool_segment_info segment;
-        if (spool_take(loader->settings.spool, LOADER_WAIT_MS, &segment)) loader_load(loader, &segment);
+        if (spool_take(loader->settings.spool, LOADER_WAIT_MS, &segment)) {
+            loader_load(loader, &segment);
+            idle = 0;
+        } else if (++idle == LOADER_IDLE_WAITS) {
+            buffer_free(&loader->native);
+            os_memory_give_back();
+        }
     }
 }
 

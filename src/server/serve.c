@@ -16,6 +16,7 @@
 #include "ingest/window_rebuild.h"
 #include "meta/migrate_meta.h"
 #include "os/clock.h"
+#include "os/memory.h"
 #include "os/socket.h"
 #include "os/thread.h"
 #include "proto/http1.h"
@@ -310,6 +311,7 @@ enum error_code server_start(const struct settings *settings, struct server **re
     sigaddset(&stops, SIGINT);
     pthread_sigmask(SIG_BLOCK, &stops, NULL);
     curl_global_init(CURL_GLOBAL_DEFAULT);
+    os_memory_keep();
     struct server *server = calloc(1, sizeof *server);
     ASSERT(server != NULL);
     server->settings = settings;
