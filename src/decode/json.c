@@ -186,12 +186,15 @@ struct json_iterator json_iterate(struct json_value array_or_object)
 
 bool json_next(struct json_iterator *iterator, struct slice *key, struct json_value *child)
 {
-    if (iterator->next.index >= iterator->end_index) return false;
+    /* Field by field: copying a struct of which one half was just written waits until both halves are in the cache. */
+    size_t index = iterator->next.index;
+    if (index >= iterator->end_index) return false;
     const struct json_parser *parser = iterator->next.document;
-    if (iterator->object) *key = json_string_at(parser, parser->tape[iterator->next.index++]);
+    if (iterator->object) *key = json_string_at(parser, parser->tape[index++]);
     else *key = SLICE_EMPTY;
-    *child = iterator->next;
-    iterator->next.index = json_index_after(parser->tape[child->index], child->index);
+    child->document = parser;
+    child->index = index;
+    iterator->next.index = json_index_after(parser->tape[index], index);
     return true;
 }
 
