@@ -81,7 +81,11 @@ async function ask(path, parameters) {
 }
 
 const whole = new Intl.NumberFormat('en');
-const today = () => new Intl.DateTimeFormat('en-CA', { timeZone: ZONE, dateStyle: 'short' }).format(new Date());
+/** YYYY-MM-DD. By parts: Debian's Node knows no other locale's order than that of en-US. */
+const today = () => {
+  const parts = new Intl.DateTimeFormat('en-US', { timeZone: ZONE, year: 'numeric', month: '2-digit', day: '2-digit' }).formatToParts(new Date());
+  return ['year', 'month', 'day'].map((name) => parts.find(({ type }) => type === name).value).join('-');
+};
 const days_ago = (days) => new Date(Date.parse(today()) - days * 86_400_000).toISOString().slice(0, 10);
 const tile = (measure) => page.locator(`.tile[data-measure=${measure}]`);
 const tile_value = async (measure) => (await tile(measure).locator('.tile-value').textContent()).trim();
