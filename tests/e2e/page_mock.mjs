@@ -45,7 +45,7 @@ const wall = (date) => date.toISOString().slice(0, 16);
 
 function now_in(timezone) {
   const parts = Object.fromEntries(
-    new Intl.DateTimeFormat('en-GB', { timeZone: timezone, hourCycle: 'h23', dateStyle: 'short', timeStyle: 'short' })
+    new Intl.DateTimeFormat('en-US', { timeZone: timezone, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit' })
       .formatToParts(new Date())
       .map(({ type, value }) => [type, value]),
   );
