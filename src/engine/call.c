@@ -3,6 +3,7 @@
 #include "engine/call.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 
 #include "base/uuid.h"
 #include "engine/exception.h"
@@ -193,6 +194,8 @@ void engine_call_append_set(struct buffer *out, const struct engine_call *call,
     buffer_append_byte(out, '\'');
     if (purpose->is_write && !call->sets_time) buffer_append_string(out, ", max_execution_time = 0");
     if (purpose->is_write && !call->sets_memory) buffer_append_string(out, ", max_memory_usage = 0");
+    if (purpose->is_insert && purpose->insert_reserve_bytes > 0)
+        buffer_printf(out, ", max_untracked_memory = %" PRIu64, purpose->insert_reserve_bytes);
     /* insert_deduplicate = 0 would do nothing: this setting stands above it. */
     if (purpose->is_insert && !call->sets_deduplicate && !call->sets_token && !purpose->statement_has_token)
         buffer_append_string(out, ", deduplicate_insert = 'disable'");

@@ -41,6 +41,7 @@ struct engine_call_purpose {
                               refused would be refused for ever, and a merge stopped half-way is for nothing */
     bool is_insert;
     bool statement_has_token; /* insert_deduplication_token stands in the INSERT itself */
+    uint64_t insert_reserve_bytes; /* what a thread of an INSERT may take although other statements filled the memory */
 };
 
 /* The statement sent before the client's own. An INSERT without a token is never taken for a repetition: by itself the

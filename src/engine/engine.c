@@ -17,18 +17,29 @@
 
 #define DEFAULT_MEMORY_BYTES (1ull << 30)
 #define DEFAULT_QUEUE_LIMIT 64
+/* A machine of 64 processors with 400 MB for the engine: each thread of an aggregation has a hash table of its own and
+ * up to ENGINE_UNTRACKED_BYTES that no limit sees; each statement takes some 10 MB before it has read anything. */
+#define MEMORY_PER_THREAD (64ull << 20)
+#define MEMORY_PER_QUERY (32ull << 20)
 #define DEFAULT_OPEN_TIMEOUT_MS 30000
 #define DEFAULT_GRACE_MS 5000
 #define DEFAULT_STUCK_MS 30000
 #define DEFAULT_IDLE_MS 5000
 #define OPEN_RETRY_MS 100
 
+static uint64_t bounded(uint64_t wanted, uint64_t most)
+{
+    return wanted < most ? wanted : most > 0 ? most : 1;
+}
+
 static void apply_defaults(struct engine_settings *settings)
 {
-    int processors = os_thread_processor_count();
+    uint64_t processors = (uint64_t)os_thread_processor_count();
     if (settings->memory_limit_bytes == 0) settings->memory_limit_bytes = DEFAULT_MEMORY_BYTES;
-    if (settings->threads <= 0) settings->threads = processors;
-    if (settings->query_limit == 0) settings->query_limit = 2 * (size_t)processors;
+    uint64_t memory = settings->memory_limit_bytes;
+    if (settings->threads <= 0) settings->threads = (int)bounded(processors, memory / MEMORY_PER_THREAD);
+    if (settings->query_limit == 0)
+        settings->query_limit = bounded(2 * processors, memory / MEMORY_PER_QUERY);
     if (settings->queue_limit == 0) settings->queue_limit = DEFAULT_QUEUE_LIMIT;
     if (settings->open_timeout_ms == 0) settings->open_timeout_ms = DEFAULT_OPEN_TIMEOUT_MS;
     if (settings->grace_ms == 0) settings->grace_ms = DEFAULT_GRACE_MS;

@@ -25,8 +25,10 @@ struct engine_settings {
     const char *data_directory;    /* created when absent; made absolute by engine_start */
     const char *library_path;      /* libchdb.so */
     uint64_t memory_limit_bytes;   /* of memory the engine tracks; the process may reach 1.5 times this. 0: 1 GiB */
-    int threads;                   /* per query; 0: one per processor */
-    size_t query_limit;            /* queries at once; 0: 2 per processor (more only adds latency) */
+    /* 0: by the processors, as far as the memory goes (engine.c): one thread per query and processor; two queries at
+     * once per processor, more only adds latency. */
+    int threads;                   /* per query */
+    size_t query_limit;            /* queries at once */
     size_t queue_limit;            /* requests waiting for a worker, more are answered 503; 0: 64 */
     int64_t open_timeout_ms;       /* how long to wait for another process to let go of the directory; 0: 30 s */
     /* A SELECT that runs on after its max_execution_time (some functions look at no clock) is killed after `grace_ms`

@@ -116,6 +116,8 @@ enum error_code engine_job_prepare(struct engine_job *job) MUST_CHECK;
 /* Runs the statement on a connection of its own, on the caller's thread; closes the pipe's write end. */
 void engine_job_execute(struct engine_job *job);
 void engine_job_fail(struct engine_job *job, const struct error *error);
+/* Makes a SELECT that failed ready to be executed again. On failure the job carries the error. */
+enum error_code engine_job_renew(struct engine_job *job) MUST_CHECK;
 
 /* answer.c */
 /* Answers with the job's error, or with `body` (the job's whole output). */

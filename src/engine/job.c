@@ -128,6 +128,21 @@ static enum error_code build_select(struct engine_job *job, struct error *error)
     return 0;
 }
 
+enum error_code engine_job_renew(struct engine_job *job)
+{
+    struct error error;
+    close_fd(&job->pipe_read);
+    buffer_clear(&job->sql);
+    buffer_clear(&job->error_text);
+    job->failed = false;
+    job->error_number = 0;
+    atomic_store(&job->finished, false);
+    enum error_code code = build_select(job, &error);
+    if (!code && job->sql.failed) code = error_set(&error, ERROR_MEMORY, "out of memory");
+    if (code) engine_job_fail(job, &error);
+    return code;
+}
+
 /* DROP VIEW .. SYNC of a refreshable view never returns; without SYNC the view is gone for everyone just as soon, only
  * its files go later. */
 static void build_other(struct engine_job *job, struct slice text)
@@ -216,6 +231,8 @@ static enum error_code prepare_connection(struct engine_job *job, engine_chdb_co
             .is_write = job->statement.kind != ENGINE_STATEMENT_SELECT,
             .is_insert = job->statement.kind == ENGINE_STATEMENT_DATA || job->statement.kind == ENGINE_STATEMENT_INSERT,
             .statement_has_token = has_token(job),
+            /* Half: room for a segment (130 MB of rows at the default of 1 GiB), and still an end to what one asks for. */
+            .insert_reserve_bytes = job->engine->settings.memory_limit_bytes / 2,
         };
         engine_call_append_set(&sql, &job->call, &purpose);
         code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory")

@@ -7,12 +7,22 @@
 #include <unistd.h>
 
 #include "engine/exception.h"
+#include "os/clock.h"
 
 #define CHUNK_BYTES (256u << 10)
 /* An answer is held back this long, so that an error found early still gets its own status. */
 #define HELD_BYTES (256u << 10)
 /* With wait_end_of_query: as much as one answer may take from everyone's memory. */
 #define HELD_BYTES_WAITING (64u << 20)
+
+/* A SELECT that was refused because of what others take is asked again, so that greedy statements do not refuse everyone
+ * else's. Not before the engine has looked at its memory again (memory_worker_period_ms): until then memory that was
+ * given back still counts. The greedy ones wait as well, which is what makes room. */
+#define RETRY_COUNT 3
+#define RETRY_PAUSE_MS 300 /* the first; each is as much longer */
+#define RETRY_STEP_MS 50   /* how soon a hang-up is noticed */
+/* What ran for so long before it was refused had its chance. */
+#define RETRY_WITHIN_MS 5000
 
 /* Bytes from the pipe; 0 at its end. The end is also reached when the statement is finished and the pipe is empty: the
  * engine may keep its own end open after an error. */
@@ -53,9 +63,9 @@ static enum error_code begin_stream(struct engine_job *job, struct buffer *held,
     return code;
 }
 
-static void answer_select(struct engine_worker *worker, struct engine_job *job)
+/* Executes it, and reads what it gives into `held` until that is full. Returns whether the answer has begun. */
+static bool run_select(struct engine_worker *worker, struct engine_job *job, struct buffer *held)
 {
-    struct buffer held = {0};
     size_t held_limit = job->call.wait_end_of_query ? HELD_BYTES_WAITING : HELD_BYTES;
     bool streaming = false;
     worker->job = job;
@@ -71,16 +81,51 @@ static void answer_select(struct engine_worker *worker, struct engine_job *job)
             atomic_store(&job->client_is_slow, true);
             code = request_stream_write(job->request, chunk);
             atomic_store(&job->client_is_slow, false);
-        } else if (held.size + size <= held_limit) {
-            buffer_append_slice(&held, chunk);
-            if (held.failed) code = ERROR_MEMORY;
+        } else if (held->size + size <= held_limit) {
+            buffer_append_slice(held, chunk);
+            if (held->failed) code = ERROR_MEMORY;
         } else {
             streaming = true;
-            code = begin_stream(job, &held, chunk);
+            code = begin_stream(job, held, chunk);
         }
         if (code) atomic_store(&job->abandoned, true);
     }
     while (sem_wait(&worker->done) != 0) {
+    }
+    return streaming;
+}
+
+static bool is_wanted(struct engine_job *job)
+{
+    return !atomic_load(&job->abandoned) && !atomic_load(&job->request->cancelled) &&
+           !atomic_load(&job->engine->stopping);
+}
+
+/* "(total)" says that it is the process's limit, not the statement's own. */
+static bool is_refused_for_others(struct engine_job *job)
+{
+    return job->failed && job->error_number == ENGINE_EXCEPTION_MEMORY_LIMIT &&
+           slice_find(buffer_slice(&job->error_text), SLICE("(total) memory limit exceeded")) >= 0;
+}
+
+/* False when it is not wanted any more. */
+static bool pause_before_retry(struct engine_job *job, int retry)
+{
+    int64_t until_ms = os_clock_monotonic_ms() + (int64_t)retry * RETRY_PAUSE_MS;
+    while (is_wanted(job) && os_clock_monotonic_ms() < until_ms) poll(NULL, 0, RETRY_STEP_MS);
+    return is_wanted(job);
+}
+
+static void answer_select(struct engine_worker *worker, struct engine_job *job)
+{
+    struct buffer held = {0};
+    bool streaming = run_select(worker, job, &held);
+    for (int retry = 1; retry <= RETRY_COUNT && !streaming && is_refused_for_others(job); retry++) {
+        int64_t age_ms = (os_clock_monotonic_us() - job->started_us) / 1000;
+        if (age_ms > RETRY_WITHIN_MS || !pause_before_retry(job, retry)) break;
+        buffer_clear(&held);
+        if (engine_job_renew(job)) break;
+        streaming = run_select(worker, job, &held);
     }
     if (atomic_load(&job->overdue)) {
         struct error error;

@@ -1,0 +1,12 @@
+drop table mail_outbox;
+drop table identity_logins;
+drop table user_identities;
+drop table identity_providers;
+drop table trusted_devices;
+drop table mfa_backup_codes;
+drop table mfa_secrets;
+drop table password_reset_tokens;
+drop table email_verifications;
+drop table refresh_tokens;
+drop table user_sessions;
+drop table users;

@@ -1,0 +1,3 @@
+drop table jobs;
+drop table audit_outbox;
+drop table audit_chain;
