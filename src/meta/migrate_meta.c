@@ -2,10 +2,12 @@
 /* Keeps the record of migrations in the metadata database itself, in the same transaction as the change. */
 #include "meta/migrate_meta.h"
 
-extern const struct embedded_file meta_core_migrations[];
+extern const struct embedded_file meta_core_migrations[], meta_product_migrations[], meta_billing_migrations[];
 
 const struct meta_service meta_services[] = {
     {META_SERVICE_CORE, meta_core_migrations},
+    {META_SERVICE_PRODUCT, meta_product_migrations},
+    {META_SERVICE_BILLING, meta_billing_migrations},
     {0},
 };
 

@@ -12,8 +12,12 @@ struct meta_service {
     const struct embedded_file *files; /* src/meta/migrations/<name>/ */
 };
 extern const struct meta_service meta_services[];
-/* Regions, organizations, workspaces, tenants, client keys. */
+/* Regions to tenants, users, roles, keys. */
 #define META_SERVICE_CORE "core"
+/* Dashboards, reports, goals, funnels, annotations, flags, links. */
+#define META_SERVICE_PRODUCT "product"
+/* Subscriptions and what was paid. */
+#define META_SERVICE_BILLING "billing"
 /* NULL when there is no such service. */
 const struct meta_service *meta_service_find(const char *name);
 

@@ -1,0 +1,2 @@
+drop table billing_history;
+drop table subscriptions;

@@ -1,0 +1,2 @@
+drop table audit_outbox;
+drop table audit_chain;

@@ -1,0 +1,3 @@
+drop table links;
+drop table target_groups;
+drop table flags;
