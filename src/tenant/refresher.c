@@ -6,7 +6,6 @@
 
 #include "os/clock.h"
 #include "os/thread.h"
-#include "tenant/permission.h"
 
 struct tenant_refresher {
     struct meta_database *database;
@@ -15,7 +14,8 @@ struct tenant_refresher {
     void (*report)(void *context, const struct error *error);
     void *report_context;
     struct os_thread thread;
-    int64_t counter;   /* of the metadata, when the last snapshot was begun; the thread's own */
+    int64_t revision;  /* of the metadata, when the last snapshot was begun; the thread's own */
+    int64_t read_ms;   /* monotonic, when the last snapshot was made; the thread's own */
     bool failing;      /* the thread's own */
     atomic_uint_least64_t generation;
     pthread_mutex_t mutex;
@@ -24,19 +24,7 @@ struct tenant_refresher {
     bool poked;        /* guarded by the mutex */
 };
 
-static bool tenant_digest_parse(struct slice text, unsigned char digest[TENANT_DIGEST_SIZE])
-{
-    if (text.size != 2 * TENANT_DIGEST_SIZE) return false;
-    for (size_t i = 0; i < text.size; i++) {
-        char c = text.data[i];
-        int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-        if (value < 0) return false;
-        digest[i / 2] = (unsigned char)(i % 2 ? digest[i / 2] | value : value << 4);
-    }
-    return true;
-}
-
-/* Columns: tenant id, name, code, active, digest, permissions, revoked, expires_at; the digest is NULL without keys. */
+/* Columns: tenant id, name, code, active, key id, revoked, expires_at; the key id is NULL without keys. */
 static enum error_code tenant_snapshot_add_row(void *context, const struct meta_row *row, struct error *error)
 {
     struct tenant_snapshot *snapshot = context;
@@ -53,16 +41,33 @@ static enum error_code tenant_snapshot_add_row(void *context, const struct meta_
     }
     if (meta_row_is_null(row, 4)) return ERROR_NONE;
     unsigned char digest[TENANT_DIGEST_SIZE];
-    struct tenant_key key = {
-        .tenant = tenant, .revoked = meta_row_boolean(row, 6), .expires_ms = meta_row_integer(row, 7)};
-    if (!tenant_digest_parse(meta_row_text(row, 4), digest))
-        return error_set(error, ERROR_CORRUPT, "a key of tenant %s has no valid digest", tenant->id);
-    if (!tenant_permissions_parse(meta_row_text(row, 5), &key.permissions))
-        return error_set(error, ERROR_CORRUPT, "a key of tenant %s has permissions this program does not know",
-                         tenant->id);
+    struct tenant_key key = {.tenant = tenant,
+                             .permissions = TENANT_MAY_WRITE,
+                             .revoked = meta_row_boolean(row, 5),
+                             .expires_ms = meta_row_integer(row, 6)};
+    tenant_key_digest(meta_row_text(row, 4), digest);
     if (!tenant_snapshot_add_key(snapshot, digest, &key))
         return error_set(error, ERROR_MEMORY, "out of memory reading keys");
     return ERROR_NONE;
+}
+
+static enum error_code tenant_revision_row(void *context, const struct meta_row *row, struct error *error)
+{
+    *(int64_t *)context = meta_row_integer(row, 0);
+    return ERROR_NONE;
+}
+
+/* The number that every change raises which event loops must see. */
+static enum error_code tenant_revision_read(struct meta_database *database, int64_t *revision, struct error *error)
+{
+    struct meta_session *session;
+    enum error_code code = meta_session_begin(database, 0, &session, error);
+    if (code) return code;
+    *revision = 0;
+    code = meta_query(session, "select revision from access_revision where id = 1", NULL, 0, tenant_revision_row, revision,
+                      error);
+    meta_session_end(session);
+    return code;
 }
 
 enum error_code tenant_snapshot_build(struct meta_database *database, int64_t now_ms,
@@ -81,11 +86,11 @@ enum error_code tenant_snapshot_build(struct meta_database *database, int64_t no
                       "select t.tenant_id, t.name, t.code,"
                       " case when t.is_active and t.deleted_at is null and w.is_active and w.deleted_at is null"
                       " and o.is_active and o.deleted_at is null then 1 else 0 end,"
-                      " k.digest, k.permissions, case when k.revoked_at is null then 0 else 1 end, k.expires_at"
+                      " k.key_id, case when k.revoked_at is null then 0 else 1 end, k.expires_at"
                       " from tenants t"
                       " join workspaces w on w.workspace_id = t.workspace_id"
                       " join organizations o on o.organization_id = w.organization_id"
-                      " left join client_keys k on k.tenant_id = t.tenant_id"
+                      " left join api_keys k on k.tenant_id = t.tenant_id and k.kind = 'write'"
                       " and (k.revoked_at is null or k.revoked_at > $1)"
                       " where t.deleted_at is null or t.deleted_at > $1",
                       META_PARAMETERS(meta_integer(now_ms - TENANT_REMEMBERED_MS)), tenant_snapshot_add_row, snapshot,
@@ -99,16 +104,18 @@ enum error_code tenant_snapshot_build(struct meta_database *database, int64_t no
     return ERROR_NONE;
 }
 
-/* The counter is read first: a change while the snapshot is built is then seen at the next turn. */
+/* The revision is read first: a change while the snapshot is built is then seen at the next turn. */
 static enum error_code tenant_refresher_read(struct tenant_refresher *refresher, bool forced,
                                              const struct tenant_snapshot **ret_snapshot, struct error *error)
 {
-    int64_t counter;
-    enum error_code code = meta_change_counter(refresher->database, &counter, error);
-    if (code || (counter == refresher->counter && !forced)) return code;
+    int64_t revision;
+    enum error_code code = tenant_revision_read(refresher->database, &revision, error);
+    if (os_clock_monotonic_ms() - refresher->read_ms > TENANT_REBUILD_MS) forced = true;
+    if (code || (revision == refresher->revision && !forced)) return code;
     code = tenant_snapshot_build(refresher->database, os_clock_wall_ms(), ret_snapshot, error);
     if (code) return code;
-    refresher->counter = counter;
+    refresher->revision = revision;
+    refresher->read_ms = os_clock_monotonic_ms();
     /* Not shared with anybody yet. */
     ((struct tenant_snapshot *)*ret_snapshot)->generation = atomic_load(&refresher->generation) + 1;
     return ERROR_NONE;

@@ -6,8 +6,10 @@
 #include "meta/meta.h"
 #include "tenant/tenant.h"
 
-/* How often the refresher asks whether the metadata changed: a revoked key outlives this and one rebuild at most. */
+/* How often the refresher asks whether access_revision was raised: a revoked key outlives this and one rebuild at most. */
 #define TENANT_REFRESH_MS 200
+/* A snapshot is made again after this time, changed or not: somebody may have changed rows by hand. */
+#define TENANT_REBUILD_MS 60000
 
 /* Reads tenants and keys from the "core" metadata. The caller has the one reference. */
 enum error_code tenant_snapshot_build(struct meta_database *database, int64_t now_ms,
