@@ -141,6 +141,12 @@ enum error_code api_admit(void *context, const struct request *request, size_t *
     return ERROR_NONE;
 }
 
+bool api_is_cross_origin(void *context, const struct request *request)
+{
+    struct api_match match = api_find(((struct api_loop *)context)->api, request);
+    return match.ingest || (match.path_known && !match.own && request->method == METHOD_OPTIONS);
+}
+
 void api_respond_error(void *context, struct request *request, const struct error *error)
 {
     struct api_loop *loop = context;

@@ -39,6 +39,9 @@ struct api_loop {
 void api_handle(void *context, struct request *request);
 enum error_code api_admit(void *context, const struct request *request, size_t *body_limit_bytes, struct error *error);
 
+/* For http1_settings.cross_origin: pages of other sites may send events, and nothing else. */
+bool api_is_cross_origin(void *context, const struct request *request);
+
 /* An error the protocol found (body too large, unreadable compression), in the words of the route's clients. */
 void api_respond_error(void *context, struct request *request, const struct error *error);
 

@@ -26,7 +26,8 @@ struct http1_exchange *http1_connection_begin_exchange(struct http1_connection *
         listen_stream_abort(connection->stream);
         return NULL;
     }
-    exchange->cross_origin = connection->settings->cross_origin;
+    exchange->cross_origin = false; /* until the header is complete */
+    exchange->common_headers = connection->settings->common_headers;
     if (connection->first) connection->newest->next = exchange;
     else connection->first = exchange;
     connection->newest = exchange;

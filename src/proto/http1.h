@@ -25,8 +25,10 @@ struct http1_settings {
     int64_t idle_timeout_ms;     /* keep-alive without a request, or an answer of which nothing is read: closed */
     size_t pipeline_limit;       /* requests taken before the first is answered; then reading pauses */
     bool body_in_memory_file;    /* put bodies into a memfd (the engine reads its inserts from there) */
-    bool cross_origin;           /* answer CORS: preflights (OPTIONS with an Origin) 204 without asking the handler,
-                                  * Access-Control-Allow-Origin echoing Origin on every answer */
+    /* May be NULL: for no request. Whether to answer CORS: preflights (OPTIONS with an Origin) 204 without asking the
+     * handler, Access-Control-Allow-Origin echoing Origin on the answer. Asked when the header is complete. */
+    bool (*cross_origin)(void *context, const struct request *request);
+    struct slice common_headers; /* complete "Name: value\r\n" lines of every answer, the protocol's own included */
 };
 /* Sensible defaults for everything but handler and context. */
 struct http1_settings http1_settings_default(void);

@@ -7,6 +7,8 @@
 #include "os/clock.h"
 #include "proto/http1.h"
 
+static bool cross_origin(void *context, const struct request *request) { return request->path.size % 2 == 0; }
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static volatile unsigned touched;
@@ -49,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         settings = http1_settings_default();
         settings.handler = handle;
         settings.admit = admit;
-        settings.cross_origin = true;
+        settings.cross_origin = cross_origin;
         settings.body_limit_bytes = 1 << 16;
         settings.pipeline_limit = 2;
         struct listen_settings listen_settings = {.connection_limit = 4, .protocol = &http1_protocol,

@@ -214,9 +214,9 @@ static bool read_target(struct http1_exchange *exchange)
     return true;
 }
 
-static bool is_preflight(const struct http1_connection *connection, const struct http1_exchange *exchange)
+static bool is_preflight(const struct http1_exchange *exchange)
 {
-    return connection->settings->cross_origin && exchange->request.method == METHOD_OPTIONS && exchange->has_origin;
+    return exchange->cross_origin && exchange->request.method == METHOD_OPTIONS && exchange->has_origin;
 }
 
 /* What the standard wants refused before anything else is looked at; 0 when all is well. */
@@ -266,12 +266,13 @@ static int header_completed(http_parser *parser)
     exchange->has_origin = request_header_get(request, "origin").size > 0;
     int result = check_header(connection);
     if (result) return result;
+    exchange->cross_origin = settings->cross_origin && settings->cross_origin(settings->context, request);
 
     struct error error = {0};
     exchange->body.limit_bytes = settings->body_limit_bytes;
     exchange->body.ratio_limit = settings->body_ratio_limit;
     enum error_code code = ERROR_NONE;
-    if (settings->admit && !is_preflight(connection, exchange))
+    if (settings->admit && !is_preflight(exchange))
         code = settings->admit(settings->context, request, &exchange->body.limit_bytes, &error);
     if (!code && has_body(parser))
         code = http1_body_begin(&exchange->body, request_header_get(request, "content-encoding"),
@@ -302,7 +303,7 @@ static void hand_over(struct http1_connection *connection, struct http1_exchange
     struct request *request = &exchange->request;
     request->received_ms = os_clock_wall_ms();
     exchange->handed_over = true;
-    if (is_preflight(connection, exchange)) {
+    if (is_preflight(exchange)) {
         struct response response = {.status = 204};
         request_respond(request, &response);
     } else {

@@ -101,6 +101,7 @@ static void append_head(struct http1_exchange *exchange, int status, bool closes
     append_literal(out, SLICE("\r\n"));
     if (closes) append_literal(out, SLICE("Connection: close\r\n"));
     else if (exchange->is_http10) append_literal(out, SLICE("Connection: keep-alive\r\n"));
+    append_literal(out, exchange->common_headers);
     if (exchange->cross_origin) append_cross_origin(exchange, out);
     if (content_type) {
         append_literal(out, SLICE("Content-Type: "));

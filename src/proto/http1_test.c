@@ -394,9 +394,14 @@ static void unfinished_request_of_a_client_that_left_is_dropped(void **state)
     assert_int_equal(harness.handled_count, 1);
 }
 
-static void answers_cross_origin_requests(void **state)
+static bool is_not_private(void *context, const struct request *request)
 {
-    harness.settings.cross_origin = true;
+    return !slice_equal(request->path, SLICE("/private"));
+}
+
+static void answers_cross_origin_requests_where_the_handler_allows_them(void **state)
+{
+    harness.settings.cross_origin = is_not_private;
     harness_connect();
     harness_send_text("OPTIONS /none HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n"
                       "Access-Control-Request-Method: POST\r\nAccess-Control-Request-Headers: X-A, content-type\r\n\r\n");
@@ -426,6 +431,25 @@ static void answers_cross_origin_requests(void **state)
     buffer_clear(&harness.received);
     harness_send_text("OPTIONS /echo HTTP/1.1\r\nHost: h\r\n\r\n"); /* no origin, no preflight */
     WAIT_FOR_TEXT("OPTIONS /echo? 0:");
+
+    buffer_clear(&harness.received);
+    harness_send_text("OPTIONS /private HTTP/1.1\r\nHost: h\r\nOrigin: https://a.example\r\n"
+                      "Access-Control-Request-Method: POST\r\n\r\n");
+    WAIT_FOR_TEXT("HTTP/1.1 404 ");
+    assert_false(harness_has("Access-Control"));
+}
+
+static void every_answer_has_the_common_headers(void **state)
+{
+    harness.settings.common_headers = SLICE("X-Frame-Options: DENY\r\n");
+    harness_connect();
+    harness_send_text("GET /echo HTTP/1.1\r\nHost: h\r\n\r\n");
+    WAIT_FOR_TEXT("GET /echo? 0:");
+    assert_true(harness_has("\r\nX-Frame-Options: DENY\r\n"));
+    buffer_clear(&harness.received);
+    harness_send_text("nonsense\r\n\r\n");
+    WAIT_FOR_TEXT("HTTP/1.1 400 ");
+    WAIT_FOR_TEXT("\r\nX-Frame-Options: DENY\r\n");
 }
 
 static void answer_in_own_shape(void *context, struct request *request, const struct error *error)
@@ -482,7 +506,8 @@ int main(void)
         TEST(request_outlives_a_connection_that_was_reset),
         TEST(client_that_closed_its_side_still_gets_its_answers),
         TEST(unfinished_request_of_a_client_that_left_is_dropped),
-        TEST(answers_cross_origin_requests),
+        TEST(answers_cross_origin_requests_where_the_handler_allows_them),
+        TEST(every_answer_has_the_common_headers),
         TEST(error_of_the_protocol_can_be_answered_in_the_callers_own_shape),
         TEST(listener_can_go_while_requests_are_at_work),
     };

@@ -105,7 +105,14 @@ void request_stream_end(struct request *request, bool failed)
 
 typedef void answer(struct request *request, const struct response *response);
 
-static void answer_error(struct request *request, const struct error *error, answer *answer_with)
+/* What an error's status asks for besides its body. */
+static struct slice error_headers(const struct error *error)
+{
+    if (error->code == ERROR_UNAUTHENTICATED) return SLICE("WWW-Authenticate: Bearer\r\n");
+    return error_code_is_retryable(error->code) ? SLICE("Retry-After: 1\r\n") : SLICE_EMPTY;
+}
+
+static void answer_error(struct request *request, const struct error *error, struct slice extra_headers, answer *answer_with)
 {
     struct buffer body = {0};
     struct json_writer json = {.out = &body};
@@ -131,7 +138,7 @@ static void answer_error(struct request *request, const struct error *error, ans
     struct response response = {
         .status = error_code_http_status(error->code),
         .content_type = "application/json",
-        .extra_headers = error_code_is_retryable(error->code) ? SLICE("Retry-After: 1\r\n") : SLICE_EMPTY,
+        .extra_headers = extra_headers,
         .body = body.failed ? SLICE_EMPTY : buffer_slice(&body),
     };
     answer_with(request, &response);
@@ -140,10 +147,20 @@ static void answer_error(struct request *request, const struct error *error, ans
 
 void request_respond_error(struct request *request, const struct error *error)
 {
-    answer_error(request, error, request_respond);
+    answer_error(request, error, error_headers(error), request_respond);
 }
 
 void request_respond_error_from_thread(struct request *request, const struct error *error)
 {
-    answer_error(request, error, request_respond_from_thread);
+    answer_error(request, error, error_headers(error), request_respond_from_thread);
+}
+
+void request_respond_error_with(struct request *request, const struct error *error, struct slice extra_headers)
+{
+    answer_error(request, error, extra_headers, request_respond);
+}
+
+void request_respond_error_with_from_thread(struct request *request, const struct error *error, struct slice extra_headers)
+{
+    answer_error(request, error, extra_headers, request_respond_from_thread);
 }

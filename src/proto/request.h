@@ -67,8 +67,11 @@ struct response {
 /* Answers. On the loop's thread. */
 void request_respond(struct request *request, const struct response *response);
 /* The standard error body for our own routes:
- * {"error":{"code":"invalid","message":"...","field":"..."},"request_id":"..."}; retryable codes add Retry-After: 1. */
+ * {"error":{"code":"invalid","message":"...","field":"..."},"request_id":"..."}; retryable codes add Retry-After: 1, 401
+ * adds WWW-Authenticate: Bearer. */
 void request_respond_error(struct request *request, const struct error *error);
+/* The same with these headers (complete lines) in place of the ones above. */
+void request_respond_error_with(struct request *request, const struct error *error, struct slice extra_headers);
 
 /*
  * A streamed answer (chunked). Begin on any one thread, then write and end on that same thread, which must not be the
@@ -80,8 +83,10 @@ enum error_code request_stream_write(struct request *request, struct slice bytes
 void request_stream_end(struct request *request, bool failed);
 /* As request_respond, from a thread that is not the loop's. */
 void request_respond_from_thread(struct request *request, const struct response *response);
-/* As request_respond_error, from a thread that is not the loop's. */
+/* As request_respond_error and request_respond_error_with, from a thread that is not the loop's. */
 void request_respond_error_from_thread(struct request *request, const struct error *error);
+void request_respond_error_with_from_thread(struct request *request, const struct error *error,
+                                            struct slice extra_headers);
 
 /* What a protocol implements; handlers use the functions above. */
 struct request_transport {

@@ -240,7 +240,7 @@ static enum error_code server_loop_listen(struct server_loop *loop, const char *
     loop->http.header_timeout_ms = settings->http_header_timeout_ms;
     loop->http.body_timeout_ms = settings->http_body_timeout_ms;
     loop->http.idle_timeout_ms = settings->http_idle_timeout_ms;
-    loop->http.cross_origin = true;
+    loop->http.cross_origin = api_is_cross_origin;
     struct listen_settings listen = {.host = host, .port = port, .connection_limit = (size_t)settings->http_connection_limit,
                                      .protocol = &http1_protocol, .protocol_context = &loop->http};
     return listen_listener_create(loop->loop, &listen, &loop->listener, error);
