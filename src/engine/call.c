@@ -194,8 +194,10 @@ void engine_call_append_set(struct buffer *out, const struct engine_call *call,
     buffer_append_byte(out, '\'');
     if (purpose->is_write && !call->sets_time) buffer_append_string(out, ", max_execution_time = 0");
     if (purpose->is_write && !call->sets_memory) buffer_append_string(out, ", max_memory_usage = 0");
+    /* Memory that is not counted yet cannot be refused. The profiler's step would be an upper limit of it. */
     if (purpose->is_insert && purpose->insert_reserve_bytes > 0)
-        buffer_printf(out, ", max_untracked_memory = %" PRIu64, purpose->insert_reserve_bytes);
+        buffer_printf(out, ", max_untracked_memory = %" PRIu64 ", memory_profiler_step = 0",
+                      purpose->insert_reserve_bytes);
     /* insert_deduplicate = 0 would do nothing: this setting stands above it. */
     if (purpose->is_insert && !call->sets_deduplicate && !call->sets_token && !purpose->statement_has_token)
         buffer_append_string(out, ", deduplicate_insert = 'disable'");

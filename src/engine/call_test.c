@@ -118,6 +118,10 @@ static void recognises_repetitions_only_by_a_token(void **state)
                                with_token = {.is_insert = true, .statement_has_token = true};
     struct engine_call call = parse("query=1");
     assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', deduplicate_insert = 'disable'");
+    insert.insert_reserve_bytes = 5000;
+    assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', max_untracked_memory = 5000, "
+                                               "memory_profiler_step = 0, deduplicate_insert = 'disable'");
+    insert.insert_reserve_bytes = 0;
     assert_string_equal(set_of(&call, with_token), "SET log_comment = '* r7'");
     call = parse("insert_deduplication_token=t");
     assert_string_equal(set_of(&call, insert), "SET log_comment = '* r7', insert_deduplication_token = 't'");

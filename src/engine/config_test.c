@@ -59,6 +59,7 @@ static void users_file_has_one_element_per_database(void **state)
     assert_true(contains(&out, "<use_top_k_dynamic_filtering>0<"));
     assert_true(contains(&out, "<max_threads>3<"));
     assert_true(contains(&out, "<max_memory_usage>300000000<"));
+    assert_true(contains(&out, "<max_untracked_memory>1048576<"));
     assert_true(contains(&out, "<hourly_mv><filter>splitByChar(' ', getSetting('log_comment'))[1] = '*' OR tenant_id = "
                                "splitByChar(' ', getSetting('log_comment'))[1]</filter></hourly_mv>"));
     assert_int_equal(occurrences(&out, "<analytics>"), 1);

@@ -105,6 +105,9 @@ void engine_overdue_find(struct engine *engine, engine_chdb_connection connectio
 /* trim.c */
 /* Takes the library's pages out of the process: most of them were needed for starting only. */
 void engine_trim_library(const struct engine_chdb *chdb);
+/* Whether the process has more memory of its own than its limit. Much of that may be unused pages of the allocator, of
+ * which it keeps some for each processor; the engine's own look at them comes too seldom (memory_worker_period_ms). */
+bool engine_trim_is_urgent(const struct engine *engine);
 /* Gives the allocator's unused pages back to the system. */
 void engine_trim_memory(struct engine *engine, engine_chdb_connection connection);
 

@@ -2,7 +2,9 @@
 /* Keeps the process small: pages of the library after starting, and memory after work. */
 #include "engine/engine_priv.h"
 
+#include <fcntl.h>
 #include <link.h>
+#include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -40,6 +42,20 @@ void engine_trim_library(const struct engine_chdb *chdb)
     void *address;
     memcpy(&address, &chdb->query, sizeof address);
     dl_iterate_phdr(drop_segments, address);
+}
+
+bool engine_trim_is_urgent(const struct engine *engine)
+{
+    char text[128];
+    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) return false;
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    if (size <= 0) return false;
+    text[size] = 0;
+    unsigned long long total, resident, shared;
+    if (sscanf(text, "%llu %llu %llu", &total, &resident, &shared) != 3 || resident < shared) return false;
+    return (resident - shared) * (uint64_t)sysconf(_SC_PAGESIZE) > engine->settings.memory_limit_bytes;
 }
 
 void engine_trim_memory(struct engine *engine, engine_chdb_connection connection)

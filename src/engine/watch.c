@@ -140,6 +140,7 @@ static void watch(void *context)
         int64_t now_ms = os_clock_monotonic_ms();
         bool trims = time_passed && !engine->running && now_ms - engine->work_ended_ms >= engine->settings.idle_ms;
         if (trims) engine->trim_pending = false;
+        trims = trims || (engine->running && engine_trim_is_urgent(engine));
         bool looks_for_overdue = now_ms - overdue_check_ms >= OVERDUE_CHECK_MS && may_be_overdue(engine);
         if (looks_for_overdue) overdue_check_ms = now_ms;
         look(engine, looks_for_overdue, trims, &conditions);

@@ -35,7 +35,7 @@ describe('engine supervision', { concurrency: false }, () => {
 
   const start = async (...words) => (engine = await new Engine(Engine.makeDirectory(), words).start());
 
-  it('refuses greedy statements at the memory limit, and inserts go on', async () => {
+  it('refuses greedy statements at the memory limit; inserts and small questions go on', async () => {
     const limit = 400 * MIB;
     await start('--memory', String(limit));
     await engine.value('CREATE TABLE t (a UInt64, b String) ENGINE = MergeTree ORDER BY a');
@@ -44,38 +44,49 @@ describe('engine supervision', { concurrency: false }, () => {
       'SELECT count() FROM (SELECT number, any(toString(number)) FROM numbers(30000000) GROUP BY number)',
       'SELECT count() FROM numbers(20000000) AS a JOIN (SELECT number FROM numbers(20000000)) AS b ON a.number = b.number',
     ];
-    let inserting = true;
+    // None of them may end in another way on a machine that is slow or has room on its disk.
+    const settings = { max_execution_time: 0, max_bytes_ratio_before_external_group_by: 0, max_bytes_ratio_before_external_join: 0 };
     const refused = new Map();
-    let peak = 0;
+    let inserted = 0, answered = 0, peak = 0, done = false;
+    // Blocks of 16 MB: far above what a thread may take before a limit sees it.
+    const rows = 1000000;
     const insert = async () => {
-      let count = 0;
-      for (; inserting; count++) {
-        const answer = await engine.query('INSERT INTO t SELECT number, hex(number) FROM numbers(20000)');
-        assert.equal(answer.status, 200, answer.text);
+      for (; !done; inserted++) {
+        const answer = await engine.query(`INSERT INTO t SELECT number, hex(number) FROM numbers(${rows}) SETTINGS max_block_size = ${rows}`);
+        assert.equal(answer.status, 200, `insert ${inserted}: ${answer.text}`);
       }
-      return count;
     };
+    const count = async () => {
+      for (; !done; answered++) {
+        const answer = await engine.query('SELECT count() FROM t');
+        assert.equal(answer.status, 200, `question ${answered}: ${answer.text}`);
+      }
+    };
+    // Until each kind had its rounds, however fast the machine is with one of them.
     const ask = async (sql) => {
-      for (let i = 0; i < 5; i++) {
-        const answer = await engine.query(sql);
-        assert.equal(code(answer), 241, answer.text);
+      for (let i = 0; !done && (i < 5 || inserted < 5 || answered < 5); i++) {
+        const answer = await engine.query(sql, settings);
+        assert.equal(code(answer), 241, `${sql}: ${answer.status} ${answer.text}`);
         refused.set(sql, answer.text);
       }
     };
     const watch = setInterval(() => (peak = Math.max(peak, engine.memory())), 20);
-    const inserts = insert();
-    try {
-      await Promise.all(greedy.map(ask));
-    } finally {
-      inserting = false;
-      clearInterval(watch);
-    }
+    const stop = () => (done = true);
+    const others = [insert(), count()].map((promise) => promise.finally(stop));
+    const results = await Promise.allSettled([Promise.all(greedy.map(ask)).finally(stop), ...others]);
+    clearInterval(watch);
+    for (const { reason } of results) if (reason) throw reason;
     assert.equal(refused.size, greedy.length);
-    const count = await inserts;
-    assert.ok(count >= 5, `${count} inserts`);
-    assert.equal(await engine.value('SELECT count() FROM t'), String(20000 * count));
+    assert.equal(await engine.value('SELECT count() FROM t'), String(rows * inserted));
     assert.ok(peak > limit / 4, `the statements were not greedy: ${peak / MIB} MiB`);
+    // What engine.h promises. 380 to 490 MiB were seen with 2, 16 and 64 processors; what the limit does not see is a
+    // MiB per thread, and free pages the allocator keeps until the engine looks again.
     assert.ok(peak < 1.5 * limit, `${Math.round(peak / MIB)} MiB`);
+  });
+
+  it('takes no more threads on a machine of many processors than its memory allows', async () => {
+    await start('--memory', String(256 * MIB));
+    assert.ok(Number(await engine.value("SELECT getSetting('max_threads')")) <= 4);
   });
 
   it('kills a statement that runs on after its max_execution_time', async () => {
