@@ -59,8 +59,8 @@ static const struct fixed profile_defaults[] = {
     {"joined_subquery_requires_alias", "0"},       /* published queries join without */
     {"max_partitions_per_insert_block", "0"},      /* a segment may touch any number of partitions */
     {"max_execution_time", "30"},
-    /* What each thread may take before a limit sees it. The default of 4 MB, times many threads, times a few statements,
-     * would be as much again as the limit. INSERTs have more: engine_call_append_set. */
+    /* What each thread may take before a limit sees it. The default of 4 MB, times many threads, times a few
+     * statements, would be as much again as the limit. INSERTs have more: engine_call_append_set. */
     {"max_untracked_memory", "1048576"},
     {"schema_inference_use_cache_for_file", "0"},  /* the same /proc/self/fd/N is another file each time */
     {"use_cache_for_count_from_files", "0"},       /* likewise */

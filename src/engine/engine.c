@@ -18,7 +18,7 @@
 #define DEFAULT_MEMORY_BYTES (1ull << 30)
 #define DEFAULT_QUEUE_LIMIT 64
 /* A machine of 64 processors with 400 MB for the engine: each thread of an aggregation has a hash table of its own and
- * up to ENGINE_UNTRACKED_BYTES that no limit sees; each statement takes some 10 MB before it has read anything. */
+ * up to 1 MB (max_untracked_memory) that no limit sees; each statement takes some 10 MB before it has read anything. */
 #define MEMORY_PER_THREAD (64ull << 20)
 #define MEMORY_PER_QUERY (32ull << 20)
 #define DEFAULT_OPEN_TIMEOUT_MS 30000

@@ -231,7 +231,7 @@ static enum error_code prepare_connection(struct engine_job *job, engine_chdb_co
             .is_write = job->statement.kind != ENGINE_STATEMENT_SELECT,
             .is_insert = job->statement.kind == ENGINE_STATEMENT_DATA || job->statement.kind == ENGINE_STATEMENT_INSERT,
             .statement_has_token = has_token(job),
-            /* Half: room for a segment (130 MB of rows at the default of 1 GiB), and still an end to what one asks for. */
+            /* Half: room for a segment (130 MB of rows at the default of 1 GiB), yet an end to what one asks for. */
             .insert_reserve_bytes = job->engine->settings.memory_limit_bytes / 2,
         };
         engine_call_append_set(&sql, &job->call, &purpose);

@@ -15,9 +15,9 @@
 /* With wait_end_of_query: as much as one answer may take from everyone's memory. */
 #define HELD_BYTES_WAITING (64u << 20)
 
-/* A SELECT that was refused because of what others take is asked again, so that greedy statements do not refuse everyone
- * else's. Not before the engine has looked at its memory again (memory_worker_period_ms): until then memory that was
- * given back still counts. The greedy ones wait as well, which is what makes room. */
+/* A SELECT that was refused because of what others take is asked again, so that greedy statements do not refuse
+ * everyone else's. Not before the engine has looked at its memory again (memory_worker_period_ms): until then memory
+ * that was given back still counts. The greedy ones wait as well, which is what makes room. */
 #define RETRY_COUNT 3
 #define RETRY_PAUSE_MS 300 /* the first; each is as much longer */
 #define RETRY_STEP_MS 50   /* how soon a hang-up is noticed */
