@@ -34,6 +34,8 @@ static const struct setting settings_table[] = {
     {"log.level", SETTING_TEXT, AT(log_level), "info", 0, 0, "debug, info, warn or error."},
     {"http.trusted_proxies", SETTING_TEXT, AT(trusted_proxies), "loopback", 0, 0,
      "Peers whose forwarding headers are believed when the client's address is looked for: addresses, prefixes, or loopback; comma-separated."},
+    {"http.public_url", SETTING_TEXT, AT(public_url), "", 0, 0,
+     "Address of the page as people type it, https://analytics.example: for links in mails and for single sign-on."},
     {"http.body_limit", SETTING_BYTES, AT(http_body_limit_bytes), "1MiB", KIB, GIB,
      "Body limit of routes that have none of their own, after decompression."},
     {"http.connection_limit", SETTING_INTEGER, AT(http_connection_limit), "10000", 16, 1000000,
@@ -83,6 +85,14 @@ static const struct setting settings_table[] = {
      "Memory the embedded event store may track for queries, inserts and merges."},
     {"engine.listen", SETTING_TEXT, AT(engine_listen), "", 0, 0,
      "Loopback HOST:PORT on which the embedded event store also speaks the ClickHouse HTTP protocol, without a password; empty: not at all."},
+    {"mail.url", SETTING_TEXT, AT(mail_url), "", 0, 0,
+     "Mail server: smtp://HOST:587 (STARTTLS is required unless the host is loopback) or smtps://HOST:465; empty: no mail is sent."},
+    {"mail.from", SETTING_TEXT, AT(mail_from), "", 0, 0, "Sender of mails: Millrace <millrace@shop.example>."},
+    {"mail.user", SETTING_TEXT, AT(mail_user), "", 0, 0, "User at the mail server; empty: no login."},
+    {"mail.password", SETTING_SECRET, AT(mail_password), "", 0, 0, "Its password. Better: mail.password_file."},
+    {"mail.password_file", SETTING_TEXT, AT(mail_password_file), "", 0, 0, "File whose first line is the password."},
+    {"mail.ca_file", SETTING_TEXT, AT(mail_ca_file), "", 0, 0,
+     "Certificates (PEM) that the mail server is checked against; empty: the system's. It is always checked."},
 };
 #define SETTINGS_COUNT (sizeof settings_table / sizeof settings_table[0])
 

@@ -46,6 +46,13 @@ struct settings {
     const char *engine_library;
     int64_t engine_memory_bytes;
     const char *engine_listen;
+    const char *public_url;
+    const char *mail_url;
+    const char *mail_from;
+    const char *mail_user;
+    const char *mail_password;
+    const char *mail_password_file;
+    const char *mail_ca_file;
 };
 
 enum settings_origin { SETTINGS_DEFAULT, SETTINGS_FILE, SETTINGS_ENVIRONMENT, SETTINGS_FLAG };
