@@ -2,60 +2,38 @@
 /* Peer and forwarding headers to one address. */
 #include "enrich/client_address.h"
 
-#include <arpa/inet.h>
-
 /* In the order of trust: headers that name one address first, lists after them. */
 static const char *const client_address_headers[] = {
     "openpanel-client-ip", "true-client-ip", "x-client-ip", "cf-connecting-ip", "x-forwarded-for", "x-real-ip",
     "fastly-client-ip", "x-cluster-client-ip", "x-appengine-user-ip", "do-connecting-ip", "x-nf-client-connection-ip",
     "x-forwarded", "forwarded",
 };
-static const uint8_t mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-static bool address_parse(struct slice text, uint8_t bytes[16])
-{
-    char copy[INET6_ADDRSTRLEN];
-    if (text.size == 0 || text.size >= sizeof copy) return false;
-    memcpy(copy, text.data, text.size);
-    copy[text.size] = 0;
-    memcpy(bytes, mapped_prefix, sizeof mapped_prefix);
-    return inet_pton(AF_INET, copy, bytes + 12) == 1 || inet_pton(AF_INET6, copy, bytes) == 1;
-}
-
-/* As address_parse, and takes what stands in headers: for="[2001:db8::1]:443", 1.2.3.4:5678. */
+/* As network_address_parse, and takes what stands in headers: for="[2001:db8::1]:443", 1.2.3.4:5678. */
 static bool address_parse_lenient(struct slice text, uint8_t bytes[16])
 {
     text = slice_trim(text);
     if (text.size > 4 && slice_equal_ignore_case(slice_first(text, 4), SLICE("for="))) text = slice_from(text, 4);
     if (text.size > 1 && text.data[0] == '"' && text.data[text.size - 1] == '"')
         text = slice_make(text.data + 1, text.size - 2);
-    if (address_parse(text, bytes)) return true;
+    if (network_address_parse(text, bytes)) return true;
     if (text.size > 0 && text.data[0] == '[') {
         ptrdiff_t close = slice_index_of(text, ']');
-        return close > 0 && address_parse(slice_make(text.data + 1, (size_t)close - 1), bytes);
+        return close > 0 && network_address_parse(slice_make(text.data + 1, (size_t)close - 1), bytes);
     }
-    return address_parse(slice_cut(&text, ':'), bytes);
-}
-
-static bool prefix_matches(const struct client_address_prefix *prefix, const uint8_t bytes[16])
-{
-    size_t whole = prefix->bits / 8, rest = prefix->bits % 8;
-    if (memcmp(prefix->bytes, bytes, whole) != 0) return false;
-    return rest == 0 || ((prefix->bytes[whole] ^ bytes[whole]) >> (8 - rest)) == 0;
+    return network_address_parse(slice_cut(&text, ':'), bytes);
 }
 
 static bool bytes_are_public(const uint8_t bytes[16])
 {
-    static const struct { const char *text; unsigned bits; } reserved[] = {
-        {"0.0.0.0", 8}, {"10.0.0.0", 8}, {"100.64.0.0", 10}, {"127.0.0.0", 8}, {"169.254.0.0", 16}, {"172.16.0.0", 12},
-        {"192.168.0.0", 16}, {"224.0.0.0", 3}, {"::", 127}, {"fc00::", 7}, {"fe80::", 10}, {"ff00::", 8},
+    static const char *const reserved[] = {
+        "0.0.0.0/8",   "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
+        "192.168.0.0/16", "224.0.0.0/3", "::/127",        "fc00::/7",    "fe80::/10",      "ff00::/8",
     };
     for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-        struct client_address_prefix prefix;
-        struct slice text = slice_from_string(reserved[i].text);
-        if (!address_parse(text, prefix.bytes)) return false;
-        prefix.bits = reserved[i].bits + (slice_index_of(text, ':') < 0 ? 96 : 0);
-        if (prefix_matches(&prefix, bytes)) return false;
+        struct network_prefix prefix;
+        if (!network_prefix_parse(slice_from_string(reserved[i]), &prefix)) return false;
+        if (network_prefix_matches(&prefix, bytes)) return false;
     }
     return true;
 }
@@ -63,20 +41,13 @@ static bool bytes_are_public(const uint8_t bytes[16])
 bool client_address_is_public(struct slice address)
 {
     uint8_t bytes[16];
-    return address_parse(address, bytes) && bytes_are_public(bytes);
+    return network_address_parse(address, bytes) && bytes_are_public(bytes);
 }
 
 static bool rules_add(struct client_address_rules *rules, struct slice entry)
 {
     if (rules->trusted_count == CLIENT_ADDRESS_PREFIX_LIMIT) return false;
-    struct client_address_prefix *prefix = &rules->trusted[rules->trusted_count];
-    struct slice bits = entry;
-    struct slice address = slice_cut(&bits, '/');
-    bool version4 = slice_index_of(address, ':') < 0;
-    uint64_t value = version4 ? 32 : 128;
-    if (!address_parse(address, prefix->bytes)) return false;
-    if (bits.size > 0 && (!slice_parse_uint64(bits, &value) || value > (version4 ? 32 : 128))) return false;
-    prefix->bits = (unsigned)value + (version4 ? 96 : 0);
+    if (!network_prefix_parse(entry, &rules->trusted[rules->trusted_count])) return false;
     rules->trusted_count++;
     return true;
 }
@@ -104,17 +75,16 @@ enum error_code client_address_rules_parse(struct slice list, struct client_addr
 static bool peer_is_trusted(const struct client_address_rules *rules, struct slice peer, uint8_t bytes[16])
 {
     if (peer.size == 0) return true; /* a Unix socket: whoever may open it is our own */
-    if (!address_parse(peer, bytes)) return false;
+    if (!network_address_parse(peer, bytes)) return false;
     for (size_t i = 0; i < rules->trusted_count; i++)
-        if (prefix_matches(&rules->trusted[i], bytes)) return true;
+        if (network_prefix_matches(&rules->trusted[i], bytes)) return true;
     return false;
 }
 
 static struct slice address_format(const uint8_t bytes[16], struct arena *arena)
 {
-    char text[INET6_ADDRSTRLEN];
-    bool version4 = memcmp(bytes, mapped_prefix, sizeof mapped_prefix) == 0;
-    if (!inet_ntop(version4 ? AF_INET : AF_INET6, version4 ? bytes + 12 : bytes, text, sizeof text)) return SLICE_EMPTY;
+    char text[NETWORK_ADDRESS_TEXT_SIZE];
+    network_address_format(bytes, text);
     return arena_copy(arena, slice_from_string(text));
 }
 
@@ -132,5 +102,5 @@ struct slice client_address_find(const struct client_address_rules *rules, struc
             }
         }
     }
-    return peer.size > 0 && address_parse(peer, peer_bytes) ? address_format(peer_bytes, arena) : SLICE_EMPTY;
+    return peer.size > 0 && network_address_parse(peer, peer_bytes) ? address_format(peer_bytes, arena) : SLICE_EMPTY;
 }

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/error.h"
+#include "base/network.h"
 
 /*
  * Model: headers are believed only when the socket's peer is a trusted proxy; then the first header of the table in
@@ -12,13 +13,9 @@
  * header helps, it is the peer. The default trusts loopback and Unix sockets (peer ""), where only our
  * own proxies can be.
  */
-struct client_address_prefix {
-    uint8_t bytes[16]; /* IPv4 as ::ffff:a.b.c.d */
-    unsigned bits;     /* of the 128 */
-};
 #define CLIENT_ADDRESS_PREFIX_LIMIT 64 /* proxies in front of one server; each request walks the list */
 struct client_address_rules {
-    struct client_address_prefix trusted[CLIENT_ADDRESS_PREFIX_LIMIT];
+    struct network_prefix trusted[CLIENT_ADDRESS_PREFIX_LIMIT];
     size_t trusted_count;
 };
 
