@@ -21,6 +21,7 @@ struct control_input {
     const struct control_value *query;    /* by position in action->query */
     struct slice refresh_token;           /* of the cookie; empty when there is none */
     struct slice device_token;            /* likewise: a trusted device */
+    struct slice login_token;             /* likewise: a single sign-on under way */
     struct slice host;                    /* header Host, for redirects back */
 };
 struct control_output {
@@ -31,6 +32,11 @@ struct control_output {
     bool cookies;
     struct slice access_token, refresh_token, device_token;
     int64_t refresh_expires_ms, device_expires_ms; /* wall clock */
+    /* Single sign-on: binds a login under way to the browser. Its own flag, as no session is there yet. The cookie must be
+     * HttpOnly, SameSite=Lax (the provider sends the browser back from another site) and last until login_expires_ms. */
+    bool login_cookie;
+    struct slice login_token;             /* empty: cleared */
+    int64_t login_expires_ms;             /* wall clock */
     int64_t retry_after_ms;               /* > 0 with ERROR_RATE_LIMITED: for the Retry-After header */
 };
 struct control_action {
