@@ -8,6 +8,7 @@
 #include "block/block.h"
 #include "decode/json.h"
 #include "proto/request.h"
+#include "query/list.h"
 #include "query/query.h"
 #include "tenant/tenant.h"
 
@@ -77,6 +78,14 @@ struct domain_view {
     const char *table;
     const char *tenant_column;
 };
+/* Rows that can be asked for page by page: GET `path` with the parameters of query/list.h. */
+struct domain_list {
+    const char *path;                   /* "/v1/audit" */
+    enum tenant_permission permission;
+    bool is_of_organization;            /* rows belong to organizations; who reaches only one tenant sees that tenant's. false: to tenants */
+    const struct query_list *list;
+    const char *summary;                /* one line, for OpenAPI */
+};
 struct domain {
     const char *name;
     const struct domain_table *tables;
@@ -87,6 +96,8 @@ struct domain {
     size_t route_count;
     const struct query_catalog *const *catalogs;
     size_t catalog_count;
+    const struct domain_list *lists;
+    size_t list_count;
     /* SQL of the event store: migrations/NNNN_name.up.sql and .down.sql, embedded by tools/embed, ended by a NULL name;
      * meta/migrate.h pairs them. Running a file again must be harmless (IF NOT EXISTS). */
     const struct embedded_file *migrations;

@@ -2,6 +2,8 @@
 /* Writes the SQL of a plan: text from the catalog, the asker's words only as parameters, the tenant in every read. */
 #include "query/query.h"
 
+#include "query/parameter.h"
+
 /* What one filter becomes, between "  AND " and the end of the line. %e is the dimension's expression, %p its
  * parameter. */
 static const char *const operator_conditions[QUERY_OPERATOR_COUNT] = {
@@ -107,29 +109,6 @@ static void append_totals(struct buffer *sql, const struct query_plan *plan, con
     append_source(sql, plan, &current_range);
 }
 
-/*
- * Array(String) as the engine reads it, but for backslashes and control characters: the driver's one pass of escaping
- * for the wire is what the engine undoes inside the quotes of an array. So only quotes are doubled here.
- */
-static struct slice strings_text(const struct slice *values, size_t count, struct arena *arena)
-{
-    struct buffer text = {0};
-    buffer_append_byte(&text, '[');
-    for (size_t i = 0; i < count; i++) {
-        buffer_append_string(&text, i ? ",'" : "'");
-        for (size_t at = 0; at < values[i].size; at++) {
-            char byte = values[i].data[at];
-            if (byte == '\'') buffer_append_byte(&text, byte);
-            buffer_append_byte(&text, byte);
-        }
-        buffer_append_byte(&text, '\'');
-    }
-    buffer_append_byte(&text, ']');
-    struct slice copy = text.failed ? SLICE_EMPTY : arena_copy(arena, buffer_slice(&text));
-    buffer_free(&text);
-    return copy;
-}
-
 static void add_parameter(struct query_statement *statement, const char *name, struct slice value)
 {
     ASSERT(statement->parameter_count < QUERY_PARAMETER_LIMIT);
@@ -150,7 +129,7 @@ static void add_common_parameters(struct query_statement *statement, const struc
     for (size_t i = 0; i < plan->filter_count; i++) {
         const struct query_filter *filter = &plan->filters[i];
         add_parameter(statement, arena_printf(arena, "filter_%zu", i + 1).data,
-                      strings_text(filter->values, filter->value_count, arena));
+                      query_parameter_strings(filter->values, filter->value_count, arena));
     }
 }
 
