@@ -8,14 +8,23 @@
 #include "meta/meta_driver.h"
 #include "os/clock.h"
 
-static const struct meta_driver *const meta_drivers[] = {&meta_sqlite_driver};
+static const struct {
+    const char *scheme; /* what a location starts with, with the colon */
+    const struct meta_driver *driver;
+} meta_drivers[] = {
+    {"sqlite:", &meta_sqlite_driver},
+    {"postgres:", &meta_postgres_driver},
+    {"postgresql:", &meta_postgres_driver},
+};
 
 struct meta_session {
     struct meta_database *database;
     struct meta_connection *connection; /* kept while the session is not lent */
     int64_t deadline_us;
-    bool lent;           /* guarded by the database's mutex; the rest belongs to the thread it is lent to */
+    int64_t ended_us; /* when it was last lent, as long as it is not */
+    bool lent;        /* guarded by the database's mutex; the rest belongs to the thread it is lent to */
     bool in_transaction;
+    bool has_failed; /* a statement of the transaction: only a rollback is left */
 };
 
 struct meta_database {
@@ -24,11 +33,11 @@ struct meta_database {
     char service[33];
     pthread_mutex_t mutex;
     pthread_cond_t returned; /* a session came back */
-    struct meta_session sessions[META_CONNECTION_LIMIT];
-    pthread_mutex_t watcher_mutex;
-    struct meta_connection *watcher; /* only ever reads the change counter */
-    int64_t watcher_count;           /* how many there have been: each one counts anew */
+    struct meta_session sessions[META_CONNECTION_LIMIT]; /* of which driver->connection_limit are used */
 };
+
+/* A connection that nobody wanted for so long is closed: what a burst opened does not stay. */
+#define META_IDLE_US (60 * 1000000LL)
 
 static bool meta_service_is_valid(const char *service)
 {
@@ -42,20 +51,25 @@ enum error_code meta_open(const char *location, const char *service, struct meta
 {
     ASSERT(meta_service_is_valid(service));
     const struct meta_driver *driver = NULL;
-    for (size_t i = 0; i < sizeof meta_drivers / sizeof *meta_drivers; i++)
-        if (slice_starts_with(slice_from_string(location), slice_from_string(meta_drivers[i]->scheme)))
-            driver = meta_drivers[i];
-    if (!driver || location[strlen(driver->scheme)] == 0)
-        return error_set_field(error, ERROR_INVALID, "metadata",
-                               "metadata location \"%s\" is not understood: write sqlite:DIRECTORY", location);
+    const char *place = "";
+    for (size_t i = 0; i < sizeof meta_drivers / sizeof *meta_drivers; i++) {
+        if (!slice_starts_with(slice_from_string(location), slice_from_string(meta_drivers[i].scheme))) continue;
+        driver = meta_drivers[i].driver;
+        place = location + strlen(meta_drivers[i].scheme);
+    }
+    /* Only up to the first colon: a password may follow. */
+    if (!*place)
+        return error_set_field(error, ERROR_INVALID, "meta.url",
+                               "metadata location \"%.*s..\" is not understood: write sqlite:DIRECTORY or "
+                               "postgres://USER:PASSWORD@HOST:PORT/DATABASE",
+                               (int)strcspn(location, ":@"), location);
 
     struct meta_database *database = calloc(1, sizeof *database);
     if (!database) return error_set(error, ERROR_MEMORY, "out of memory opening the metadata database");
     database->driver = driver;
-    database->place = strdup(location + strlen(driver->scheme));
+    database->place = strdup(place);
     memcpy(database->service, service, strlen(service));
     pthread_mutex_init(&database->mutex, NULL);
-    pthread_mutex_init(&database->watcher_mutex, NULL);
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
@@ -83,10 +97,8 @@ void meta_close(struct meta_database *database)
         ASSERT(!database->sessions[i].lent);
         if (database->sessions[i].connection) database->driver->disconnect(database->sessions[i].connection);
     }
-    if (database->watcher) database->driver->disconnect(database->watcher);
     pthread_cond_destroy(&database->returned);
     pthread_mutex_destroy(&database->mutex);
-    pthread_mutex_destroy(&database->watcher_mutex);
     free(database->place);
     free(database);
 }
@@ -95,7 +107,7 @@ void meta_close(struct meta_database *database)
 static struct meta_session *meta_find_free(struct meta_database *database)
 {
     struct meta_session *found = NULL;
-    for (int i = 0; i < META_CONNECTION_LIMIT; i++) {
+    for (size_t i = 0; i < database->driver->connection_limit; i++) {
         struct meta_session *session = &database->sessions[i];
         if (!session->lent && (!found || (session->connection && !found->connection))) found = session;
     }
@@ -122,11 +134,15 @@ enum error_code meta_session_begin(struct meta_database *database, int64_t timeo
     pthread_mutex_unlock(&database->mutex);
     if (!session)
         return error_set(error, ERROR_UNAVAILABLE,
-                         "all %d connections to the metadata database \"%s\" were in use for %lld ms",
-                         META_CONNECTION_LIMIT, database->service, (long long)timeout_ms);
+                         "all %zu connections to the metadata database \"%s\" were in use for %lld ms",
+                         database->driver->connection_limit, database->service, (long long)timeout_ms);
 
     session->deadline_us = deadline_us;
-    session->in_transaction = false;
+    session->in_transaction = session->has_failed = false;
+    if (session->connection && !database->driver->is_usable(session->connection)) {
+        database->driver->disconnect(session->connection);
+        session->connection = NULL;
+    }
     if (!session->connection) {
         enum error_code code =
             database->driver->connect(database->place, database->service, deadline_us, &session->connection, error);
@@ -139,6 +155,19 @@ enum error_code meta_session_begin(struct meta_database *database, int64_t timeo
     return ERROR_NONE;
 }
 
+/* Takes a connection that nobody wanted for long from a session that is not lent. With the mutex held. */
+static struct meta_connection *meta_take_idle(struct meta_database *database, int64_t now_us)
+{
+    for (size_t i = 0; i < database->driver->connection_limit; i++) {
+        struct meta_session *session = &database->sessions[i];
+        if (session->lent || !session->connection || now_us - session->ended_us < META_IDLE_US) continue;
+        struct meta_connection *connection = session->connection;
+        session->connection = NULL;
+        return connection;
+    }
+    return NULL;
+}
+
 void meta_session_end(struct meta_session *session)
 {
     if (!session) return;
@@ -148,35 +177,77 @@ void meta_session_end(struct meta_session *session)
         database->driver->disconnect(session->connection);
         session->connection = NULL;
     }
+    int64_t now_us = os_clock_monotonic_us();
     pthread_mutex_lock(&database->mutex);
     session->lent = false;
+    session->ended_us = now_us;
+    struct meta_connection *idle = meta_take_idle(database, now_us);
     pthread_cond_signal(&database->returned);
     pthread_mutex_unlock(&database->mutex);
+    if (idle) database->driver->disconnect(idle);
+}
+
+/* PostgreSQL takes no more statements after one of a transaction failed; nor do we, whatever the database. */
+static enum error_code meta_check_failed(const struct meta_session *session, struct error *error)
+{
+    if (!session->has_failed) return ERROR_NONE;
+    return error_set(error, ERROR_INTERNAL, "a statement of this transaction failed before: only a rollback is left");
+}
+
+static enum error_code meta_note_failed(struct meta_session *session, enum error_code code)
+{
+    if (code && session->in_transaction) session->has_failed = true;
+    return code;
 }
 
 enum error_code meta_execute(struct meta_session *session, const char *sql, const struct meta_value *parameters,
                              size_t parameter_count, int64_t *ret_changed, struct error *error)
 {
-    return session->database->driver->query(session->connection, sql, parameters, parameter_count, NULL, NULL,
-                                            ret_changed, session->deadline_us, error);
+    enum error_code code = meta_check_failed(session, error);
+    if (code) return code;
+    return meta_note_failed(session,
+                            session->database->driver->query(session->connection, sql, parameters, parameter_count,
+                                                             NULL, NULL, ret_changed, session->deadline_us, error));
+}
+
+/* Tells an error of the caller's row function, which leaves a transaction as it is, from one of the database. */
+struct meta_rows {
+    meta_row_function row;
+    void *context;
+    bool refused;
+};
+
+static enum error_code meta_give_row(void *context, const struct meta_row *row, struct error *error)
+{
+    struct meta_rows *rows = context;
+    enum error_code code = rows->row(rows->context, row, error);
+    rows->refused = code != ERROR_NONE;
+    return code;
 }
 
 enum error_code meta_query(struct meta_session *session, const char *sql, const struct meta_value *parameters,
                            size_t parameter_count, meta_row_function row, void *context, struct error *error)
 {
-    return session->database->driver->query(session->connection, sql, parameters, parameter_count, row, context, NULL,
-                                            session->deadline_us, error);
+    enum error_code code = meta_check_failed(session, error);
+    if (code) return code;
+    struct meta_rows rows = {row, context, false};
+    code = session->database->driver->query(session->connection, sql, parameters, parameter_count,
+                                            row ? meta_give_row : NULL, &rows, NULL, session->deadline_us, error);
+    return rows.refused ? code : meta_note_failed(session, code);
 }
 
 enum error_code meta_execute_script(struct meta_session *session, const char *sql, struct error *error)
 {
-    return session->database->driver->script(session->connection, sql, session->deadline_us, error);
+    enum error_code code = meta_check_failed(session, error);
+    if (code) return code;
+    return meta_note_failed(session,
+                            session->database->driver->script(session->connection, sql, session->deadline_us, error));
 }
 
 enum error_code meta_begin(struct meta_session *session, struct error *error)
 {
     ASSERT(!session->in_transaction);
-    enum error_code code = meta_execute(session, session->database->driver->begin_sql, NULL, 0, NULL, error);
+    enum error_code code = session->database->driver->begin(session->connection, session->deadline_us, error);
     session->in_transaction = code == ERROR_NONE;
     return code;
 }
@@ -186,40 +257,28 @@ enum error_code meta_commit(struct meta_session *session, struct error *error)
     ASSERT(session->in_transaction);
     enum error_code code = meta_execute(session, "commit", NULL, 0, NULL, error);
     if (code) meta_rollback(session);
-    session->in_transaction = false;
+    session->in_transaction = session->has_failed = false;
     return code;
 }
 
 void meta_rollback(struct meta_session *session)
 {
     if (!session->in_transaction) return;
-    session->in_transaction = false;
+    session->in_transaction = session->has_failed = false;
     /* Past every deadline: it is short, and a connection with an open transaction would block all other writers. The
      * database may have rolled back by itself, and then says so: no error of ours. */
     (void)!session->database->driver->query(session->connection, "rollback", NULL, 0, NULL, NULL, NULL, INT64_MAX,
                                             NULL);
 }
 
-enum error_code meta_change_counter(struct meta_database *database, int64_t *ret_counter, struct error *error)
+enum error_code meta_set_reference_error(const char *sql, struct error *error)
 {
-    const struct meta_driver *driver = database->driver;
-    int64_t deadline_us = os_clock_monotonic_us() + META_TIMEOUT_DEFAULT_MS * 1000;
-    enum error_code code = ERROR_NONE;
-    pthread_mutex_lock(&database->watcher_mutex);
-    if (!database->watcher) {
-        code = driver->connect(database->place, database->service, deadline_us, &database->watcher, error);
-        database->watcher_count++;
-    }
-    int64_t counter = 0;
-    if (!code) code = driver->change_counter(database->watcher, &counter, deadline_us, error);
-    if (!code) *ret_counter = database->watcher_count << 32 | (counter & 0xFFFFFFFF);
-    if (database->watcher && !driver->is_usable(database->watcher)) {
-        driver->disconnect(database->watcher);
-        database->watcher = NULL;
-    }
-    pthread_mutex_unlock(&database->watcher_mutex);
-    return code;
+    if (slice_equal_ignore_case(slice_first(slice_trim(slice_from_string(sql)), 6), SLICE("delete")))
+        return error_set(error, ERROR_CONFLICT, "it is still referred to by other records");
+    return error_set(error, ERROR_INVALID, "it refers to a record that does not exist");
 }
+
+size_t meta_connection_limit(const struct meta_database *database) { return database->driver->connection_limit; }
 
 static const struct meta_value *meta_row_value(const struct meta_row *row, size_t column)
 {

@@ -26,13 +26,17 @@
  *   ERROR_TIMEOUT      the statement ran past the session's deadline
  *   ERROR_CORRUPT, ERROR_IO, ERROR_MEMORY   as they say
  *   ERROR_INTERNAL     the SQL is wrong, or its parameters do not fit: a bug of ours
- * error.detail is the database's own number. After any error inside a transaction only meta_rollback is useful.
+ * error.detail is the database's own number (PostgreSQL: the SQLSTATE read with base 36). After any error inside a
+ * transaction every further statement, commit included, is refused with ERROR_INTERNAL: only meta_rollback is left.
+ * (ON CONFLICT avoids errors one expects.) When meta_commit fails with ERROR_UNAVAILABLE because the connection was lost,
+ * nobody knows whether the transaction happened.
  */
 struct meta_database;
 struct meta_session;
 
-/* Connections of one database at most: SQLite lets one write at a time, so more would only queue inside it. */
-#define META_CONNECTION_LIMIT 4
+/* Connections of one database at most, whatever the driver (SQLite has 4, PostgreSQL 16): three services of two servers
+ * stay under the 100 that PostgreSQL takes if nobody tells it otherwise. */
+#define META_CONNECTION_LIMIT 16
 #define META_TIMEOUT_DEFAULT_MS 5000
 /* Parameters of one statement: the longest insert has about thirty. */
 #define META_PARAMETER_LIMIT 64
@@ -92,9 +96,11 @@ enum error_code meta_row_copy_text(const struct meta_row *row, size_t column, ch
 #define META_ROW_COPY(row, column, array, error) meta_row_copy_text(row, column, array, sizeof(array), error)
 
 /*
- * Opens (SQLite: creates) the database of `service` ([a-z][a-z0-9_]*, at most 32 characters). `location` is
- * "sqlite:DIRECTORY"; the directory is created when absent. ERROR_INVALID names the setting "metadata" for any other
- * location. One connection is made now, so that a location that cannot work is refused here.
+ * Opens the database of `service` ([a-z][a-z0-9_]*, at most 32 characters), creating file or schema when absent.
+ * `location` is "sqlite:DIRECTORY" (created when absent) or "postgres://USER:PASSWORD@HOST:PORT/DATABASE?.." as libpq
+ * takes it (also "postgresql://"; a Unix socket is ?host=/folder). ERROR_INVALID names the setting "meta.url" for any
+ * other location. One connection is made now, so that a location that cannot work is refused here. No error message holds
+ * a password.
  */
 enum error_code meta_open(const char *location, const char *service, struct meta_database **ret_database,
                           struct error *error) MUST_CHECK;
@@ -104,7 +110,7 @@ void meta_close(struct meta_database *database);
 /*
  * Lends a connection, waiting for a free one if need be. The session and everything done in it must be over within
  * `timeout_ms` (0: META_TIMEOUT_DEFAULT_MS). The session belongs to the calling thread until meta_session_end, which
- * rolls back a transaction left open and accepts NULL.
+ * rolls back a transaction left open and accepts NULL. A connection that was lost meanwhile is replaced.
  */
 enum error_code meta_session_begin(struct meta_database *database, int64_t timeout_ms,
                                    struct meta_session **ret_session, struct error *error) MUST_CHECK;
@@ -129,8 +135,9 @@ enum error_code meta_query(struct meta_session *session, const char *sql, const 
 enum error_code meta_execute_script(struct meta_session *session, const char *sql, struct error *error) MUST_CHECK;
 
 /*
- * A transaction takes the right to write at once (SQLite: BEGIN IMMEDIATE), so that reading what one is about to change
- * is safe and a second writer waits at its meta_begin. Not nested.
+ * A transaction takes the right to write at once (SQLite: BEGIN IMMEDIATE; PostgreSQL: an advisory lock of the schema),
+ * so that reading what one is about to change is safe and a second writer waits at its meta_begin. Not nested. (On
+ * PostgreSQL a single statement outside a transaction does not wait for it.)
  */
 enum error_code meta_begin(struct meta_session *session, struct error *error) MUST_CHECK;
 /* When it fails the transaction is rolled back. */
@@ -138,11 +145,7 @@ enum error_code meta_commit(struct meta_session *session, struct error *error) M
 /* No effect without a transaction. */
 void meta_rollback(struct meta_session *session);
 
-/*
- * A number that differs from the last one when anybody, this process or another, committed a change since. Only a
- * difference has a meaning. Cheap enough to ask some times a second (SQLite: no disk access). Any thread.
- */
-enum error_code meta_change_counter(struct meta_database *database, int64_t *ret_counter,
-                                    struct error *error) MUST_CHECK;
+/* How many sessions there can be at a time. */
+size_t meta_connection_limit(const struct meta_database *database);
 
 #endif

@@ -62,13 +62,7 @@ static enum error_code sqlite_set_constraint_error(int result, struct slice text
     case SQLITE_CONSTRAINT_CHECK:
         code = error_set_field(error, ERROR_INVALID, field, "a value breaks the rule %s", field);
         break;
-    case SQLITE_CONSTRAINT_FOREIGNKEY:
-        /* SQLite does not say which reference, nor which side. */
-        if (slice_equal_ignore_case(slice_first(slice_trim(slice_from_string(sql)), 6), SLICE("delete")))
-            code = error_set(error, ERROR_CONFLICT, "it is still referred to by other records");
-        else
-            code = error_set(error, ERROR_INVALID, "it refers to a record that does not exist");
-        break;
+    case SQLITE_CONSTRAINT_FOREIGNKEY: code = meta_set_reference_error(sql, error); break;
     default:
         code = error_set(error, ERROR_INVALID, "the metadata database refuses the values: %.*s", SLICE_ARGS(text));
     }
@@ -135,7 +129,7 @@ static enum error_code sqlite_connect(const char *place, const char *service, in
 {
     char path[4096];
     if (snprintf(path, sizeof path, "%s/%s.db", place, service) >= (int)sizeof path)
-        return error_set_field(error, ERROR_INVALID, "metadata", "the metadata directory's name is over %zu bytes",
+        return error_set_field(error, ERROR_INVALID, "meta.url", "the metadata directory's name is over %zu bytes",
                                sizeof path);
     enum error_code code = os_directory_create(place, error);
     if (code) return code;
@@ -275,17 +269,9 @@ static enum error_code sqlite_script(struct meta_connection *connection, const c
     return ERROR_NONE;
 }
 
-static enum error_code sqlite_read_counter(void *context, const struct meta_row *row, struct error *error)
+static enum error_code sqlite_begin(struct meta_connection *connection, int64_t deadline_us, struct error *error)
 {
-    *(int64_t *)context = meta_row_integer(row, 0);
-    return ERROR_NONE;
-}
-
-static enum error_code sqlite_change_counter(struct meta_connection *connection, int64_t *ret_counter,
-                                             int64_t deadline_us, struct error *error)
-{
-    return sqlite_query(connection, "pragma data_version", NULL, 0, sqlite_read_counter, ret_counter, NULL, deadline_us,
-                        error);
+    return sqlite_query(connection, "begin immediate", NULL, 0, NULL, NULL, NULL, deadline_us, error);
 }
 
 static bool sqlite_is_usable(struct meta_connection *connection)
@@ -295,12 +281,11 @@ static bool sqlite_is_usable(struct meta_connection *connection)
 }
 
 const struct meta_driver meta_sqlite_driver = {
-    .scheme = "sqlite:",
+    .connection_limit = 4, /* it lets one write at a time: more would only queue inside it */
     .connect = sqlite_connect,
     .disconnect = sqlite_disconnect,
     .query = sqlite_query,
     .script = sqlite_script,
-    .begin_sql = "begin immediate",
-    .change_counter = sqlite_change_counter,
+    .begin = sqlite_begin,
     .is_usable = sqlite_is_usable,
 };
