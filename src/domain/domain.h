@@ -54,6 +54,7 @@ struct domain_route {
     size_t item_limit;                  /* items of one request, with the reason at its definition */
     /* Finds the key text in the request (header, query, body); an empty slice when there is none. */
     struct slice (*find_key)(const struct request *request);
+    enum tenant_permission permission;  /* that the key must have: which kind of signal this is */
     /*
      * Decodes the whole request. Returning an error refuses all of it: it must come before the first row is committed. The
      * answer is written by `refuse`; per-item errors are part of the answer in `output->body`.

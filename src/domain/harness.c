@@ -36,7 +36,9 @@ void harness_create(struct harness *harness, const struct domain *domain)
     }
     memcpy(harness->tenant.id, HARNESS_TENANT, sizeof harness->tenant.id);
     harness->tenant.active = true;
-    harness->key = (struct tenant_key){.tenant = &harness->tenant, .permissions = TENANT_MAY_WRITE};
+    harness->key = (struct tenant_key){.tenant = &harness->tenant};
+    for (size_t i = 0; i < domain->route_count; i++)
+        if (domain->routes[i].find_key) tenant_permission_add(&harness->key.permissions, domain->routes[i].permission);
     memset(harness->secret, 7, sizeof harness->secret);
     harness_reset(harness);
 }

@@ -9,6 +9,7 @@
 #include "enrich/client_address.h"
 #include "ingest/requests.h"
 #include "os/clock.h"
+#include "tenant/verifier.h"
 
 /* One being synced, one queued behind it; the third fills up. More would only make groups smaller. */
 #define INGEST_BATCHES 3
@@ -43,10 +44,14 @@ struct ingest_waiter {
     uint64_t body_hash;
     bool wait_stored;                  /* answer only when the rows can be selected */
     uint64_t segment;                  /* then: the segment that must be stored */
+    struct slice rate_headers;         /* of a key with a rate limit */
 };
 
-/* A request whose Idempotency-Key another one is working on: taken up again a little later. In the request's arena. */
+/* A request whose Idempotency-Key another one is working on: taken up again a little later. Or one whose secret key is
+ * being verified: taken up again when that is done. In the request's arena. */
 struct ingest_parked {
+    struct tenant_verifier_wait wait; /* first */
+    struct ingest_loop *loop;
     struct ingest_parked *next;
     const struct domain *domain;
     const struct domain_route *route;
@@ -74,6 +79,7 @@ struct ingest_loop {
     size_t under_way;
     struct ingest_waiter *deferred;
     struct ingest_parked *parked;
+    size_t unverified;              /* requests that wait for their key to be verified */
     struct os_timer deferred_timer;
     struct os_turn_hook hook;
 };
@@ -139,18 +145,27 @@ void ingest_destroy(struct ingest *ingest) { free(ingest); }
 
 /* ---- answers ---- */
 
-void ingest_refuse(struct ingest_loop *loop, const struct domain_route *route, struct request *request, const struct error *error)
+/* `extra_headers` empty: those of the error's code. */
+static void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
+                               const struct error *error, struct slice extra_headers)
 {
     if (!route->refuse) {
-        request_respond_error(request, error);
+        if (extra_headers.size) request_respond_error_with(request, error, extra_headers);
+        else request_respond_error(request, error);
         return;
     }
     buffer_clear(&loop->answer);
     int status = error_code_http_status(error->code);
     const char *content_type = route->refuse(error, request, &status, &loop->answer);
-    struct response response = {.status = status, .content_type = content_type, .body = buffer_slice(&loop->answer)};
-    if (error_code_is_retryable(error->code)) response.extra_headers = SLICE("Retry-After: 1\r\n");
+    struct response response = {.status = status, .content_type = content_type, .body = buffer_slice(&loop->answer),
+                                .extra_headers = extra_headers};
+    if (!extra_headers.size && error_code_is_retryable(error->code)) response.extra_headers = SLICE("Retry-After: 1\r\n");
     request_respond(request, &response);
+}
+
+void ingest_refuse(struct ingest_loop *loop, const struct domain_route *route, struct request *request, const struct error *error)
+{
+    ingest_refuse_with(loop, route, request, error, SLICE_EMPTY);
 }
 
 static void ingest_fail_waiter(struct ingest_loop *loop, struct ingest_waiter *waiter, enum error_code code)
@@ -227,11 +242,15 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
     ingest_keep_answer(loop, waiter);
     metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));
     struct buffer large = waiter->large; /* the waiter goes with the answer */
-    struct response response = {.status = waiter->status, .content_type = waiter->content_type, .body = waiter->body};
+    struct response response = {.status = waiter->status, .content_type = waiter->content_type, .body = waiter->body,
+                                .extra_headers = waiter->rate_headers};
     request_respond(waiter->request, &response);
     buffer_free(&large);
     return true;
 }
+
+static void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                        struct request *request, bool is_repeated);
 
 static void ingest_answer_or_defer(struct ingest_loop *loop, struct ingest_waiter *waiter)
 {
@@ -254,7 +273,7 @@ static void ingest_deferred_fire(struct os_timer *timer)
     loop->parked = NULL;
     for (struct ingest_parked *next; parked; parked = next) {
         next = parked->next;
-        ingest_handle(loop, parked->domain, parked->route, parked->request);
+        ingest_take(loop, parked->domain, parked->route, parked->request, true);
     }
 }
 
@@ -386,7 +405,10 @@ void ingest_loop_destroy(struct ingest_loop *loop)
     free(loop);
 }
 
-bool ingest_loop_is_idle(const struct ingest_loop *loop) { return loop->under_way == 0 && !loop->open->waiters && !loop->deferred && !loop->parked; }
+bool ingest_loop_is_idle(const struct ingest_loop *loop)
+{
+    return loop->under_way == 0 && !loop->open->waiters && !loop->deferred && !loop->parked && !loop->unverified;
+}
 
 /* Only the open batch: at most two more of its size are under way, and the spool counts those. */
 static bool ingest_batch_is_full(const struct ingest_loop *loop)
@@ -497,7 +519,7 @@ static bool ingest_take_answer_key(struct ingest_loop *loop, const struct domain
             ingest_refuse(loop, route, request, &error);
             return true;
         }
-        *parked = (struct ingest_parked){loop->parked, domain, route, request};
+        *parked = (struct ingest_parked){.loop = loop, .next = loop->parked, .domain = domain, .route = route, .request = request};
         loop->parked = parked;
         os_loop_timer_start(loop->loop, &loop->deferred_timer, INGEST_DEFERRED_MS);
         return true;
@@ -530,8 +552,60 @@ static void ingest_append_answer(struct ingest_loop *loop, struct slice tenant, 
     ingest_requests_append(loop->open->spool_batch.blocks[loop->ingest->requests_table], tenant, waiter->answer_key, &answer, now_ms);
 }
 
+/* ---- keys ---- */
+
+static void ingest_key_verified(struct tenant_verifier_wait *wait, enum error_code code, const struct error *error)
+{
+    struct ingest_parked *parked = (struct ingest_parked *)wait;
+    parked->loop->unverified--;
+    if (code) ingest_refuse(parked->loop, parked->route, parked->request, error);
+    else ingest_take(parked->loop, parked->domain, parked->route, parked->request, false);
+}
+
+static void ingest_wait_for_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                                struct request *request, struct slice key)
+{
+    struct error error;
+    struct ingest_parked *parked = arena_allocate(request->arena, sizeof *parked);
+    enum error_code code = parked ? ERROR_NONE : error_set(&error, ERROR_MEMORY, "no memory to check the key; send the same request again");
+    if (!code) {
+        *parked = (struct ingest_parked){.wait.done = ingest_key_verified, .loop = loop, .domain = domain, .route = route, .request = request};
+        code = tenant_verifier_wait(loop->view, key, &parked->wait, &error);
+    }
+    if (code) ingest_refuse(loop, route, request, &error);
+    else loop->unverified++;
+}
+
+/* False when the request is answered or waits for its key. */
+static bool ingest_check_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                             struct request *request, bool is_repeated, struct domain_input *input, struct slice *rate_headers)
+{
+    struct tenant_key_request wanted = {.key = route->find_key(request), .needed = route->permission,
+                                        .origin = request_header_get(request, "origin"),
+                                        .client_address = input->client_address, .now_ms = request->received_ms,
+                                        .is_repeated = is_repeated};
+    struct tenant_key_result result;
+    struct error error = {0};
+    char headers[TENANT_RATE_HEADERS_SIZE];
+    enum tenant_key_outcome outcome = tenant_key_check(loop->view, &wanted, &result, &error);
+    input->key = result.key;
+    if (outcome == TENANT_KEY_PENDING) ingest_wait_for_key(loop, domain, route, request, wanted.key);
+    if (outcome == TENANT_KEY_REFUSED)
+        ingest_refuse_with(loop, route, request, &error, tenant_rate_headers(&result.rate, headers));
+    if (outcome != TENANT_KEY_ACCEPTED) return false;
+    if (result.rate.limit) *rate_headers = arena_copy(request->arena, tenant_rate_headers(&result.rate, headers));
+    return true;
+}
+
 void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                    struct request *request)
+{
+    ingest_take(loop, domain, route, request, false);
+}
+
+/* `is_repeated`: its key was checked and counted before. */
+static void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                        struct request *request, bool is_repeated)
 {
     struct ingest *ingest = loop->ingest;
     struct error error = {0};
@@ -543,11 +617,10 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
         ingest_refuse(loop, route, request, &error);
         return;
     }
-    if (route->find_key && tenant_key_check(tenant_view_snapshot(loop->view), route->find_key(request), TENANT_MAY_WRITE,
-                                            request->received_ms, &input.key, &error) != ERROR_NONE) {
-        ingest_refuse(loop, route, request, &error);
-        return;
-    }
+    waiter->rate_headers = SLICE_EMPTY;
+    input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
+                                               request->arena);
+    if (route->find_key && !ingest_check_key(loop, domain, route, request, is_repeated, &input, &waiter->rate_headers)) return;
     struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
     /* It was admitted before its body came; meanwhile others may have filled the batch. */
     if (ingest_batch_is_full(loop)) {
@@ -557,8 +630,6 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     }
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
     metric_add(ingest->requests, 1);
-    input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
-                                               request->arena);
     struct domain_rows rows = {.loop = loop, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
                                .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena};
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
@@ -575,6 +646,7 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     metric_add(ingest->accepted, (int64_t)output.accepted);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);
+    if (input.key) tenant_key_count_items(input.key->state, output.accepted);
     waiter->request = request;
     waiter->route = route;
     waiter->status = output.status;

@@ -76,8 +76,8 @@ static const char *refuse(const struct error *error, const struct request *reque
 static const struct domain_table TABLES[] = {
     {.schema = &SCHEMA, .tenant_column = "tenant_id", .id_column = "id", .received_column = "received_at"}};
 static const struct domain_route ROUTES[] = {
-    {METHOD_POST, "/v1/lines", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, decode, NULL},
-    {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, decode, refuse},
+    {METHOD_POST, "/v1/lines", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL},
+    {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, TENANT_NO_PERMISSION, decode, refuse},
 };
 static const struct query_measure MEASURES[] = {{"lines", "Lines", "count()", "rows", false}};
 static const struct query_dimension DIMENSIONS[] = {{"value", "Value", "value", NULL}};
@@ -88,24 +88,30 @@ const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_coun
 static const struct domain *const DOMAINS[] = {&belt_domain, &ingest_requests_domain};
 #define DOMAIN_COUNT 2
 
-static void add_key(struct tenant_snapshot *snapshot, const char *text, struct tenant_key key)
+/* A key without a secret, whatever it may do: these tests are about what happens behind the check. */
+static void add_key(struct tenant_snapshot *snapshot, const struct tenant_info *tenant, const char *text, bool may_write,
+                    bool may_read, bool revoked)
 {
-    unsigned char digest[TENANT_DIGEST_SIZE];
-    tenant_key_digest(slice_from_string(text), digest);
-    assert_true(tenant_snapshot_add_key(snapshot, digest, &key));
+    struct tenant_key key = {.tenant = tenant, .revoked = revoked};
+    if (may_write) tenant_permission_add(&key.permissions, TENANT_EVENTS_WRITE);
+    if (may_read) tenant_permission_add(&key.permissions, TENANT_EVENTS_READ);
+    if (may_read) tenant_permission_add(&key.permissions, TENANT_TENANTS_READ);
+    assert_non_null(tenant_snapshot_add_key(snapshot, slice_from_string(text), SLICE_EMPTY, &key));
 }
 
 struct tenant_snapshot *belt_snapshot(void)
 {
-    static const struct tenant_info info = {.id = BELT_TENANT, .name = "Belt", .code = "belt", .active = true};
     struct tenant_snapshot *snapshot = tenant_snapshot_create();
     assert_non_null(snapshot);
+    const struct tenant_organization *organization = tenant_snapshot_add_organization(
+        snapshot, &(struct tenant_organization){.id = BELT_ORGANIZATION, .active = true});
+    struct tenant_info info = {.id = BELT_TENANT, .name = "Belt", .code = "belt", .organization = organization, .active = true};
     const struct tenant_info *tenant = tenant_snapshot_add_tenant(snapshot, &info);
-    unsigned both = TENANT_MAY_WRITE | TENANT_MAY_READ;
-    add_key(snapshot, BELT_WRITE_KEY, (struct tenant_key){.tenant = tenant, .permissions = TENANT_MAY_WRITE});
-    add_key(snapshot, BELT_READ_KEY, (struct tenant_key){.tenant = tenant, .permissions = TENANT_MAY_READ});
-    add_key(snapshot, BELT_BOTH_KEY, (struct tenant_key){.tenant = tenant, .permissions = both});
-    add_key(snapshot, BELT_REVOKED_KEY, (struct tenant_key){.tenant = tenant, .permissions = both, .revoked = true});
+    assert_true(organization && tenant);
+    add_key(snapshot, tenant, BELT_WRITE_KEY, true, false, false);
+    add_key(snapshot, tenant, BELT_READ_KEY, false, true, false);
+    add_key(snapshot, tenant, BELT_BOTH_KEY, true, true, false);
+    add_key(snapshot, tenant, BELT_REVOKED_KEY, true, true, true);
     return snapshot;
 }
 

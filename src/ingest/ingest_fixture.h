@@ -22,6 +22,7 @@ extern const struct domain belt_domain;
 #define BELT_BOTH_KEY "both"
 #define BELT_REVOKED_KEY "revoked"
 #define BELT_TENANT "00000000-0000-4000-8000-000000000001"
+#define BELT_ORGANIZATION "00000000-0000-4000-8000-0000000000f1"
 /* The caller has the one reference. */
 struct tenant_snapshot *belt_snapshot(void);
 

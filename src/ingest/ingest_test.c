@@ -164,7 +164,7 @@ static void a_key_is_needed_that_may_send(void **state)
         const char *key;
         int status;
         const char *message;
-    } cases[] = {{NULL, 401, "no key"}, {"nobody", 401, "not known"}, {BELT_REVOKED_KEY, 401, "revoked"}, {BELT_READ_KEY, 403, "may not send"}};
+    } cases[] = {{NULL, 401, "no key"}, {"nobody", 401, "not known"}, {BELT_REVOKED_KEY, 401, "revoked"}, {BELT_READ_KEY, 403, "events:write"}};
     struct belt *belt = belt_create(0, 0);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct belt_request *request = belt_request_create(METHOD_POST, "/v1/lines", "", cases[i].key, "5 a\n", 0);

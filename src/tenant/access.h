@@ -50,6 +50,8 @@ enum tenant_role_type {
     TENANT_ROLE_SERVICE, TENANT_ROLE_CUSTOM, TENANT_ROLE_TYPE_COUNT
 };
 const char *tenant_role_type_name(enum tenant_role_type type);
+/* TENANT_ROLE_TYPE_COUNT when there is none of that name. */
+enum tenant_role_type tenant_role_type_find(struct slice name);
 /* What a built-in role may do; empty for TENANT_ROLE_CUSTOM. */
 struct tenant_permission_set tenant_role_permissions(enum tenant_role_type type);
 
@@ -72,12 +74,14 @@ struct tenant_scope {
     const char *id; /* of the organization or the tenant; NULL for the installation */
 };
 /*
- * ERROR_NONE: the subject has the permission there. ERROR_UNAUTHENTICATED: it is nobody. ERROR_FORBIDDEN: it is not
- * granted (the message names the permission), or denied, or the tenant is inactive. ERROR_NOT_FOUND: the scope is not
- * one this subject may know of, or does not exist: the two cannot be told apart.
+ * ERROR_NONE: the subject has the permission there. ERROR_UNAUTHENTICATED: it is nobody, or a key or user that has ended.
+ * ERROR_FORBIDDEN: it is not granted (the message names the permission), or denied, or the tenant or organization is
+ * inactive (super admins alone may work on those). ERROR_NOT_FOUND: the scope is not one this subject may know of, or does
+ * not exist: the two cannot be told apart.
  *
  * A key reaches its own tenant and nothing else. A user's assignment without tenant reaches the user's organization
- * with all its tenants, one with a tenant that tenant alone; super_admin without tenant reaches everything.
+ * with all its tenants, one with a tenant that tenant alone; super_admin without tenant reaches everything. A denial
+ * without tenant holds everywhere, one with a tenant in that tenant. TENANT_NO_PERMISSION asks only whether it is reached.
  */
 enum error_code tenant_access_decide(const struct tenant_snapshot *snapshot, const struct tenant_subject *subject,
                                      struct tenant_scope scope, enum tenant_permission permission, int64_t now_ms,

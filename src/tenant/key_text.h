@@ -9,7 +9,7 @@
 void tenant_key_text_make_write(char out[TENANCY_KEY_SIZE + 1]);
 /* "mrs_" and 256 random bits as base64url. */
 void tenant_key_text_make_secret(char out[TENANCY_KEY_SIZE + 1]);
-/* tenant_key_digest as lower-case hexadecimal. */
+/* SHA-256 as lower-case hexadecimal. */
 void tenant_key_text_digest(struct slice key, char out[2 * TENANT_DIGEST_SIZE + 1]);
 
 #endif

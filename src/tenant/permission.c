@@ -1,30 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The table of permission texts. */
-#include "tenant/permission.h"
+/* The table of permissions, and which of them each built-in role has. */
+#include "tenant/access.h"
 
-static const struct {
-    unsigned permissions;
-    const char *text;
-} tenant_permission_texts[] = {
-    {TENANT_MAY_WRITE, "write"},
-    {TENANT_MAY_READ, "read"},
-    {TENANT_MAY_WRITE | TENANT_MAY_READ, "write read"},
+const struct tenant_permission_info tenant_permissions[TENANT_PERMISSION_COUNT] = {
+#define PERMISSION(name, resource, action, roles, key, description) \
+    [TENANT_##name] = {resource ":" action, resource, action, roles, key, description},
+#include "tenant/permission.def"
+#undef PERMISSION
 };
-#define TENANT_PERMISSION_TEXT_COUNT (sizeof tenant_permission_texts / sizeof *tenant_permission_texts)
 
-const char *tenant_permissions_text(unsigned permissions)
+enum tenant_permission tenant_permission_find(struct slice name)
 {
-    for (size_t i = 0; i < TENANT_PERMISSION_TEXT_COUNT; i++)
-        if (tenant_permission_texts[i].permissions == permissions) return tenant_permission_texts[i].text;
-    return NULL;
+    for (size_t i = 0; i < TENANT_PERMISSION_COUNT; i++)
+        if (slice_equal(slice_from_string(tenant_permissions[i].name), name)) return (enum tenant_permission)i;
+    return TENANT_PERMISSION_COUNT;
 }
 
-bool tenant_permissions_parse(struct slice text, unsigned *permissions)
+/* The letter is that of permission.def; super_admin has no letter because it has all, custom because it has none. */
+static const struct {
+    const char *name;
+    char letter;
+} tenant_roles[TENANT_ROLE_TYPE_COUNT] = {
+    [TENANT_ROLE_SUPER_ADMIN] = {"super_admin", 0}, [TENANT_ROLE_ADMIN] = {"admin", 'A'},
+    [TENANT_ROLE_DEVELOPER] = {"developer", 'D'},   [TENANT_ROLE_VIEWER] = {"viewer", 'V'},
+    [TENANT_ROLE_DEMO] = {"demo", 'M'},             [TENANT_ROLE_SERVICE] = {"service", 'S'},
+    [TENANT_ROLE_CUSTOM] = {"custom", 0},
+};
+
+const char *tenant_role_type_name(enum tenant_role_type type) { return tenant_roles[type].name; }
+
+enum tenant_role_type tenant_role_type_find(struct slice name)
 {
-    for (size_t i = 0; i < TENANT_PERMISSION_TEXT_COUNT; i++)
-        if (slice_equal(slice_from_string(tenant_permission_texts[i].text), text)) {
-            *permissions = tenant_permission_texts[i].permissions;
-            return true;
-        }
-    return false;
+    for (size_t i = 0; i < TENANT_ROLE_TYPE_COUNT; i++)
+        if (slice_equal(slice_from_string(tenant_roles[i].name), name)) return (enum tenant_role_type)i;
+    return TENANT_ROLE_TYPE_COUNT;
+}
+
+struct tenant_permission_set tenant_role_permissions(enum tenant_role_type type)
+{
+    struct tenant_permission_set set = {{0}};
+    for (size_t i = 0; i < TENANT_PERMISSION_COUNT; i++)
+        if (type == TENANT_ROLE_SUPER_ADMIN ||
+            (tenant_roles[type].letter && strchr(tenant_permissions[i].roles, tenant_roles[type].letter)))
+            tenant_permission_add(&set, (enum tenant_permission)i);
+    return set;
 }

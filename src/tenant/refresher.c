@@ -6,11 +6,14 @@
 
 #include "os/clock.h"
 #include "os/thread.h"
+#include "tenant/verifier.h"
 
 struct tenant_refresher {
     struct meta_database *database;
     struct tenant_view **views;
     size_t view_count;
+    struct tenant_key_states *states;
+    struct tenant_verifier *verifier;
     void (*report)(void *context, const struct error *error);
     void *report_context;
     struct os_thread thread;
@@ -24,95 +27,15 @@ struct tenant_refresher {
     bool poked;        /* guarded by the mutex */
 };
 
-/* Columns: tenant id, name, code, active, key id, revoked, expires_at; the key id is NULL without keys. */
-static enum error_code tenant_snapshot_add_row(void *context, const struct meta_row *row, struct error *error)
-{
-    struct tenant_snapshot *snapshot = context;
-    const struct tenant_info *tenant = tenant_snapshot_find(snapshot, meta_row_text(row, 0));
-    enum error_code code = ERROR_NONE;
-    if (!tenant) {
-        struct tenant_info info = {.active = meta_row_boolean(row, 3)};
-        code = META_ROW_COPY(row, 0, info.id, error);
-        if (!code) code = META_ROW_COPY(row, 1, info.name, error);
-        if (!code) code = META_ROW_COPY(row, 2, info.code, error);
-        if (code) return code;
-        tenant = tenant_snapshot_add_tenant(snapshot, &info);
-        if (!tenant) return error_set(error, ERROR_MEMORY, "out of memory reading tenants");
-    }
-    if (meta_row_is_null(row, 4)) return ERROR_NONE;
-    unsigned char digest[TENANT_DIGEST_SIZE];
-    struct tenant_key key = {.tenant = tenant,
-                             .permissions = TENANT_MAY_WRITE,
-                             .revoked = meta_row_boolean(row, 5),
-                             .expires_ms = meta_row_integer(row, 6)};
-    tenant_key_digest(meta_row_text(row, 4), digest);
-    if (!tenant_snapshot_add_key(snapshot, digest, &key))
-        return error_set(error, ERROR_MEMORY, "out of memory reading keys");
-    return ERROR_NONE;
-}
-
-static enum error_code tenant_revision_row(void *context, const struct meta_row *row, struct error *error)
-{
-    *(int64_t *)context = meta_row_integer(row, 0);
-    return ERROR_NONE;
-}
-
-/* The number that every change raises which event loops must see. */
-static enum error_code tenant_revision_read(struct meta_database *database, int64_t *revision, struct error *error)
-{
-    struct meta_session *session;
-    enum error_code code = meta_session_begin(database, 0, &session, error);
-    if (code) return code;
-    *revision = 0;
-    code = meta_query(session, "select revision from access_revision where id = 1", NULL, 0, tenant_revision_row, revision,
-                      error);
-    meta_session_end(session);
-    return code;
-}
-
-enum error_code tenant_snapshot_build(struct meta_database *database, int64_t now_ms,
-                                      const struct tenant_snapshot **ret_snapshot, struct error *error)
-{
-    struct meta_session *session;
-    enum error_code code = meta_session_begin(database, 0, &session, error);
-    if (code) return code;
-    struct tenant_snapshot *snapshot = tenant_snapshot_create();
-    if (!snapshot) {
-        meta_session_end(session);
-        return error_set(error, ERROR_MEMORY, "out of memory reading tenants");
-    }
-    /* One statement, so that keys and tenants are of one moment. */
-    code = meta_query(session,
-                      "select t.tenant_id, t.name, t.code,"
-                      " case when t.is_active and t.deleted_at is null and w.is_active and w.deleted_at is null"
-                      " and o.is_active and o.deleted_at is null then 1 else 0 end,"
-                      " k.key_id, case when k.revoked_at is null then 0 else 1 end, k.expires_at"
-                      " from tenants t"
-                      " join workspaces w on w.workspace_id = t.workspace_id"
-                      " join organizations o on o.organization_id = w.organization_id"
-                      " left join api_keys k on k.tenant_id = t.tenant_id and k.kind = 'write'"
-                      " and (k.revoked_at is null or k.revoked_at > $1)"
-                      " where t.deleted_at is null or t.deleted_at > $1",
-                      META_PARAMETERS(meta_integer(now_ms - TENANT_REMEMBERED_MS)), tenant_snapshot_add_row, snapshot,
-                      error);
-    meta_session_end(session);
-    if (code) {
-        tenant_snapshot_release(snapshot);
-        return code;
-    }
-    *ret_snapshot = snapshot;
-    return ERROR_NONE;
-}
-
-/* The revision is read first: a change while the snapshot is built is then seen at the next turn. */
 static enum error_code tenant_refresher_read(struct tenant_refresher *refresher, bool forced,
                                              const struct tenant_snapshot **ret_snapshot, struct error *error)
 {
     int64_t revision;
     enum error_code code = tenant_revision_read(refresher->database, &revision, error);
+    if (code) return code;
     if (os_clock_monotonic_ms() - refresher->read_ms > TENANT_REBUILD_MS) forced = true;
-    if (code || (revision == refresher->revision && !forced)) return code;
-    code = tenant_snapshot_build(refresher->database, os_clock_wall_ms(), ret_snapshot, error);
+    if (revision == refresher->revision && !forced) return ERROR_NONE;
+    code = tenant_snapshot_build(refresher->database, refresher->states, os_clock_wall_ms(), ret_snapshot, &revision, error);
     if (code) return code;
     refresher->revision = revision;
     refresher->read_ms = os_clock_monotonic_ms();
@@ -160,10 +83,35 @@ static void tenant_refresher_run(void *context)
 
 static void tenant_refresher_free(struct tenant_refresher *refresher)
 {
+    tenant_verifier_stop(refresher->verifier);
+    tenant_key_states_release(refresher->states);
     pthread_cond_destroy(&refresher->changed);
     pthread_mutex_destroy(&refresher->mutex);
     free(refresher->views);
     free(refresher);
+}
+
+/* The first snapshot, the views and the threads. On failure no view is left initialised. */
+static enum error_code tenant_refresher_begin(struct tenant_refresher *refresher, struct os_loop *const *loops,
+                                              struct error *error)
+{
+    const struct tenant_snapshot *first = NULL;
+    refresher->states = tenant_key_states_create();
+    if (!refresher->states) return error_set(error, ERROR_MEMORY, "out of memory starting the tenant refresher");
+    enum error_code code = tenant_refresher_read(refresher, true, &first, error);
+    if (!code) code = tenant_verifier_create(&refresher->verifier, error);
+    if (code) {
+        tenant_snapshot_release(first);
+        return code;
+    }
+    atomic_store(&refresher->generation, first->generation);
+    for (size_t i = 0; i < refresher->view_count; i++) tenant_view_init(refresher->views[i], loops[i], first);
+    tenant_snapshot_release(first);
+    for (size_t i = 0; !code && i < refresher->view_count; i++)
+        code = tenant_verifier_attach(refresher->verifier, refresher->views[i], error);
+    if (!code) code = os_thread_start(&refresher->thread, "tenants", tenant_refresher_run, refresher, error);
+    for (size_t i = 0; code && i < refresher->view_count; i++) tenant_view_fini(refresher->views[i]);
+    return code;
 }
 
 enum error_code tenant_refresher_start(struct meta_database *database, struct os_loop *const *loops,
@@ -191,15 +139,7 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
     pthread_cond_init(&refresher->changed, &attributes);
     pthread_condattr_destroy(&attributes);
 
-    const struct tenant_snapshot *first = NULL;
-    enum error_code code = tenant_refresher_read(refresher, true, &first, error);
-    if (!code) {
-        atomic_store(&refresher->generation, first->generation);
-        for (size_t i = 0; i < view_count; i++) tenant_view_init(views[i], loops[i], first);
-        tenant_snapshot_release(first);
-        code = os_thread_start(&refresher->thread, "tenants", tenant_refresher_run, refresher, error);
-        for (size_t i = 0; code && i < view_count; i++) tenant_view_fini(views[i]);
-    }
+    enum error_code code = tenant_refresher_begin(refresher, loops, error);
     if (code) {
         tenant_refresher_free(refresher);
         return code;
@@ -228,3 +168,10 @@ void tenant_refresher_poke(struct tenant_refresher *refresher)
 }
 
 uint64_t tenant_refresher_generation(struct tenant_refresher *refresher) { return atomic_load(&refresher->generation); }
+
+struct tenant_key_states *tenant_refresher_key_states(struct tenant_refresher *refresher) { return refresher->states; }
+
+uint64_t tenant_refresher_verifications(struct tenant_refresher *refresher)
+{
+    return tenant_verifier_count(refresher->verifier);
+}

@@ -11,14 +11,19 @@
 /* A snapshot is made again after this time, changed or not: somebody may have changed rows by hand. */
 #define TENANT_REBUILD_MS 60000
 
-/* Reads tenants and keys from the "core" metadata. The caller has the one reference. */
-enum error_code tenant_snapshot_build(struct meta_database *database, int64_t now_ms,
-                                      const struct tenant_snapshot **ret_snapshot, struct error *error) MUST_CHECK;
+/* Reads all of a snapshot from the "core" metadata; `states` may be NULL (no usage, no rate limits). The caller has the
+ * one reference. *ret_revision is the access revision it is of. */
+enum error_code tenant_snapshot_build(struct meta_database *database, struct tenant_key_states *states, int64_t now_ms,
+                                      const struct tenant_snapshot **ret_snapshot, int64_t *ret_revision,
+                                      struct error *error) MUST_CHECK;
+/* The number that every change raises which event loops must see (control_access_changed). */
+enum error_code tenant_revision_read(struct meta_database *database, int64_t *ret_revision,
+                                     struct error *error) MUST_CHECK;
 
 struct tenant_refresher;
 /*
- * Builds the first snapshot, so that an unreadable store is an error here, initialises every view with it and starts
- * the thread. `loops[i]` is the loop of `views[i]`. Database, views and loops must outlive the refresher. Order at the
+ * Builds the first snapshot, so that an unreadable store is an error here, initialises every view with it, gives each a
+ * verifier of secret keys (tenant/verifier.h) and starts the threads. `loops[i]` is the loop of `views[i]`. Database, views and loops must outlive the refresher. Order at the
  * end: stop the refresher, end the loops, tenant_view_fini every view.
  *
  * `report` (may be NULL) is called on the refresher's thread when a refresh fails after good ones, and with NULL when
@@ -32,6 +37,10 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
 void tenant_refresher_stop(struct tenant_refresher *refresher);
 /* Read the metadata again now, changed or not. Any thread; never blocks for long. */
 void tenant_refresher_poke(struct tenant_refresher *refresher);
+/* Usage and rates of keys; hold them to use them longer than the refresher (a last flush at the end). */
+struct tenant_key_states *tenant_refresher_key_states(struct tenant_refresher *refresher);
+/* How often Argon2 was asked for the secret of a key. */
+uint64_t tenant_refresher_verifications(struct tenant_refresher *refresher);
 /* The generation last handed to the loops. Any thread. */
 uint64_t tenant_refresher_generation(struct tenant_refresher *refresher);
 

@@ -5,12 +5,38 @@
 #include "base/uuid.h"
 #include "os/clock.h"
 #include "tenant/key_text.h"
-#include "tenant/permission.h"
 
 /* Of the part of a code that comes from the name; room is left for "-" and a number. */
 #define TENANCY_CODE_STEM_LIMIT 48
 /* Same names beyond this get random letters instead of the next number. */
 #define TENANCY_CODE_NUMBERS 100
+
+static const struct {
+    unsigned permissions;
+    const char *text;
+} tenancy_permission_texts[] = {
+    {TENANT_MAY_WRITE, "write"},
+    {TENANT_MAY_READ, "read"},
+    {TENANT_MAY_WRITE | TENANT_MAY_READ, "write read"},
+};
+#define TENANCY_PERMISSION_TEXT_COUNT (sizeof tenancy_permission_texts / sizeof *tenancy_permission_texts)
+
+static const char *tenant_permissions_text(unsigned permissions)
+{
+    for (size_t i = 0; i < TENANCY_PERMISSION_TEXT_COUNT; i++)
+        if (tenancy_permission_texts[i].permissions == permissions) return tenancy_permission_texts[i].text;
+    return NULL;
+}
+
+static bool tenant_permissions_parse(struct slice text, unsigned *permissions)
+{
+    for (size_t i = 0; i < TENANCY_PERMISSION_TEXT_COUNT; i++)
+        if (slice_equal(slice_from_string(tenancy_permission_texts[i].text), text)) {
+            *permissions = tenancy_permission_texts[i].permissions;
+            return true;
+        }
+    return false;
+}
 
 static const char *const tenancy_key_kind_names[] = {"write", "secret"};
 

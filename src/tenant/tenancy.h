@@ -6,6 +6,13 @@
 #include "meta/meta.h"
 #include "tenant/tenant.h"
 
+/* Permissions of keys as this file still writes them. */
+enum {
+    TENANT_MAY_WRITE = 1u << 0,
+    TENANT_MAY_READ = 1u << 1,
+};
+#define TENANT_DIGEST_SIZE 32
+
 /*
  * `database` is always the "core" service (meta_open_service). Every function is one transaction or one statement,
  * blocks (pool threads and commands only), and may run in another process than the server: the server's refresher

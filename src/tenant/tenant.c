@@ -1,52 +1,39 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Snapshots of tenants and keys: building, checking a key, counting references, swapping in an event loop. */
+/* Snapshots: building, looking up, counting references, swapping in an event loop. */
 #include "tenant/tenant.h"
 
-#include <openssl/evp.h>
-#include <pthread.h>
+#include <stdlib.h>
 
-static EVP_MD *tenant_sha256;
+#include "decode/json.h"
+#include "tenant/verifier.h"
 
-/* Fetched once: OpenSSL would look it up under a lock for every digest. Kept until the program ends. */
-static void tenant_fetch_sha256(void)
-{
-    tenant_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    ASSERT(tenant_sha256 != NULL);
-}
-
-void tenant_key_digest(struct slice key, unsigned char digest[TENANT_DIGEST_SIZE])
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, tenant_fetch_sha256);
-    ASSERT(EVP_Digest(key.data, key.size, digest, NULL, tenant_sha256, NULL) == 1);
-}
-
-enum error_code tenant_key_check(const struct tenant_snapshot *snapshot, struct slice key, unsigned needed,
-                                 int64_t now_ms, const struct tenant_key **ret_key, struct error *error)
-{
-    if (key.size == 0) return error_set(error, ERROR_UNAUTHENTICATED, "no key was given with the request");
-    const struct tenant_key *found = NULL;
-    if (key.size <= TENANT_KEY_LIMIT) {
-        unsigned char digest[TENANT_DIGEST_SIZE];
-        tenant_key_digest(key, digest);
-        found = map_get(&snapshot->keys, slice_make(digest, sizeof digest));
-    }
-    if (!found) return error_set(error, ERROR_UNAUTHENTICATED, "the key is not known here");
-    if (found->revoked) return error_set(error, ERROR_UNAUTHENTICATED, "the key has been revoked");
-    if (found->expires_ms && found->expires_ms <= now_ms)
-        return error_set(error, ERROR_UNAUTHENTICATED, "the key has expired");
-    if (!found->tenant->active) return error_set(error, ERROR_UNAUTHENTICATED, "the tenant of the key is not active");
-    unsigned missing = needed & ~found->permissions;
-    if (missing & TENANT_MAY_READ)
-        return error_set(error, ERROR_FORBIDDEN, "the key may only send events: to read, use a secret key (mrs_...)");
-    if (missing) return error_set(error, ERROR_FORBIDDEN, "the key may not send events");
-    *ret_key = found;
-    return ERROR_NONE;
-}
+/* What a key id leads to: after a rotation two of them lead to one key. */
+struct tenant_key_name {
+    const struct tenant_key *key;
+    bool is_previous;
+};
 
 const struct tenant_info *tenant_snapshot_find(const struct tenant_snapshot *snapshot, struct slice tenant_id)
 {
     return map_get(&snapshot->tenants, tenant_id);
+}
+
+const struct tenant_organization *tenant_snapshot_organization(const struct tenant_snapshot *snapshot, struct slice id)
+{
+    return map_get(&snapshot->organizations, id);
+}
+
+const struct tenant_user *tenant_snapshot_user(const struct tenant_snapshot *snapshot, struct slice id)
+{
+    return map_get(&snapshot->users, id);
+}
+
+const struct tenant_key *tenant_snapshot_key(const struct tenant_snapshot *snapshot, struct slice key_id, bool *ret_previous)
+{
+    const struct tenant_key_name *name = map_get(&snapshot->keys, key_id);
+    if (!name) return NULL;
+    *ret_previous = name->is_previous;
+    return name->key;
 }
 
 struct tenant_snapshot *tenant_snapshot_create(void)
@@ -54,7 +41,7 @@ struct tenant_snapshot *tenant_snapshot_create(void)
     struct tenant_snapshot *snapshot = calloc(1, sizeof *snapshot);
     if (!snapshot) return NULL;
     atomic_init(&snapshot->references, 1);
-    /* No limit: only administrators add tenants and keys. */
+    /* No limit: only administrators add tenants, users and keys. */
     snapshot->arena = arena_create(0);
     if (!snapshot->arena) {
         free(snapshot);
@@ -63,23 +50,67 @@ struct tenant_snapshot *tenant_snapshot_create(void)
     return snapshot;
 }
 
-const struct tenant_info *tenant_snapshot_add_tenant(struct tenant_snapshot *snapshot, const struct tenant_info *tenant)
+static void *snapshot_copy(struct tenant_snapshot *snapshot, const void *from, size_t size)
 {
-    struct tenant_info *copy = arena_allocate(snapshot->arena, sizeof *copy);
-    if (!copy) return NULL;
-    *copy = *tenant;
-    if (!map_put(&snapshot->tenants, slice_from_string(copy->id), copy)) return NULL;
+    void *copy = arena_allocate(snapshot->arena, size);
+    if (copy) memcpy(copy, from, size);
+    return copy;
+}
+
+struct tenant_organization *tenant_snapshot_add_organization(struct tenant_snapshot *snapshot,
+                                                             const struct tenant_organization *organization)
+{
+    struct tenant_organization *copy = snapshot_copy(snapshot, organization, sizeof *organization);
+    if (!copy || !map_put(&snapshot->organizations, slice_from_string(copy->id), copy)) return NULL;
+    return copy;
+}
+
+struct tenant_info *tenant_snapshot_add_tenant(struct tenant_snapshot *snapshot, const struct tenant_info *tenant)
+{
+    struct tenant_info *copy = snapshot_copy(snapshot, tenant, sizeof *tenant);
+    if (!copy || !map_put(&snapshot->tenants, slice_from_string(copy->id), copy)) return NULL;
     snapshot->tenant_count = snapshot->tenants.count;
     return copy;
 }
 
-bool tenant_snapshot_add_key(struct tenant_snapshot *snapshot, const unsigned char digest[TENANT_DIGEST_SIZE],
-                             const struct tenant_key *key)
+struct tenant_user *tenant_snapshot_add_user(struct tenant_snapshot *snapshot, const struct tenant_user *user)
 {
-    struct tenant_key *copy = arena_allocate(snapshot->arena, sizeof *copy);
+    struct tenant_user *copy = snapshot_copy(snapshot, user, sizeof *user);
+    if (!copy || !map_put(&snapshot->users, slice_from_string(copy->id), copy)) return NULL;
+    return copy;
+}
+
+bool tenant_snapshot_add_assignment(struct tenant_snapshot *snapshot, struct tenant_user *user,
+                                    const struct tenant_assignment *assignment)
+{
+    struct tenant_assignment *copy = snapshot_copy(snapshot, assignment, sizeof *assignment);
     if (!copy) return false;
-    *copy = *key;
-    return map_put(&snapshot->keys, slice_make(digest, TENANT_DIGEST_SIZE), copy);
+    copy->next = user->assignments;
+    user->assignments = copy;
+    return true;
+}
+
+bool tenant_snapshot_end_session(struct tenant_snapshot *snapshot, struct slice session_id)
+{
+    return map_put(&snapshot->ended_sessions, session_id, snapshot);
+}
+
+static bool snapshot_name_key(struct tenant_snapshot *snapshot, struct slice key_id, struct tenant_key_name name)
+{
+    struct tenant_key_name *copy = snapshot_copy(snapshot, &name, sizeof name);
+    return copy && map_put(&snapshot->keys, key_id, copy);
+}
+
+struct tenant_key *tenant_snapshot_add_key(struct tenant_snapshot *snapshot, struct slice key_id,
+                                           struct slice previous_key_id, const struct tenant_key *key)
+{
+    struct tenant_key *copy = snapshot_copy(snapshot, key, sizeof *key);
+    if (!copy || !snapshot_name_key(snapshot, key_id, (struct tenant_key_name){copy, false})) return NULL;
+    /* The one in force wins, whichever is read first. */
+    if (previous_key_id.size && !map_get(&snapshot->keys, previous_key_id) &&
+        !snapshot_name_key(snapshot, previous_key_id, (struct tenant_key_name){copy, true}))
+        return NULL;
+    return copy;
 }
 
 void tenant_snapshot_hold(const struct tenant_snapshot *snapshot)
@@ -94,7 +125,11 @@ void tenant_snapshot_release(const struct tenant_snapshot *snapshot)
     if (!mine || atomic_fetch_sub_explicit(&mine->references, 1, memory_order_acq_rel) != 1) return;
     map_free(&mine->keys);
     map_free(&mine->tenants);
+    map_free(&mine->organizations);
+    map_free(&mine->users);
+    map_free(&mine->ended_sessions);
     arena_destroy(mine->arena);
+    tenant_key_states_release(mine->states);
     free(mine);
 }
 
@@ -113,14 +148,20 @@ void tenant_view_init(struct tenant_view *view, struct os_loop *loop, const stru
     tenant_snapshot_hold(snapshot);
     view->current = snapshot;
     view->loop = loop;
+    view->verifier = NULL;
+    view->json = json_parser_create();
     view->task = (struct os_task){.run = tenant_view_swap};
     atomic_init(&view->next, NULL);
 }
 
 void tenant_view_fini(struct tenant_view *view)
 {
+    tenant_verifier_detach(view->verifier);
+    json_parser_destroy(view->json);
     tenant_snapshot_release(atomic_exchange(&view->next, NULL));
     tenant_snapshot_release(view->current);
+    view->verifier = NULL;
+    view->json = NULL;
     view->current = NULL;
 }
 

@@ -23,7 +23,8 @@ static const struct domain_table tables[] = {
                              .received_column = "ingested_at"},
 };
 static const struct domain_route routes[] = {
-    {METHOD_POST, "/v1/shape", SHAPE_BODY_LIMIT_BYTES, SHAPE_ITEM_LIMIT, shape_find_key, shape_decode, NULL},
+    {METHOD_POST, "/v1/shape", SHAPE_BODY_LIMIT_BYTES, SHAPE_ITEM_LIMIT, shape_find_key, TENANT_EVENTS_WRITE,
+     shape_decode, NULL},
 };
 static const struct query_measure measures[] = {
     {"value_sum", "Sum of values", "sum(value)", "all values added up"},

@@ -20,14 +20,14 @@ static const struct domain_view views[] = {
     {"analytics", "daily_pageviews_mv", "tenant_id"},
 };
 static const struct domain_route routes[] = {
-    {METHOD_POST, "/v1/events", ANALYTICS_BODY_LIMIT_BYTES, ANALYTICS_ITEM_LIMIT, analytics_own_find_key,
+    {METHOD_POST, "/v1/events", ANALYTICS_BODY_LIMIT_BYTES, ANALYTICS_ITEM_LIMIT, analytics_own_find_key, TENANT_EVENTS_WRITE,
      analytics_own_decode, NULL},
-    {METHOD_POST, "/track", ANALYTICS_OPENPANEL_BODY_LIMIT_BYTES, 1, analytics_openpanel_find_key,
+    {METHOD_POST, "/track", ANALYTICS_OPENPANEL_BODY_LIMIT_BYTES, 1, analytics_openpanel_find_key, TENANT_EVENTS_WRITE,
      analytics_openpanel_decode, analytics_openpanel_refuse},
-    {METHOD_POST, "/", ANALYTICS_DATABUDDY_BODY_LIMIT_BYTES, 1, analytics_databuddy_find_key,
+    {METHOD_POST, "/", ANALYTICS_DATABUDDY_BODY_LIMIT_BYTES, 1, analytics_databuddy_find_key, TENANT_EVENTS_WRITE,
      analytics_databuddy_decode, analytics_databuddy_refuse},
     {METHOD_POST, "/batch", ANALYTICS_DATABUDDY_BODY_LIMIT_BYTES, ANALYTICS_DATABUDDY_ITEM_LIMIT,
-     analytics_databuddy_find_key, analytics_databuddy_decode_batch, analytics_databuddy_refuse},
+     analytics_databuddy_find_key, TENANT_EVENTS_WRITE, analytics_databuddy_decode_batch, analytics_databuddy_refuse},
 };
 static const struct query_catalog *const catalogs[] = {&analytics_events_catalog};
 

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Threads that ask Argon2, a cache they share, and one of each loop. */
+#include "tenant/verifier.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "base/queue.h"
+#include "base/uuid.h"
+#include "os/clock.h"
+#include "os/thread.h"
+#include "tenant/secret.h"
+
+#define VERIFIER_MAC_SIZE 32
+#define VERIFIER_BLOCK_SIZE 64 /* of SHA-256 */
+#define VERIFIER_WAYS 4
+/* Sets of four entries of some 60 bytes. Good ones: keys in use; bad ones: what somebody tries. */
+#define VERIFIER_LOOP_GOOD_SETS 1024
+#define VERIFIER_LOOP_BAD_SETS 256
+#define VERIFIER_SHARED_GOOD_SETS 8192
+#define VERIFIER_SHARED_BAD_SETS 1024
+
+struct verifier_entry {
+    unsigned char mac[VERIFIER_MAC_SIZE];
+    int64_t version;
+    int64_t until_ms; /* wall clock; 0: unused */
+};
+/* Good and bad results lie apart: whoever tries wrong secrets drives out no good one. */
+struct verifier_cache {
+    struct verifier_entry *good, *bad;
+    size_t good_sets, bad_sets; /* powers of two */
+};
+
+struct tenant_verifier {
+    atomic_int references; /* of the refresher and of every attached view */
+    atomic_bool stopping;
+    struct queue *queue;   /* of struct verifier_job * */
+    struct os_thread threads[TENANT_VERIFIER_THREADS];
+    unsigned char inner[VERIFIER_BLOCK_SIZE], outer[VERIFIER_BLOCK_SIZE]; /* HMAC: the key of this process, padded */
+    EVP_MD *sha256;
+    pthread_mutex_t lock;  /* of the shared cache, which loops never look into */
+    struct verifier_cache shared;
+    atomic_uint_least64_t count;
+};
+
+struct verifier_job {
+    struct os_task task;   /* first: posted with the result */
+    struct tenant_verifier_loop *loop;
+    struct verifier_job *next;
+    struct tenant_verifier_wait *waits;
+    unsigned char mac[VERIFIER_MAC_SIZE];
+    int64_t version;
+    char secret[TENANT_KEY_SECRET_SIZE];
+    char hash[TENANT_PHC_LIMIT];
+    enum error_code code;
+    bool fits;
+    struct error error;
+};
+
+struct tenant_verifier_loop {
+    struct tenant_verifier *verifier;
+    struct os_loop *loop;
+    EVP_MD_CTX *digest;    /* used again for every text: no allocation */
+    struct verifier_cache cache;
+    struct verifier_job *jobs; /* under way: a second request with the same key joins */
+};
+
+/* ---- caches ---- */
+
+static bool cache_create(struct verifier_cache *cache, size_t good_sets, size_t bad_sets)
+{
+    *cache = (struct verifier_cache){.good_sets = good_sets, .bad_sets = bad_sets};
+    cache->good = calloc(good_sets * VERIFIER_WAYS, sizeof *cache->good);
+    cache->bad = calloc(bad_sets * VERIFIER_WAYS, sizeof *cache->bad);
+    return cache->good && cache->bad;
+}
+
+static void cache_free(struct verifier_cache *cache)
+{
+    free(cache->good);
+    free(cache->bad);
+}
+
+static struct verifier_entry *cache_set(struct verifier_entry *entries, size_t sets, const unsigned char *mac)
+{
+    uint64_t hash;
+    memcpy(&hash, mac, sizeof hash); /* as random as a hash can be */
+    return &entries[(hash & (sets - 1)) * VERIFIER_WAYS];
+}
+
+static bool cache_has(struct verifier_entry *entries, size_t sets, const unsigned char *mac, int64_t version, int64_t now_ms)
+{
+    const struct verifier_entry *set = cache_set(entries, sets, mac);
+    for (size_t i = 0; i < VERIFIER_WAYS; i++)
+        if (set[i].version == version && set[i].until_ms > now_ms &&
+            CRYPTO_memcmp(set[i].mac, mac, VERIFIER_MAC_SIZE) == 0)
+            return true;
+    return false;
+}
+
+static enum tenant_verified cache_look(struct verifier_cache *cache, const unsigned char *mac, int64_t version,
+                                       int64_t now_ms)
+{
+    if (cache_has(cache->good, cache->good_sets, mac, version, now_ms)) return TENANT_VERIFIED_GOOD;
+    if (cache_has(cache->bad, cache->bad_sets, mac, version, now_ms)) return TENANT_VERIFIED_BAD;
+    return TENANT_VERIFIED_UNKNOWN;
+}
+
+/* In the place of the same text, or of the entry that ends first. */
+static void cache_put(struct verifier_cache *cache, const unsigned char *mac, int64_t version, bool fits, int64_t now_ms)
+{
+    struct verifier_entry *set = fits ? cache_set(cache->good, cache->good_sets, mac)
+                                      : cache_set(cache->bad, cache->bad_sets, mac);
+    struct verifier_entry *place = set;
+    for (size_t i = 0; i < VERIFIER_WAYS; i++) {
+        if (memcmp(set[i].mac, mac, VERIFIER_MAC_SIZE) == 0) {
+            place = &set[i];
+            break;
+        }
+        if (set[i].until_ms < place->until_ms) place = &set[i];
+    }
+    memcpy(place->mac, mac, VERIFIER_MAC_SIZE);
+    place->version = version;
+    place->until_ms = now_ms + (fits ? TENANT_VERIFIER_GOOD_MS : TENANT_VERIFIER_FAILED_MS);
+}
+
+/* HMAC-SHA256 by hand: OpenSSL's own allocates for every text. */
+static void verifier_mac(struct tenant_verifier_loop *loop, struct slice text, unsigned char mac[VERIFIER_MAC_SIZE])
+{
+    const struct tenant_verifier *verifier = loop->verifier;
+    EVP_MD_CTX *digest = loop->digest;
+    bool done = EVP_DigestInit_ex(digest, verifier->sha256, NULL) == 1 &&
+                EVP_DigestUpdate(digest, verifier->inner, VERIFIER_BLOCK_SIZE) == 1 &&
+                EVP_DigestUpdate(digest, text.data, text.size) == 1 && EVP_DigestFinal_ex(digest, mac, NULL) == 1 &&
+                EVP_DigestInit_ex(digest, verifier->sha256, NULL) == 1 &&
+                EVP_DigestUpdate(digest, verifier->outer, VERIFIER_BLOCK_SIZE) == 1 &&
+                EVP_DigestUpdate(digest, mac, VERIFIER_MAC_SIZE) == 1 && EVP_DigestFinal_ex(digest, mac, NULL) == 1;
+    ASSERT(done);
+}
+
+/* ---- threads ---- */
+
+static void verifier_work(struct tenant_verifier *verifier, struct verifier_job *job)
+{
+    if (atomic_load(&verifier->stopping)) {
+        job->code = error_set(&job->error, ERROR_UNAVAILABLE, "the server is stopping");
+        return;
+    }
+    pthread_mutex_lock(&verifier->lock);
+    enum tenant_verified known = cache_look(&verifier->shared, job->mac, job->version, os_clock_wall_ms());
+    pthread_mutex_unlock(&verifier->lock);
+    job->code = ERROR_NONE;
+    job->fits = known == TENANT_VERIFIED_GOOD;
+    if (known != TENANT_VERIFIED_UNKNOWN) return;
+    atomic_fetch_add(&verifier->count, 1);
+    job->code = tenant_argon2_verify(job->hash, slice_make(job->secret, sizeof job->secret), &job->fits, &job->error);
+    if (job->code) return;
+    pthread_mutex_lock(&verifier->lock);
+    cache_put(&verifier->shared, job->mac, job->version, job->fits, os_clock_wall_ms());
+    pthread_mutex_unlock(&verifier->lock);
+}
+
+static void verifier_run(void *context)
+{
+    struct tenant_verifier *verifier = context;
+    for (struct verifier_job *job; (job = queue_pop(verifier->queue, -1));) {
+        struct os_loop *loop = job->loop->loop;
+        verifier_work(verifier, job);
+        OPENSSL_cleanse(job->secret, sizeof job->secret);
+        os_loop_post(loop, &job->task);
+    }
+}
+
+static void verifier_release(struct tenant_verifier *verifier)
+{
+    if (!verifier || atomic_fetch_sub_explicit(&verifier->references, 1, memory_order_acq_rel) != 1) return;
+    cache_free(&verifier->shared);
+    if (verifier->queue) queue_destroy(verifier->queue);
+    EVP_MD_free(verifier->sha256);
+    OPENSSL_cleanse(verifier->inner, sizeof verifier->inner);
+    OPENSSL_cleanse(verifier->outer, sizeof verifier->outer);
+    pthread_mutex_destroy(&verifier->lock);
+    free(verifier);
+}
+
+enum error_code tenant_verifier_create(struct tenant_verifier **ret_verifier, struct error *error)
+{
+    struct tenant_verifier *verifier = calloc(1, sizeof *verifier);
+    if (!verifier) return error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
+    atomic_init(&verifier->references, 1);
+    pthread_mutex_init(&verifier->lock, NULL);
+    verifier->queue = queue_create(TENANT_VERIFIER_QUEUE_LIMIT);
+    verifier->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    unsigned char key[VERIFIER_MAC_SIZE];
+    uuid_random_bytes(key, sizeof key);
+    for (size_t i = 0; i < VERIFIER_BLOCK_SIZE; i++) {
+        unsigned char byte = i < sizeof key ? key[i] : 0;
+        verifier->inner[i] = byte ^ 0x36;
+        verifier->outer[i] = byte ^ 0x5C;
+    }
+    OPENSSL_cleanse(key, sizeof key);
+    enum error_code code = ERROR_NONE;
+    if (!cache_create(&verifier->shared, VERIFIER_SHARED_GOOD_SETS, VERIFIER_SHARED_BAD_SETS) || !verifier->queue ||
+        !verifier->sha256)
+        code = error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
+    for (size_t i = 0; !code && i < TENANT_VERIFIER_THREADS; i++)
+        code = os_thread_start(&verifier->threads[i], "verifier", verifier_run, verifier, error);
+    if (code) {
+        tenant_verifier_stop(verifier);
+        return code;
+    }
+    *ret_verifier = verifier;
+    return ERROR_NONE;
+}
+
+void tenant_verifier_stop(struct tenant_verifier *verifier)
+{
+    if (!verifier) return;
+    atomic_store(&verifier->stopping, true);
+    if (verifier->queue) queue_close(verifier->queue);
+    for (size_t i = 0; i < TENANT_VERIFIER_THREADS; i++) os_thread_join(&verifier->threads[i]);
+    verifier_release(verifier);
+}
+
+uint64_t tenant_verifier_count(struct tenant_verifier *verifier) { return atomic_load(&verifier->count); }
+
+/* ---- loops ---- */
+
+enum error_code tenant_verifier_attach(struct tenant_verifier *verifier, struct tenant_view *view, struct error *error)
+{
+    struct tenant_verifier_loop *loop = calloc(1, sizeof *loop);
+    if (!loop) return error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
+    atomic_fetch_add_explicit(&verifier->references, 1, memory_order_relaxed);
+    loop->verifier = verifier;
+    loop->loop = view->loop;
+    loop->digest = EVP_MD_CTX_new();
+    if (!cache_create(&loop->cache, VERIFIER_LOOP_GOOD_SETS, VERIFIER_LOOP_BAD_SETS) || !loop->digest ||
+        EVP_DigestInit_ex(loop->digest, verifier->sha256, NULL) != 1) {
+        tenant_verifier_detach(loop);
+        return error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
+    }
+    view->verifier = loop;
+    return ERROR_NONE;
+}
+
+void tenant_verifier_detach(struct tenant_verifier_loop *loop)
+{
+    if (!loop) return;
+    /* Posted to a loop that ended before: nobody waits for them any more. */
+    for (struct verifier_job *job = loop->jobs, *next; job; job = next) {
+        next = job->next;
+        free(job);
+    }
+    cache_free(&loop->cache);
+    EVP_MD_CTX_free(loop->digest);
+    verifier_release(loop->verifier);
+    free(loop);
+}
+
+enum tenant_verified tenant_verifier_look(struct tenant_verifier_loop *loop, struct slice key, int64_t version, int64_t now_ms)
+{
+    unsigned char mac[VERIFIER_MAC_SIZE];
+    verifier_mac(loop, key, mac);
+    return cache_look(&loop->cache, mac, version, now_ms);
+}
+
+/* On the loop: everybody who waits for this secret goes on. */
+static void verifier_done(struct os_task *task)
+{
+    struct verifier_job *job = (struct verifier_job *)task;
+    struct tenant_verifier_loop *loop = job->loop;
+    struct verifier_job **link = &loop->jobs;
+    while (*link != job) link = &(*link)->next;
+    *link = job->next;
+    if (job->code == ERROR_NONE) cache_put(&loop->cache, job->mac, job->version, job->fits, os_clock_wall_ms());
+    struct tenant_verifier_wait *wait = job->waits;
+    for (struct tenant_verifier_wait *next; wait; wait = next) {
+        next = wait->next; /* the wait may be gone with its request's answer */
+        wait->done(wait, job->code, &job->error);
+    }
+    free(job);
+}
+
+enum error_code tenant_verifier_wait(const struct tenant_view *view, struct slice key, struct tenant_verifier_wait *wait,
+                                     struct error *error)
+{
+    struct tenant_verifier_loop *loop = view->verifier;
+    struct slice key_id, secret;
+    bool is_previous = false;
+    const struct tenant_key *found = NULL;
+    if (loop && tenant_key_split(key, &key_id, &secret) && secret.size == TENANT_KEY_SECRET_SIZE)
+        found = tenant_snapshot_key(tenant_view_snapshot(view), key_id, &is_previous);
+    const char *hash = !found ? NULL : is_previous ? found->previous_secret_hash : found->secret_hash;
+    if (!hash || strlen(hash) >= TENANT_PHC_LIMIT) return error_set(error, ERROR_UNAVAILABLE, "the key cannot be checked now");
+    unsigned char mac[VERIFIER_MAC_SIZE];
+    verifier_mac(loop, key, mac);
+    struct verifier_job *job = loop->jobs;
+    while (job && (job->version != found->version || memcmp(job->mac, mac, sizeof mac) != 0)) job = job->next;
+    if (!job) {
+        job = calloc(1, sizeof *job);
+        if (!job) return error_set(error, ERROR_MEMORY, "no memory to check the key; send the same request again");
+        *job = (struct verifier_job){.task.run = verifier_done, .loop = loop, .version = found->version, .next = loop->jobs};
+        memcpy(job->mac, mac, sizeof mac);
+        memcpy(job->secret, secret.data, TENANT_KEY_SECRET_SIZE);
+        memcpy(job->hash, hash, strlen(hash) + 1);
+        if (!queue_try_push(loop->verifier->queue, job)) {
+            free(job);
+            return error_set(error, ERROR_UNAVAILABLE, "too many keys are being checked for the first time; send this again later");
+        }
+        loop->jobs = job;
+    }
+    wait->next = job->waits;
+    job->waits = wait;
+    return ERROR_NONE;
+}
