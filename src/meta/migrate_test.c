@@ -1,22 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The migration runner on an SQLite file: up, down, refusals, two starters at once, the files of the program itself. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <cmocka.h>
-
-#include <ftw.h>
+/* The migration runner on every metadata database: up, down, refusals, two starters at once, the files of the program itself. */
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
 #include "meta/migrate_meta.h"
+#include "meta/test_backend.h"
 #include "os/thread.h"
 
 #define OK(call) assert_int_equal(ERROR_NONE, (call))
 
 struct fixture {
-    char location[64];
+    const struct meta_test_backend *backend;
+    char location[META_TEST_LOCATION_SIZE];
     struct meta_database *database;
     struct migrate_meta meta;
     struct error error;
@@ -25,22 +21,19 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    char directory[] = "/tmp/millrace-migrate-XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    snprintf(f->location, sizeof f->location, "sqlite:%s", directory);
+    f->backend = *state;
+    f->backend->create(f->location);
     OK(meta_open(f->location, "test", &f->database, &f->error));
     migrate_meta_init(&f->meta, f->database, "test");
     *state = f;
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) { return remove(path); }
-
 static int teardown(void **state)
 {
     struct fixture *f = *state;
     meta_close(f->database);
-    assert_int_equal(0, nftw(f->location + strlen("sqlite:"), remove_entry, 8, FTW_DEPTH | FTW_PHYS));
+    f->backend->destroy(f->location);
     free(f);
     return 0;
 }
@@ -59,14 +52,29 @@ static enum error_code append_schema(void *context, const struct meta_row *row, 
     return ERROR_NONE;
 }
 
-static char *read_schema(struct meta_database *database)
+/* Columns with type, default and whether they take NULL, in their order; constraints; indexes. */
+#define POSTGRES_SCHEMA                                                                                                \
+    "select 'column ' || c.relname || ' ' || a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || ' ' ||"      \
+    " a.attnotnull || ' ' || coalesce(pg_get_expr(d.adbin, d.adrelid), '') as line,"                                   \
+    " c.relname as name, row_number() over (partition by c.relname order by a.attnum) as position"                     \
+    " from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped"               \
+    " left join pg_attrdef d on d.adrelid = c.oid and d.adnum = a.attnum"                                              \
+    " where c.relnamespace = current_schema()::regnamespace and c.relkind = 'r'"                                       \
+    " union all select 'constraint ' || conname || ' ' || conrelid::regclass || ' ' || pg_get_constraintdef(oid),"    \
+    " conname, 1000 from pg_constraint where connamespace = current_schema()::regnamespace"                            \
+    " union all select indexdef, indexname, 2000 from pg_indexes where schemaname = current_schema()"                  \
+    " order by name, position, line"
+
+static char *read_schema(const struct fixture *f, struct meta_database *database)
 {
     struct error error;
     struct meta_session *session;
     struct buffer text = {0};
+    const char *sql = strcmp(f->backend->name, "postgres") == 0
+                          ? POSTGRES_SCHEMA
+                          : "select sql from sqlite_schema where sql is not null order by type, name";
     OK(meta_session_begin(database, 0, &session, &error));
-    OK(meta_query(session, "select sql from sqlite_schema where sql is not null order by type, name", NULL, 0,
-                  append_schema, &text, &error));
+    OK(meta_query(session, sql, NULL, 0, append_schema, &text, &error));
     meta_session_end(session);
     buffer_append_byte(&text, 0);
     return text.data;
@@ -99,11 +107,11 @@ static void goes_up_down_and_up_to_the_same_schema(void **state)
     struct fixture *f = *state;
     size_t ran;
     assert_status(f, three, 3, "1 one pending;2 two pending;3 three pending;");
-    char *empty = read_schema(f->database);
+    char *empty = read_schema(f, f->database);
     OK(up(f, three, 3, 0, &ran));
     assert_int_equal(3, ran);
     assert_status(f, three, 3, "1 one applied;2 two applied;3 three applied;");
-    char *first = read_schema(f->database);
+    char *first = read_schema(f, f->database);
     OK(up(f, three, 3, 0, &ran));
     assert_int_equal(0, ran);
 
@@ -112,14 +120,14 @@ static void goes_up_down_and_up_to_the_same_schema(void **state)
     assert_status(f, three, 3, "1 one applied;2 two pending;3 three pending;");
     OK(migrate_down(&f->meta.target, three, 3, 100, NULL, NULL, &ran, &f->error));
     assert_int_equal(1, ran);
-    char *emptied = read_schema(f->database);
+    char *emptied = read_schema(f, f->database);
     assert_string_equal(empty, emptied);
 
     OK(up(f, three, 3, 2, &ran));
     assert_int_equal(2, ran);
     OK(up(f, three, 3, 0, &ran));
     assert_int_equal(1, ran);
-    char *second = read_schema(f->database);
+    char *second = read_schema(f, f->database);
     assert_string_equal(first, second);
     free(empty), free(first), free(emptied), free(second);
 }
@@ -135,7 +143,7 @@ static void a_failing_migration_leaves_no_trace_and_names_itself(void **state)
     assert_non_null(strstr(f->error.message, "0002_broken"));
     assert_non_null(strstr(f->error.message, "nowhere"));
     assert_status(f, broken, 2, "1 one applied;2 broken pending;");
-    char *schema = read_schema(f->database);
+    char *schema = read_schema(f, f->database);
     assert_null(strstr(schema, "half"));
     free(schema);
 }
@@ -325,14 +333,18 @@ static void every_service_goes_up_down_and_up_to_the_same_schema(void **state)
         OK(meta_open_service(f->location, service->name, NULL, NULL, &database, &f->error));
         struct migrate_meta meta;
         migrate_meta_init(&meta, database, service->name);
-        char *first = read_schema(database);
+        char *first = read_schema(f, database);
         OK(migrate_down(&meta.target, migrations, count, (unsigned)count, NULL, NULL, &ran, &f->error));
         assert_int_equal(count, ran);
-        char *emptied = read_schema(database);
-        assert_null(strstr(strstr(emptied, "schema_migrations") + 1, "create table"));
+        char *emptied = read_schema(f, database);
+        const char *word = strcmp(f->backend->name, "postgres") == 0 ? "column " : "CREATE TABLE ";
+        size_t tables = 0;
+        for (const char *line = emptied; (line = strstr(line, word)) != NULL; line++, tables++)
+            assert_true(slice_starts_with(slice_from_string(line + strlen(word)), SLICE("schema_migrations")));
+        assert_true(tables > 0);
         OK(migrate_up(&meta.target, migrations, count, 0, NULL, NULL, &ran, &f->error));
         assert_int_equal(count, ran);
-        char *second = read_schema(database);
+        char *second = read_schema(f, database);
         assert_string_equal(first, second);
         free(first), free(emptied), free(second);
         meta_close(database);
@@ -395,11 +407,13 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(refuses_holes, setup, teardown),
         cmocka_unit_test_setup_teardown(refuses_to_undo_what_has_no_down_file, setup, teardown),
         cmocka_unit_test_setup_teardown(tells_progress_before_and_after_each, setup, teardown),
-        cmocka_unit_test(gives_single_statements_to_targets_that_take_no_more),
         cmocka_unit_test_setup_teardown(many_starters_at_once_migrate_once, setup, teardown),
         cmocka_unit_test_setup_teardown(every_service_goes_up_down_and_up_to_the_same_schema, setup, teardown),
+    };
+    const struct CMUnitTest once[] = {
+        cmocka_unit_test(gives_single_statements_to_targets_that_take_no_more),
         cmocka_unit_test(pairs_embedded_files),
         cmocka_unit_test(refuses_embedded_files_that_do_not_fit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return meta_test_run("migrate", tests, sizeof tests / sizeof *tests, once, sizeof once / sizeof *once);
 }
