@@ -1,140 +1,231 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Routes of the server: the table, the look-up, health and metrics. */
+/* One request from its route to its handler: the look-up, the checks in their order, and how answers are given. */
 #include "api/api_private.h"
 
 #include <stdlib.h>
 
-#include "base/json_writer.h"
+#include "api/browser.h"
+#include "api/openapi.h"
+#include "base/log.h"
+#include "os/clock.h"
 
-void api_respond_json(struct request *request, int status, struct slice body)
+/* ---- making ---- */
+
+static void api_make_routes(struct api *api)
 {
-    struct response response = {.status = status, .content_type = "application/json", .body = body};
-    request_respond(request, &response);
+    const struct api_settings *settings = &api->settings;
+    api->routes = api_routes_create();
+    api_own_routes_add(api->routes);
+    for (size_t i = 0; i < settings->domain_count; i++) api_routes_add_domain(api->routes, settings->domains[i], api_query_list);
+    for (size_t i = 0; settings->resources && settings->resources[i]; i++)
+        api_routes_add_resource(api->routes, settings->resources[i], api_control_handle);
+    for (size_t i = 0; settings->actions && settings->actions[i]; i++)
+        for (const struct control_action *action = settings->actions[i]; action->path; action++)
+            api_routes_add_action(api->routes, action, api_control_handle);
+    struct api_openapi_source source = {.routes = api->routes, .domains = settings->domains, .domain_count = settings->domain_count,
+                                        .resources = settings->resources, .version = settings->version};
+    api_openapi_write(&source, &api->openapi);
 }
 
-static void api_health(struct api_loop *loop, struct request *request, const struct tenant_key *key)
+static void api_make_common_headers(struct api *api)
 {
-    api_respond_json(request, 200, SLICE("{\"status\":\"ok\"}"));
+    api->is_https = slice_starts_with(slice_from_string(api->settings.public_url), SLICE("https://"));
+    buffer_append_string(&api->common_headers, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
+                                               "Referrer-Policy: same-origin\r\n");
+    if (api->is_https) buffer_append_string(&api->common_headers, "Strict-Transport-Security: max-age=31536000\r\n");
 }
-
-static void api_ready(struct api_loop *loop, struct request *request, const struct tenant_key *key)
-{
-    bool store = loop->api->settings.is_ready(loop->api->settings.ready_context);
-    bool spool = !ingest_is_full(loop->ingest);
-    struct slice body = arena_printf(request->arena, "{\"status\":\"%s\",\"questions\":%s,\"events\":%s}",
-                                     store && spool ? "ready" : "not_ready", store ? "true" : "false", spool ? "true" : "false");
-    api_respond_json(request, store && spool ? 200 : 503, body);
-}
-
-static void api_metrics(struct api_loop *loop, struct request *request, const struct tenant_key *key)
-{
-    struct buffer out = {0};
-    metric_registry_write(loop->api->settings.metrics, &out);
-    struct response response = {.status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8", .body = buffer_slice(&out)};
-    request_respond(request, &response);
-    buffer_free(&out);
-}
-
-static void api_tenant(struct api_loop *loop, struct request *request, const struct tenant_key *key)
-{
-    struct buffer out = {0};
-    struct json_writer writer = {.out = &out};
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "id");
-    json_writer_string(&writer, slice_from_string(key->tenant->id));
-    json_writer_key(&writer, "name");
-    json_writer_string(&writer, slice_from_string(key->tenant->name));
-    json_writer_object_end(&writer);
-    api_respond_json(request, 200, buffer_slice(&out));
-    buffer_free(&out);
-}
-
-const struct api_route api_routes[] = {
-    {METHOD_GET, "/healthz", 0, api_health},
-    {METHOD_GET, "/readyz", 0, api_ready},
-    {METHOD_GET, "/metrics", 0, api_metrics},
-    {METHOD_GET, "/v1/tenant", TENANT_MAY_READ, api_tenant},
-    {METHOD_GET, "/v1/query/timeseries", TENANT_MAY_READ, api_query_timeseries},
-    {METHOD_GET, "/v1/query/top", TENANT_MAY_READ, api_query_top},
-    {METHOD_GET, "/v1/query/catalog", TENANT_MAY_READ, api_query_catalog},
-    {METHOD_GET, NULL, 0, NULL},
-};
 
 struct api *api_create(const struct api_settings *settings)
 {
     struct api *api = calloc(1, sizeof *api);
     if (!api) return NULL;
     api->settings = *settings;
-    api->requests = metric_counter(settings->metrics, "millrace_http_requests_total", "", "Requests received.");
-    api->not_found = metric_counter(settings->metrics, "millrace_http_not_found_total", "", "Requests for a route nobody has.");
+    struct metric_registry *metrics = settings->metrics;
+    api->requests = metric_counter(metrics, "millrace_http_requests_total", "", "Requests received.");
+    api->not_found = metric_counter(metrics, "millrace_http_not_found_total", "", "Requests for a route nobody has.");
+    api->limited = metric_counter(metrics, "millrace_http_limited_total", "", "Requests without a login refused because their address made too many.");
+    if (settings->control) tenant_jwt_key(settings->control->secret, api->jwt_key);
     for (size_t i = 0; i < settings->domain_count; i++) api->catalog_count += settings->domains[i]->catalog_count;
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
-    if (!api->catalogs) {
-        free(api);
+    api->limit = api_limit_create();
+    if (!api->catalogs || !api->limit) {
+        api_destroy(api);
         return NULL;
     }
     size_t position = 0;
     for (size_t i = 0; i < settings->domain_count; i++)
         for (size_t j = 0; j < settings->domains[i]->catalog_count; j++)
             api->catalogs[position++] = settings->domains[i]->catalogs[j];
-    return api;
+    api_make_common_headers(api);
+    api_make_routes(api);
+    if (!api->openapi.failed && !api->common_headers.failed) return api;
+    api_destroy(api);
+    return NULL;
 }
 
 void api_destroy(struct api *api)
 {
     if (!api) return;
+    api_routes_destroy(api->routes);
+    api_limit_destroy(api->limit);
+    buffer_free(&api->common_headers);
+    buffer_free(&api->openapi);
     free(api->catalogs);
     free(api);
 }
 
-struct slice api_bearer_key(const struct request *request)
+const struct api_routes *api_table(const struct api *api) { return api->routes; }
+struct slice api_common_headers(const struct api *api) { return buffer_slice(&api->common_headers); }
+
+/* ---- answers ---- */
+
+void api_call_headers(struct api_call *call, const struct tenant_rate *rate)
 {
-    struct slice value = request_header_get(request, "authorization");
-    if (value.size < 7 || !slice_equal_ignore_case(slice_first(value, 7), SLICE("Bearer "))) return SLICE_EMPTY;
-    return slice_trim(slice_from(value, 7));
+    char text[TENANT_RATE_HEADERS_SIZE];
+    struct slice more = tenant_rate_headers(rate, text);
+    if (more.size) call->headers = arena_printf(call->request->arena, "%s%.*s", API_PRIVATE_HEADERS, SLICE_ARGS(more));
+    if (!more.size || !call->headers.size) call->headers = SLICE(API_PRIVATE_HEADERS);
 }
 
-/* What a request's path and method lead to; `path_known` tells 405 from 404. */
-struct api_match {
-    const struct api_route *own;
-    const struct domain *domain;
-    const struct domain_route *ingest;
-    bool path_known;
-};
-
-static bool api_method_fits(enum request_method wanted, enum request_method got)
+static void api_answer_error(struct api_call *call, const struct error *error, int64_t retry_after_ms, bool from_thread)
 {
-    return wanted == got || (wanted == METHOD_GET && got == METHOD_HEAD);
+    struct buffer headers = {0};
+    buffer_append_slice(&headers, call->headers);
+    bool has_retry = slice_find(call->headers, SLICE("Retry-After:")) >= 0;
+    if (error->code == ERROR_UNAUTHENTICATED) buffer_append_string(&headers, "WWW-Authenticate: Bearer\r\n");
+    if (retry_after_ms > 0) buffer_printf(&headers, "Retry-After: %lld\r\n", (long long)(retry_after_ms + 999) / 1000);
+    else if (error_code_is_retryable(error->code) && !has_retry) buffer_append_string(&headers, "Retry-After: 1\r\n");
+    struct slice lines = headers.failed ? call->headers : buffer_slice(&headers);
+    if (from_thread) request_respond_error_with_from_thread(call->request, error, lines);
+    else request_respond_error_with(call->request, error, lines);
+    buffer_free(&headers);
 }
 
-static struct api_match api_find(const struct api *api, const struct request *request)
+void api_refuse(struct api_call *call, const struct error *error) { api_answer_error(call, error, 0, false); }
+
+void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms)
 {
-    struct api_match match = {0};
-    struct slice path = request->path;
-    if (path.size > 1 && path.data[path.size - 1] == '/') path.size--;
-    for (const struct api_route *route = api_routes; route->path; route++) {
-        if (!slice_equal(path, slice_from_string(route->path))) continue;
-        match.path_known = true;
-        if (api_method_fits(route->method, request->method)) match.own = route;
+    struct error said = *error;
+    switch (error->code) {
+    case ERROR_STORE:
+    case ERROR_CORRUPT:
+    case ERROR_IO:
+    case ERROR_INTERNAL:
+    case ERROR_MEMORY:
+        /* What databases say about our own SQL is for the log; a client can do nothing with it. */
+        log_error("%s %s: %s", request_method_name(call->route->method), call->route->path, error->message);
+        error_set(&said, error->code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_INTERNAL,
+                  "the server could not do this; its log says why, at request %016llx", (unsigned long long)call->request->id);
+        break;
+    default: break;
     }
-    for (size_t i = 0; i < api->settings.domain_count; i++) {
-        const struct domain *domain = api->settings.domains[i];
-        for (size_t j = 0; j < domain->route_count; j++) {
-            if (!slice_equal(path, slice_from_string(domain->routes[j].path))) continue;
-            match.path_known = true;
-            if (!api_method_fits(domain->routes[j].method, request->method)) continue;
-            match.domain = domain;
-            match.ingest = &domain->routes[j];
+    api_answer_error(call, &said, retry_after_ms, true);
+}
+
+void api_answer(struct api_call *call, int status, const char *content_type, struct slice body)
+{
+    struct response response = {.status = status, .content_type = content_type, .extra_headers = call->headers, .body = body};
+    request_respond(call->request, &response);
+}
+
+void api_answer_from_thread(struct api_call *call, int status, const char *content_type, struct slice more_headers,
+                            struct slice body)
+{
+    struct buffer headers = {0};
+    buffer_append_slice(&headers, call->headers);
+    buffer_append_slice(&headers, more_headers);
+    struct response response = {.status = status, .content_type = content_type, .extra_headers = buffer_slice(&headers), .body = body};
+    if (headers.failed) { /* cookies are missing: it must not look as if all went well */
+        struct error error;
+        error_set(&error, ERROR_MEMORY, "out of memory for an answer");
+        api_answer_error(call, &error, 0, true);
+    } else {
+        request_respond_from_thread(call->request, &response);
+    }
+    buffer_free(&headers);
+}
+
+/* ---- requests ---- */
+
+/* What changes something and was sent with cookies must come from our own page. */
+static enum error_code api_check_page(const struct api_call *call, bool by_cookie, struct error *error)
+{
+    const struct api *api = call->loop->api;
+    const struct request *request = call->request;
+    if (api_method_is_safe(request->method)) return ERROR_NONE;
+    if (!api_has_json_body(request))
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA, "the body must be JSON, with Content-Type: application/json");
+    if (by_cookie && !api_is_same_origin(request, api->settings.public_url))
+        return error_set(error, ERROR_FORBIDDEN, "this was sent with a cookie, and not by a page of this server: "
+                                                 "use Authorization, or send it from the page");
+    return ERROR_NONE;
+}
+
+static bool api_has_token_cookie(const struct api_call *call)
+{
+    bool is_https = call->loop->api->is_https;
+    return api_cookie_get(call->request, API_COOKIE_REFRESH, is_https).size ||
+           api_cookie_get(call->request, API_COOKIE_DEVICE, is_https).size;
+}
+
+void api_call_known(struct api_call *call, const struct tenant_subject *subject)
+{
+    struct error error = {0};
+    enum error_code code = api_check_page(call, subject->by_cookie, &error);
+    if (code == ERROR_NONE) code = api_caller_decide(call, subject, &error);
+    if (code == ERROR_NONE) call->route->handle(call);
+    else api_refuse(call, &error);
+}
+
+/* Actions that need no login: so many per address and time, and cookies of tokens only from our page. */
+static void api_call_open(struct api_call *call)
+{
+    struct error error = {0};
+    if (call->route->action) {
+        struct api *api = call->loop->api;
+        struct api_limit_state state = api_limit_take(api->limit, call->caller.address, os_clock_monotonic_ms());
+        struct tenant_rate rate = {.limit = API_LIMIT_BURST, .remaining = (uint64_t)state.remaining, .reset_ms = state.reset_ms,
+                                   .retry_after_ms = state.retry_after_ms};
+        api_call_headers(call, &rate);
+        if (state.retry_after_ms) {
+            metric_add(api->limited, 1);
+            error_set(&error, ERROR_RATE_LIMITED, "too many tries from this address; the next one in %lld s",
+                      (long long)(state.retry_after_ms + 999) / 1000);
+            api_refuse(call, &error);
+            return;
         }
     }
-    return match;
+    if (api_check_page(call, api_has_token_cookie(call), &error) == ERROR_NONE) call->route->handle(call);
+    else api_refuse(call, &error);
+}
+
+static void api_call_begin(struct api_loop *loop, struct request *request, const struct api_match *match)
+{
+    struct error error;
+    struct api_call *call = arena_allocate(request->arena, sizeof *call);
+    if (!call) {
+        error_set(&error, ERROR_MEMORY, "out of memory for a request");
+        request_respond_error(request, &error);
+        return;
+    }
+    call->loop = loop;
+    call->request = request;
+    call->route = match->route;
+    call->headers = SLICE(API_PRIVATE_HEADERS);
+    memcpy(call->values, match->values, sizeof call->values);
+    api_caller_address(call);
+    if (match->route->access == API_OPEN) api_call_open(call);
+    else if (match->route->local_is_open && api_caller_is_local(request)) call->route->handle(call);
+    else api_authenticate(call);
 }
 
 enum error_code api_admit(void *context, const struct request *request, size_t *body_limit_bytes, struct error *error)
 {
     struct api_loop *loop = context;
-    struct api_match match = api_find(loop->api, request);
-    if (!match.ingest) return ERROR_NONE; /* the handler answers; a body is read up to the default limit */
+    struct api_match match;
+    api_routes_find(loop->api->routes, request->method, request->path, &match);
+    if (match.route) *body_limit_bytes = match.route->body_limit_bytes;
+    if (!match.ingest) return ERROR_NONE; /* the handler answers */
     *body_limit_bytes = match.ingest->body_limit_bytes;
     if (ingest_is_full(loop->ingest))
         return error_set(error, ERROR_UNAVAILABLE, "the spool is full: events cannot be made durable now; send this again later");
@@ -143,16 +234,35 @@ enum error_code api_admit(void *context, const struct request *request, size_t *
 
 bool api_is_cross_origin(void *context, const struct request *request)
 {
-    struct api_match match = api_find(((struct api_loop *)context)->api, request);
-    return match.ingest || (match.path_known && !match.own && request->method == METHOD_OPTIONS);
+    struct api_match match;
+    api_routes_find(((struct api_loop *)context)->api->routes, request->method, request->path, &match);
+    return match.ingest || (match.domain && request->method == METHOD_OPTIONS);
 }
 
 void api_respond_error(void *context, struct request *request, const struct error *error)
 {
     struct api_loop *loop = context;
-    struct api_match match = api_find(loop->api, request);
+    struct api_match match;
+    api_routes_find(loop->api->routes, request->method, request->path, &match);
     if (match.ingest) ingest_refuse(loop->ingest, match.ingest, request, error);
     else request_respond_error(request, error);
+}
+
+static void api_refuse_unknown(struct api *api, struct request *request, unsigned methods)
+{
+    struct error error;
+    struct buffer headers = {0};
+    buffer_append_string(&headers, API_PRIVATE_HEADERS);
+    metric_add(api->not_found, 1);
+    struct slice path = slice_first(request->path, 200);
+    if (methods) {
+        api_allow_write(methods, &headers);
+        error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s is not allowed on %.*s", request_method_name(request->method), SLICE_ARGS(path));
+    } else {
+        error_set(&error, ERROR_NOT_FOUND, "there is nothing at %.*s", SLICE_ARGS(path));
+    }
+    request_respond_error_with(request, &error, headers.failed ? SLICE_EMPTY : buffer_slice(&headers));
+    buffer_free(&headers);
 }
 
 void api_handle(void *context, struct request *request)
@@ -160,28 +270,9 @@ void api_handle(void *context, struct request *request)
     struct api_loop *loop = context;
     struct api *api = loop->api;
     metric_add(api->requests, 1);
-    struct api_match match = api_find(api, request);
-    struct error error;
-    if (match.ingest) {
-        ingest_handle(loop->ingest, match.domain, match.ingest, request);
-        return;
-    }
-    if (match.own) {
-        const struct tenant_key *key = NULL;
-        if (match.own->permission && tenant_key_check(tenant_view_snapshot(loop->view), api_bearer_key(request),
-                                                      match.own->permission, request->received_ms, &key, &error) != ERROR_NONE) {
-            request_respond_error(request, &error);
-            return;
-        }
-        match.own->handle(loop, request, key);
-        return;
-    }
-    if (api_page_serve(loop, request)) return;
-    metric_add(api->not_found, 1);
-    if (match.path_known)
-        error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s is not allowed on %.*s", request_method_name(request->method),
-                  SLICE_ARGS(slice_first(request->path, 200)));
-    else
-        error_set(&error, ERROR_NOT_FOUND, "there is nothing at %.*s", SLICE_ARGS(slice_first(request->path, 200)));
-    request_respond_error(request, &error);
+    struct api_match match;
+    api_routes_find(api->routes, request->method, request->path, &match);
+    if (match.ingest) ingest_handle(loop->ingest, match.domain, match.ingest, request);
+    else if (match.route) api_call_begin(loop, request, &match);
+    else if (!api_page_serve(loop, request)) api_refuse_unknown(api, request, match.methods);
 }

@@ -4,22 +4,93 @@
 #define API_API_PRIVATE_H
 
 #include "api/api.h"
+#include "api/limit.h"
+#include "tenant/jwt.h"
+#include "tenant/verifier.h"
+
+/* Answers about people's things: nobody keeps them, no page frames them or takes them for a script. */
+#define API_PRIVATE_HEADERS                                                                                            \
+    "Cache-Control: no-store\r\nContent-Security-Policy: default-src 'none'; frame-ancestors 'none'\r\n"              \
+    "Cross-Origin-Resource-Policy: same-origin\r\n"
+
+/* What belongs to the installation itself stands under this id where rows must have an organization. Super admins choose it. */
+#define API_INSTALLATION_ID "00000000-0000-0000-0000-000000000000"
 
 struct api {
     struct api_settings settings;
-    struct metric *requests, *not_found;
+    struct api_routes *routes;
+    struct api_limit *limit;
+    struct metric *requests, *not_found, *limited;
     const struct query_catalog **catalogs; /* of all domains */
     size_t catalog_count;
+    bool is_https;                         /* by public_url */
+    unsigned char jwt_key[TENANT_SECRET_SIZE];
+    struct buffer common_headers;
+    struct buffer openapi;
 };
 
+/* Who asks, on behalf of what. Copies: the snapshot may be replaced meanwhile. */
+struct api_caller {
+    enum tenant_subject_kind kind;
+    char id[37];              /* of the user or key */
+    char session_id[37];
+    bool by_cookie;
+    bool is_super;            /* reaches the installation */
+    char organization_id[37]; /* "": none chosen */
+    char tenant_id[37];       /* "": none chosen */
+    struct slice address;     /* of the client, in the request's arena */
+};
+
+/* One request to a route of the table. Lives in the request's arena. */
+struct api_call {
+    struct control_job job; /* first; when it goes to the pool of changes */
+    struct api_loop *loop;
+    struct request *request;
+    const struct api_route *route;
+    struct slice values[API_PATH_VALUE_LIMIT];
+    struct slice headers;   /* lines of every answer to it */
+    struct api_caller caller;
+    struct tenant_credentials credentials; /* these two while it is found out who asks */
+    struct tenant_verifier_wait wait;
+};
+
+/* authenticate.c: learns who asks, at once or later, and goes on with api_call_known or refuses. */
+void api_authenticate(struct api_call *call);
+/* api.c: it is known who asks. On the loop's thread, in one callback with finding the subject. */
+void api_call_known(struct api_call *call, const struct tenant_subject *subject);
+/* Prepares call->headers, with the rate of a key where it has one. */
+void api_call_headers(struct api_call *call, const struct tenant_rate *rate);
+/* caller.c: fills call->caller, and decides. */
+enum error_code api_caller_decide(struct api_call *call, const struct tenant_subject *subject, struct error *error);
+void api_caller_address(struct api_call *call);
+/* Whether the request comes from a program of this machine, without any proxy. */
+bool api_caller_is_local(const struct request *request);
+
+/* Answers, on the loop's thread and on others. `more_headers` are complete lines, or empty. */
+void api_answer(struct api_call *call, int status, const char *content_type, struct slice body);
+void api_answer_from_thread(struct api_call *call, int status, const char *content_type, struct slice more_headers,
+                            struct slice body);
+void api_refuse(struct api_call *call, const struct error *error);
+/* Errors that are ours go to the log; the client gets no word of them. `retry_after_ms` 0: by the code. */
+void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms);
+
+/* own_routes.c: the rows of this folder. */
+void api_own_routes_add(struct api_routes *routes);
+
 /* query_routes.c */
-void api_query_timeseries(struct api_loop *loop, struct request *request, const struct tenant_key *key);
-void api_query_top(struct api_loop *loop, struct request *request, const struct tenant_key *key);
-void api_query_catalog(struct api_loop *loop, struct request *request, const struct tenant_key *key);
+void api_query_timeseries(struct api_call *call);
+void api_query_top(struct api_call *call);
+void api_query_catalog(struct api_call *call);
+/* Of domains' lists. */
+void api_query_list(struct api_call *call);
+extern const struct control_field api_query_timeseries_fields[], api_query_top_fields[];
+
+/* control_routes.c: the one handler of kinds of things and of actions. */
+void api_control_handle(struct api_call *call);
+/* What every list of a kind of thing takes. */
+extern const struct control_field api_page_fields[];
 
 /* page.c: true when `path` is a file of the page, and answered. */
 bool api_page_serve(struct api_loop *loop, struct request *request);
-
-void api_respond_json(struct request *request, int status, struct slice body);
 
 #endif

@@ -1,19 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Questions over HTTP: parameters to a plan, the plan's statements to the event store, the rows to JSON. */
+/* Questions and lists over HTTP: parameters to a plan, the plan's statements to the event store, the rows to JSON. */
 #include "api/api_private.h"
 
-#include "base/log.h"
 #include "os/clock.h"
 
 /* More parameters than a question can have: the plan's own limits give the clearer message. */
 #define QUESTION_PARAMETER_LIMIT 64
 
+/* For the documentation: what the words mean is decided in query/. */
+#define QUESTION_FIELDS                                                                                                \
+    {"source", CONTROL_TEXT, .help = "As in the catalog; the first one when absent."},                                 \
+    {"measures", CONTROL_TEXT, .help = "1 to 8, separated by commas."},                                                \
+    {"from", CONTROL_TEXT, .help = "Start, inclusive: date, ISO 8601 or Unix ms."},                                    \
+    {"to", CONTROL_TEXT, .help = "End: a whole day, or an exclusive instant."},                                        \
+    {"period", CONTROL_TEXT, .help = "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m."},           \
+    {"timezone", CONTROL_TEXT, .help = "IANA name; UTC when absent."},                                                 \
+    {"filter", CONTROL_TEXT, .most = 4096, .help = "dimension:operator:value|value; may be repeated."},                \
+    {"compare", CONTROL_TEXT, .help = "previous: the period before as well."}
+const struct control_field api_query_timeseries_fields[] = {
+    QUESTION_FIELDS, {"interval", CONTROL_TEXT, .help = "minute, hour, day, week or month."}, {0}};
+const struct control_field api_query_top_fields[] = {
+    QUESTION_FIELDS,
+    {"dimension", CONTROL_TEXT, CONTROL_REQUIRED, .help = "What to list."},
+    {"limit", CONTROL_INTEGER, 0, 1, 1000, .help = "Rows; 10 when absent."},
+    {0}};
+
 struct question {
     struct query_job job; /* first */
-    struct api *api;
-    struct request *request;
+    struct api_call *call;
     enum query_question question;
-    char tenant[TENANT_ID_SIZE + 1]; /* a copy: the key's snapshot may be replaced meanwhile */
 };
 
 static enum error_code question_parameters(struct request *request, struct query_parameter *parameters, size_t *count,
@@ -31,19 +46,20 @@ static enum error_code question_ask(struct question *question, struct store_sess
                                     const struct query_statement *statement, struct buffer *out, struct error *error)
 {
     struct store_parameter parameters[QUERY_PARAMETER_LIMIT];
+    struct request *request = question->call->request;
     for (size_t i = 0; i < statement->parameter_count; i++) {
-        parameters[i].name = arena_copy_string(question->request->arena, statement->parameters[i].name);
+        parameters[i].name = arena_copy_string(request->arena, statement->parameters[i].name);
         parameters[i].value = statement->parameters[i].value;
         if (!parameters[i].name) return error_set(error, ERROR_MEMORY, "out of memory for a question");
     }
     struct store_query query = {
         .sql = statement->sql,
-        .tenant = question->tenant,
+        .tenant = question->call->caller.tenant_id,
         .parameters = parameters,
         .parameter_count = statement->parameter_count,
         .format = "Native",
-        .timeout_ms = question->api->settings.query_timeout_ms,
-        .cancelled = &question->request->cancelled,
+        .timeout_ms = question->call->loop->api->settings.query_timeout_ms,
+        .cancelled = &request->cancelled,
     };
     enum error_code code = store_session_query(session, &query, out, error);
     if (code == ERROR_NONE && out->failed) code = error_set(error, ERROR_MEMORY, "out of memory for an answer");
@@ -53,7 +69,8 @@ static enum error_code question_ask(struct question *question, struct store_sess
 static enum error_code question_answer(struct question *question, struct store_session *session, struct buffer *natives,
                                        struct buffer *out, struct error *error)
 {
-    struct request *request = question->request;
+    struct request *request = question->call->request;
+    const struct api *api = question->call->loop->api;
     struct query_parameter parameters[QUESTION_PARAMETER_LIMIT];
     size_t parameter_count, statement_count;
     struct query_plan plan;
@@ -61,10 +78,10 @@ static enum error_code question_answer(struct question *question, struct store_s
     struct slice answers[QUERY_STATEMENT_LIMIT];
     enum error_code code = question_parameters(request, parameters, &parameter_count, error);
     if (code == ERROR_NONE)
-        code = query_plan_parse(question->api->catalogs, question->api->catalog_count, question->question, parameters,
+        code = query_plan_parse(api->catalogs, api->catalog_count, question->question, parameters,
                                 parameter_count, os_clock_wall_ms(), request->arena, &plan, error);
     if (code == ERROR_NONE)
-        code = query_statement_make(question->question, &plan, slice_from_string(question->tenant), request->arena, statements,
+        code = query_statement_make(question->question, &plan, slice_from_string(question->call->caller.tenant_id), request->arena, statements,
                                     &statement_count, error);
     for (size_t i = 0; code == ERROR_NONE && i < statement_count; i++) {
         code = question_ask(question, session, &statements[i], &natives[i], error);
@@ -75,66 +92,68 @@ static enum error_code question_answer(struct question *question, struct store_s
     return code;
 }
 
+static enum error_code question_list(struct question *question, struct store_session *session, struct buffer *out,
+                                     struct error *error)
+{
+    struct request *request = question->call->request;
+    const struct api_caller *caller = &question->call->caller;
+    const struct domain_list *list = question->call->route->list;
+    struct query_parameter parameters[QUESTION_PARAMETER_LIMIT];
+    size_t parameter_count;
+    enum error_code code = question_parameters(request, parameters, &parameter_count, error);
+    if (code != ERROR_NONE) return code;
+    struct query_list_reader reader = {.owner = slice_from_string(caller->tenant_id), .tenant = SLICE_EMPTY};
+    if (list->is_of_organization)
+        reader = (struct query_list_reader){slice_from_string(caller->organization_id), slice_from_string(caller->tenant_id)};
+    struct query_list_settings settings = {.timeout_ms = question->call->loop->api->settings.query_timeout_ms,
+                                           .cancelled = &request->cancelled};
+    return query_list_ask(session, list->list, &reader, parameters, parameter_count, os_clock_wall_ms(), &settings,
+                          request->arena, out, error);
+}
+
 static void question_run(struct query_job *job, struct store_session *session)
 {
     struct question *question = (struct question *)job;
+    struct api_call *call = question->call;
     struct buffer natives[QUERY_STATEMENT_LIMIT] = {{0}}, out = {0};
     struct error error = {0};
-    enum error_code code = session ? question_answer(question, session, natives, &out, &error)
-                                   : error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
+    enum error_code code;
+    if (!session) code = error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
+    else if (call->route->list) code = question_list(question, session, &out, &error);
+    else code = question_answer(question, session, natives, &out, &error);
     if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
-    if (code == ERROR_NONE) {
-        struct response response = {.status = 200, .content_type = "application/json", .body = buffer_slice(&out),
-                                    .extra_headers = SLICE("Cache-Control: no-store\r\n")};
-        request_respond_from_thread(question->request, &response);
-    } else {
-        /* What the event store says about our own SQL is for the log; a client can do nothing with it. */
-        if (code == ERROR_STORE || code == ERROR_CORRUPT) {
-            log_error("query: tenant %s: %s", question->tenant, error.message);
-            error_set(&error, ERROR_INTERNAL, "the event store could not answer this question; the server's log says why");
-        }
-        request_respond_error_from_thread(question->request, &error);
-    }
+    if (code == ERROR_NONE) api_answer_from_thread(call, 200, "application/json", SLICE_EMPTY, buffer_slice(&out));
+    else api_refuse_from_thread(call, &error, 0);
     for (size_t i = 0; i < QUERY_STATEMENT_LIMIT; i++) buffer_free(&natives[i]);
     buffer_free(&out);
 }
 
-static void question_submit(struct api_loop *loop, struct request *request, const struct tenant_key *key,
-                            enum query_question kind)
+static void question_submit(struct api_call *call, enum query_question kind)
 {
     struct error error;
-    struct question *question = arena_allocate(request->arena, sizeof *question);
+    struct question *question = arena_allocate(call->request->arena, sizeof *question);
     if (!question) {
         error_set(&error, ERROR_MEMORY, "out of memory for a question");
-        request_respond_error(request, &error);
+        api_refuse(call, &error);
         return;
     }
-    question->job.run = question_run;
-    question->api = loop->api;
-    question->request = request;
-    question->question = kind;
-    memcpy(question->tenant, key->tenant->id, sizeof question->tenant);
-    if (query_pool_submit(loop->api->settings.pool, &question->job)) return;
+    *question = (struct question){.job.run = question_run, .call = call, .question = kind};
+    if (query_pool_submit(call->loop->api->settings.pool, &question->job)) return;
     error_set(&error, ERROR_UNAVAILABLE, "too many questions are waiting; ask again in a moment");
-    request_respond_error(request, &error);
+    api_refuse(call, &error);
 }
 
-void api_query_timeseries(struct api_loop *loop, struct request *request, const struct tenant_key *key)
-{
-    question_submit(loop, request, key, QUERY_TIMESERIES);
-}
+void api_query_timeseries(struct api_call *call) { question_submit(call, QUERY_TIMESERIES); }
+void api_query_top(struct api_call *call) { question_submit(call, QUERY_TOP); }
+void api_query_list(struct api_call *call) { question_submit(call, QUERY_QUESTION_COUNT); }
 
-void api_query_top(struct api_loop *loop, struct request *request, const struct tenant_key *key)
+void api_query_catalog(struct api_call *call)
 {
-    question_submit(loop, request, key, QUERY_TOP);
-}
-
-void api_query_catalog(struct api_loop *loop, struct request *request, const struct tenant_key *key)
-{
+    const struct api *api = call->loop->api;
     struct buffer out = {0};
     struct error error;
-    if (query_catalog_write_json(loop->api->catalogs, loop->api->catalog_count, &out, &error) == ERROR_NONE)
-        api_respond_json(request, 200, buffer_slice(&out));
-    else request_respond_error(request, &error);
+    if (query_catalog_write_json(api->catalogs, api->catalog_count, &out, &error) == ERROR_NONE)
+        api_answer(call, 200, "application/json", buffer_slice(&out));
+    else api_refuse(call, &error);
     buffer_free(&out);
 }

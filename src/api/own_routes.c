@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The rows of this folder: how the server is, what can be asked of events, what there is. */
+#include "api/api_private.h"
+
+#include "base/json_writer.h"
+
+static void api_health(struct api_call *call)
+{
+    api_answer(call, 200, "application/json", SLICE("{\"status\":\"ok\"}"));
+}
+
+static void api_ready(struct api_call *call)
+{
+    const struct api_settings *settings = &call->loop->api->settings;
+    bool store = settings->is_ready(settings->ready_context);
+    bool spool = !ingest_is_full(call->loop->ingest);
+    struct slice body = arena_printf(call->request->arena, "{\"status\":\"%s\",\"questions\":%s,\"events\":%s}",
+                                     store && spool ? "ready" : "not_ready", store ? "true" : "false", spool ? "true" : "false");
+    api_answer(call, store && spool ? 200 : 503, "application/json", body);
+}
+
+static void api_metrics(struct api_call *call)
+{
+    struct buffer out = {0};
+    metric_registry_write(call->loop->api->settings.metrics, &out);
+    api_answer(call, 200, "text/plain; version=0.0.4; charset=utf-8", buffer_slice(&out));
+    buffer_free(&out);
+}
+
+static void api_openapi(struct api_call *call)
+{
+    api_answer(call, 200, "application/json", buffer_slice(&call->loop->api->openapi));
+}
+
+static void api_tenant(struct api_call *call)
+{
+    const struct tenant_snapshot *snapshot = tenant_view_snapshot(call->loop->view);
+    const struct tenant_info *tenant = tenant_snapshot_find(snapshot, slice_from_string(call->caller.tenant_id));
+    struct buffer out = {0};
+    struct json_writer writer = {.out = &out};
+    json_writer_object_begin(&writer);
+    json_writer_key(&writer, "id");
+    json_writer_string(&writer, slice_from_string(call->caller.tenant_id));
+    json_writer_key(&writer, "name");
+    json_writer_string(&writer, slice_from_string(tenant ? tenant->name : ""));
+    json_writer_object_end(&writer);
+    api_answer(call, 200, "application/json", buffer_slice(&out));
+    buffer_free(&out);
+}
+
+#define API_NO_BODY_BYTES 4096
+#define API_ROW .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES
+#define API_OPEN_ROW API_ROW, .access = API_OPEN, .permission = TENANT_NO_PERMISSION
+#define API_EVENTS_ROW API_ROW, .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_EVENTS_READ
+
+static const struct api_route api_own_routes[] = {
+    {API_OPEN_ROW, .path = "/healthz", .handle = api_health, .summary = "Whether the process is alive", .answer = "{\"type\":\"object\"}"},
+    {API_OPEN_ROW, .path = "/readyz", .handle = api_ready, .summary = "Whether it answers questions and takes events; 503 when not",
+     .answer = "{\"type\":\"object\"}"},
+    {API_OPEN_ROW, .path = "/openapi.json", .handle = api_openapi, .summary = "This document", .answer = "{\"type\":\"object\"}"},
+    {API_ROW, .access = API_PERMITTED, .scope = CONTROL_INSTALLATION, .permission = TENANT_PLATFORM_READ, .local_is_open = true,
+     .path = "/metrics", .handle = api_metrics, .summary = "What the server counts about itself, as Prometheus reads it",
+     .answer = "{\"type\":\"string\"}", .content_type = "text/plain"},
+    {API_EVENTS_ROW, .path = "/v1/tenant", .handle = api_tenant, .summary = "The tenant that is asked about",
+     .answer = "{\"type\":\"object\",\"required\":[\"id\",\"name\"],\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"}}}"},
+    {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries, .summary = "How measures went over time",
+     .query = api_query_timeseries_fields, .answer = "{\"type\":\"object\"}"},
+    {API_EVENTS_ROW, .path = "/v1/query/top", .handle = api_query_top, .summary = "Which values of a dimension lead",
+     .query = api_query_top_fields, .answer = "{\"type\":\"object\"}"},
+    {API_EVENTS_ROW, .path = "/v1/query/catalog", .handle = api_query_catalog, .summary = "What can be asked",
+     .answer = "{\"type\":\"object\"}"},
+};
+
+void api_own_routes_add(struct api_routes *routes)
+{
+    for (size_t i = 0; i < sizeof api_own_routes / sizeof *api_own_routes; i++) api_routes_add(routes, &api_own_routes[i]);
+}
