@@ -95,8 +95,8 @@ static enum error_code demo_make_keys(const struct settings *settings, const cha
     char metadata[PATH_MAX];
     struct meta_database *database = NULL;
     struct tenancy_new_tenant made;
-    snprintf(metadata, sizeof metadata, "sqlite:%s/metadata", settings->data);
-    enum error_code code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, error);
+    enum error_code code = places_find_metadata(settings, metadata, error);
+    if (code == ERROR_NONE) code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, error);
     if (code == ERROR_NONE) code = tenancy_tenant_create(database, SLICE("Northwind (demo)"), &made, error);
     meta_close(database);
     if (code != ERROR_NONE) return code;

@@ -118,8 +118,8 @@ int command_tenant(int argc, char **argv)
     }
     char metadata[PATH_MAX];
     struct meta_database *database = NULL;
-    snprintf(metadata, sizeof metadata, "sqlite:%s/metadata", settings.data);
-    code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, &error);
+    code = places_find_metadata(&settings, metadata, &error);
+    if (code == ERROR_NONE) code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, &error);
     if (code == ERROR_NONE) code = tenant_actions[action].run(database, &options, &print, &error);
     if (code == ERROR_NONE) tenant_print_flush(&print);
     meta_close(database);

@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/uuid.h"
 #include "os/file.h"
 #include "os/process.h"
 
@@ -35,6 +34,21 @@ static enum error_code places_find_library(const struct settings *settings, stru
                            "set engine.library, or build with ./dev build", program);
 }
 
+bool places_metadata_is_shared(const struct settings *settings)
+{
+    struct slice url = slice_from_string(settings->meta_url);
+    return slice_starts_with(url, SLICE("postgres:")) || slice_starts_with(url, SLICE("postgresql:"));
+}
+
+enum error_code places_find_metadata(const struct settings *settings, char out[PATH_MAX], struct error *error)
+{
+    bool is_set = settings->meta_url[0] != 0;
+    int size = snprintf(out, PATH_MAX, "%s%s%s", is_set ? "" : "sqlite:", is_set ? settings->meta_url : settings->data,
+                        is_set ? "" : "/metadata");
+    if (size < PATH_MAX) return ERROR_NONE;
+    return error_set_field(error, ERROR_INVALID, is_set ? "meta.url" : "data", "%s is too long", is_set ? "meta.url" : "the data folder's path");
+}
+
 enum error_code places_find(const struct settings *settings, struct places *places, struct error *error)
 {
     enum error_code code = os_directory_create(settings->data, error);
@@ -44,11 +58,13 @@ enum error_code places_find(const struct settings *settings, struct places *plac
     if (strlen(absolute) >= sizeof places->data)
         return error_set_field(error, ERROR_INVALID, "data", "the path of the data folder is too long: %s", absolute);
     snprintf(places->data, sizeof places->data, "%s", absolute);
-    snprintf(places->metadata, sizeof places->metadata, "sqlite:%s/metadata", places->data);
+    struct settings of_absolute = *settings;
+    of_absolute.data = absolute;
+    code = places_find_metadata(&of_absolute, places->metadata, error);
+    if (code != ERROR_NONE) return code;
     snprintf(places->spool, sizeof places->spool, "%s/spool", places->data);
     snprintf(places->engine, sizeof places->engine, "%s/engine", places->data);
     snprintf(places->boot, sizeof places->boot, "%s/boot", places->data);
-    snprintf(places->secret, sizeof places->secret, "%s/secret", places->data);
     snprintf(places->engine_socket, sizeof places->engine_socket, "%s/engine.sock", places->data);
     if (strlen(places->engine_socket) > PLACES_SOCKET_LIMIT) {
         /* A name made from the path, in a folder only this user may enter. */
@@ -62,22 +78,6 @@ enum error_code places_find(const struct settings *settings, struct places *plac
                  (unsigned long long)slice_hash(slice_from_string(places->data)));
     }
     return settings->store_url[0] ? ERROR_NONE : places_find_library(settings, places, error);
-}
-
-enum error_code places_secret(const struct places *places, unsigned char secret[32], struct error *error)
-{
-    struct buffer content = {0};
-    enum error_code code = ERROR_NONE;
-    if (!os_file_exists(places->secret)) {
-        uuid_random_bytes(secret, 32);
-        return os_file_replace(places->secret, slice_make(secret, 32), error);
-    }
-    code = os_file_read(places->secret, 1024, &content, error);
-    if (code == ERROR_NONE && content.size != 32)
-        code = error_set(error, ERROR_CORRUPT, "%s must hold 32 bytes and holds %zu", places->secret, content.size);
-    if (code == ERROR_NONE) memcpy(secret, content.data, 32);
-    buffer_free(&content);
-    return code;
 }
 
 /* The kernel draws this anew at every start of the machine. */

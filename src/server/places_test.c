@@ -36,7 +36,7 @@ static void everything_lies_in_the_data_folder(void **state)
     snprintf(wanted, sizeof wanted, "%s/a/c", directory);
     assert_string_equal(places.data, wanted);
     assert_true(os_file_exists(wanted));
-    const char *const inside[] = {places.spool, places.engine, places.engine_socket, places.secret, places.metadata + strlen("sqlite:")};
+    const char *const inside[] = {places.spool, places.engine, places.engine_socket, places.metadata + strlen("sqlite:")};
     for (size_t i = 0; i < sizeof inside / sizeof *inside; i++)
         assert_true(slice_starts_with(slice_from_string(inside[i]), slice_from_string(wanted)));
     assert_true(slice_starts_with(slice_from_string(places.metadata), SLICE("sqlite:")));
@@ -90,42 +90,19 @@ static void a_data_folder_that_cannot_be_is_said(void **state)
     assert_non_null(strstr(error.message, "/proc/self/exe"));
 }
 
-static void the_secret_is_made_once_and_only_its_owner_may_read_it(void **state)
+static void metadata_may_be_elsewhere(void **state)
 {
-    char *directory = fixture_directory_create();
-    static const unsigned char zeros[32];
-    unsigned char first[32] = {0}, second[32] = {0};
+    char *directory = fixture_directory_create(), location[PATH_MAX];
     struct places places;
     struct error error;
     struct settings settings = settings_in(directory);
+    assert_false(places_metadata_is_shared(&settings));
+    settings.meta_url = "postgres://me:secret@db/meta";
+    assert_true(places_metadata_is_shared(&settings));
     assert_int_equal(places_find(&settings, &places, &error), ERROR_NONE);
-    assert_int_equal(places_secret(&places, first, &error), ERROR_NONE);
-    assert_int_equal(places_secret(&places, second, &error), ERROR_NONE);
-    assert_memory_equal(first, second, 32);
-    assert_memory_not_equal(first, zeros, 32);
-    struct stat status;
-    assert_int_equal(stat(places.secret, &status), 0);
-    assert_int_equal(status.st_mode & 077, 0);
-    fixture_directory_destroy(directory);
-}
-
-static void a_secret_of_another_size_is_refused_and_left_alone(void **state)
-{
-    char *directory = fixture_directory_create();
-    unsigned char secret[32];
-    struct places places;
-    struct error error;
-    struct settings settings = settings_in(directory);
-    assert_int_equal(places_find(&settings, &places, &error), ERROR_NONE);
-    for (size_t size = 0; size <= 33; size += size ? 2 : 31) {
-        static const char bytes[33];
-        fixture_write_file(places.secret, bytes, size);
-        assert_int_equal(places_secret(&places, secret, &error), ERROR_CORRUPT);
-        assert_non_null(strstr(error.message, "must hold 32 bytes"));
-        struct buffer content = fixture_read_file(places.secret);
-        assert_int_equal(content.size, size);
-        buffer_free(&content);
-    }
+    assert_string_equal(places.metadata, settings.meta_url);
+    assert_int_equal(places_find_metadata(&settings, location, &error), ERROR_NONE);
+    assert_string_equal(location, settings.meta_url);
     fixture_directory_destroy(directory);
 }
 
@@ -136,8 +113,7 @@ int main(void)
         cmocka_unit_test(a_long_path_has_its_socket_elsewhere_and_always_the_same),
         cmocka_unit_test(a_missing_library_is_said_with_its_setting),
         cmocka_unit_test(a_data_folder_that_cannot_be_is_said),
-        cmocka_unit_test(the_secret_is_made_once_and_only_its_owner_may_read_it),
-        cmocka_unit_test(a_secret_of_another_size_is_refused_and_left_alone),
+        cmocka_unit_test(metadata_may_be_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -22,6 +22,7 @@
 #include "proto/http1.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
+#include "server/installation_secret.h"
 #include "server/places.h"
 #include "server/remote_store.h"
 #include "server/stopping.h"
@@ -292,9 +293,9 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_read_proxies(server, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
-    if (code == ERROR_NONE) code = places_secret(&server->places, server->secret, error);
     if (code == ERROR_NONE)
         code = meta_open_service(server->places.metadata, META_SERVICE_CORE, NULL, NULL, &server->metadata, error);
+    if (code == ERROR_NONE) code = installation_secret_load(settings, server->metadata, server->secret, error);
     if (code == ERROR_NONE) code = server_start_store(server, error);
     if (code == ERROR_NONE) code = server_start_spool(server, error);
     if (code == ERROR_NONE) code = server_start_ingest(server, error);

@@ -16,6 +16,8 @@ struct settings {
     const char *listen;
     int64_t loops;
     const char *log_level;
+    const char *meta_url;
+    const char *security_secret_file;
     const char *trusted_proxies;
     int64_t http_body_limit_bytes;
     int64_t http_connection_limit;
