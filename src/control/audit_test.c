@@ -5,11 +5,9 @@
 #include <stddef.h>
 #include <cmocka.h>
 
-#include <ftw.h>
-#include <unistd.h>
-
 #include "control/audit.h"
 #include "meta/migrate_meta.h"
+#include "meta/test_backend.h"
 
 #define OK(call)                                                       \
     do {                                                               \
@@ -19,7 +17,8 @@
 #define NOW 1700000000000
 
 struct fixture {
-    char location[64];
+    const struct meta_test_backend *backend;
+    char location[META_TEST_LOCATION_SIZE];
     struct meta_database *database;
     struct meta_session *session;
     struct control_call call;
@@ -29,9 +28,8 @@ struct fixture {
 static int setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof *f);
-    char directory[] = "/tmp/millrace-audit-XXXXXX";
-    assert_non_null(mkdtemp(directory));
-    snprintf(f->location, sizeof f->location, "sqlite:%s", directory);
+    f->backend = *state;
+    f->backend->create(f->location);
     OK(meta_open_service(f->location, META_SERVICE_CORE, NULL, NULL, &f->database, &f->error));
     OK(meta_session_begin(f->database, 20000, &f->session, &f->error));
     f->call = (struct control_call){.arena = arena_create(0), .now_ms = NOW,
@@ -42,15 +40,13 @@ static int setup(void **state)
     return 0;
 }
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *walk) { return remove(path); }
-
 static int teardown(void **state)
 {
     struct fixture *f = *state;
     meta_session_end(f->session);
     meta_close(f->database);
     arena_destroy(f->call.arena);
-    assert_int_equal(0, nftw(f->location + strlen("sqlite:"), remove_entry, 8, FTW_DEPTH | FTW_PHYS));
+    f->backend->destroy(f->location);
     free(f);
     return 0;
 }
@@ -187,5 +183,5 @@ int main(void)
         cmocka_unit_test_setup_teardown(an_event_goes_with_the_transaction_that_is_rolled_back, setup, teardown),
         cmocka_unit_test_setup_teardown(what_a_client_sends_is_cut_and_mended_and_hashes_alike_when_read_back, setup, teardown),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return meta_test_run("audit", tests, sizeof tests / sizeof *tests, NULL, 0);
 }
