@@ -3,6 +3,28 @@
 #include "control/control.h"
 
 #include "base/uuid.h"
+#include "control/role.h"
+#include "meta/migrate_meta.h"
+#include "os/clock.h"
+
+enum error_code control_open(const char *location, struct control *control, struct error *error)
+{
+    control->core = control->product = control->billing = NULL;
+    enum error_code code = meta_open_service(location, META_SERVICE_CORE, NULL, NULL, &control->core, error);
+    if (!code) code = meta_open_service(location, META_SERVICE_PRODUCT, NULL, NULL, &control->product, error);
+    if (!code) code = meta_open_service(location, META_SERVICE_BILLING, NULL, NULL, &control->billing, error);
+    if (!code) code = control_role_sync(control->core, os_clock_wall_ms(), error);
+    if (code) control_close(control);
+    return code;
+}
+
+void control_close(struct control *control)
+{
+    meta_close(control->core);
+    meta_close(control->product);
+    meta_close(control->billing);
+    control->core = control->product = control->billing = NULL;
+}
 
 enum error_code control_access_changed(struct meta_session *session, struct error *error)
 {
