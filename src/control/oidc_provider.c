@@ -3,6 +3,7 @@
 #include "control/identity.h"
 #include "control/oidc.h"
 #include "control/oidc_private.h"
+#include "control/role.h"
 #include "control/transfer.h"
 
 #define OIDC_SECRET_PURPOSE "oidc client secret"
@@ -59,6 +60,35 @@ bool oidc_is_local(const struct control_call *call)
     return url.size == 0 || control_transfer_is_loopback(url);
 }
 
+struct provider_role {
+    struct tenant_permission_set own;
+    enum tenant_permission missing; /* TENANT_NO_PERMISSION: none */
+};
+
+static enum error_code provider_role_row(void *context, const struct meta_row *row, struct error *error)
+{
+    struct provider_role *role = context;
+    enum tenant_permission permission = tenant_permission_find(meta_row_text(row, 0));
+    if (permission != TENANT_PERMISSION_COUNT && !tenant_permission_has(&role->own, permission)) role->missing = permission;
+    return ERROR_NONE;
+}
+
+/* Nobody gives by a provider what he has not himself. */
+static enum error_code provider_check_role(const struct control_call *call, struct meta_session *session, struct slice id, struct error *error)
+{
+    struct provider_role role = {.missing = TENANT_NO_PERMISSION};
+    if (call->actor.is_super) return ERROR_NONE;
+    enum error_code code = control_role_actor_permissions(call, session, "", "", &role.own, error);
+    if (code == ERROR_NONE)
+        code = meta_query(session,
+                          "select q.name from identity_providers p join role_permissions r on r.role_id = p.default_role_id "
+                          "join permissions q on q.permission_id = r.permission_id where p.identity_provider_id = $1 and not r.is_denied",
+                          META_PARAMETERS(meta_text(id)), provider_role_row, &role, error);
+    if (code == ERROR_NONE && role.missing != TENANT_NO_PERMISSION)
+        code = error_set_field(error, ERROR_FORBIDDEN, "default_role_id", "that role may do what you may not (%s)", tenant_permissions[role.missing].name);
+    return code;
+}
+
 static enum error_code provider_check(const struct control_call *call, struct meta_session *session, enum control_change change, struct slice id,
                                       struct error *error)
 {
@@ -78,7 +108,7 @@ static enum error_code provider_check(const struct control_call *call, struct me
                                   META_PARAMETERS(meta_text(id)), &fitting, error);
     if (code == ERROR_NONE && fitting == 0)
         code = error_set_field(error, ERROR_INVALID, "default_role_id", "default_role_id must be a role of this organization, and not super_admin");
-    return code;
+    return code != ERROR_NONE ? code : provider_check_role(call, session, id, error);
 }
 
 const struct control_resource control_identity_providers = {
