@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* All kinds of things people own; here the tables of tenancy, users and roles. */
+#include "control/oidc.h"
 #include "control/product.h"
 #include "control/role.h"
 #include "control/user.h"
@@ -137,7 +138,7 @@ const struct control_resource control_roles = {
 };
 
 const struct control_resource *const control_resources[] = {
-    &control_regions, &control_organizations, &control_workspaces, &control_tenants, &control_users, &control_roles,
+    &control_regions, &control_organizations, &control_workspaces, &control_tenants, &control_users, &control_roles, &control_identity_providers,
     &control_dashboards, &control_widgets, &control_dashboard_templates, &control_reports,
     &control_goals, &control_funnels, &control_annotations,
     &control_flags, &control_target_groups, &control_links,
