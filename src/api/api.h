@@ -28,7 +28,6 @@ struct api_settings {
     struct control *control;
     struct query_pool *pool;
     struct control_pool *control_pool;
-    struct tenant_verifier *verifier;
     const struct client_address_rules *address_rules;
     int64_t query_timeout_ms;
     const char *public_url; /* "" or "https://host": of the page */

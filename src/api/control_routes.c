@@ -70,7 +70,7 @@ static void api_write_cookies(const struct api *api, const struct control_output
         api_cookie_write(API_COOKIE_ACCESS, is_https, output->access_token, now_ms + TENANT_ACCESS_TOKEN_MS, now_ms, out);
         api_cookie_write(API_COOKIE_REFRESH, is_https, output->refresh_token, output->refresh_expires_ms, now_ms, out);
         /* A device stays trusted when its user logs out, and when he logs in without trusting it anew. */
-        if (output->device_token.size)
+        if (output->device_token.size && output->device_expires_ms)
             api_cookie_write(API_COOKIE_DEVICE, is_https, output->device_token, output->device_expires_ms, now_ms, out);
     }
     if (output->login_cookie)

@@ -255,8 +255,8 @@ static void openapi_ingest(struct json_writer *json, const struct domain *domain
     openapi_operation_id(json, route->method, route->path[1] ? route->path : "/root");
     openapi_text(json, "summary", "Takes events");
     openapi_tag(json, slice_from_string(domain->name));
-    openapi_access(json, API_PERMITTED, CONTROL_TENANT, openapi_ingest_permission(route), false,
-                   " The key may also come in the ways of the clients this route is for: see docs/events.md.");
+    openapi_access(json, route->find_key ? API_PERMITTED : API_OPEN, CONTROL_TENANT, route->permission, false,
+                   route->find_key ? " The key may also come in the ways of the clients this route is for: see docs/events.md." : "");
     openapi_raw(json, "requestBody", "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
     openapi_raw(json, "responses", "{\"200\":{\"description\":\"Durable.\",\"content\":{\"application/json\":{\"schema\":{}}}},"
                                    "\"default\":{\"description\":\"Refused, in the words of this route's clients.\"}}");

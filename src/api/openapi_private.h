@@ -15,6 +15,5 @@ void openapi_fields_schema(struct json_writer *json, const struct control_field 
 /* The schema of an answer to a list of rows. */
 void openapi_list_schema(struct json_writer *json, const struct query_list *list);
 void openapi_components(struct json_writer *json, const struct api_openapi_source *source);
-enum tenant_permission openapi_ingest_permission(const struct domain_route *route);
 
 #endif

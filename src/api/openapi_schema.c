@@ -2,8 +2,6 @@
 /* The schemas of the OpenAPI document: of every kind of thing as it is sent and answered, of errors, of credentials. */
 #include "api/openapi_private.h"
 
-enum tenant_permission openapi_ingest_permission(const struct domain_route *route) { return route->permission; }
-
 static bool openapi_may_be_sent(const struct control_field *field, enum openapi_use use)
 {
     if (field->flags & CONTROL_READ_ONLY) return false;

@@ -18,7 +18,15 @@ static const struct {
     const char *path, *reason;
 } api_open_actions[] = {
     {METHOD_POST, "/v1/auth/login", "this is how one becomes known"},
-    {METHOD_POST, "/v1/auth/refresh", "the refresh token itself is the proof"},
+    {METHOD_POST, "/v1/auth/mfa", "the second step of it: proof is the token of the first"},
+    {METHOD_POST, "/v1/auth/refresh", "proof is the refresh token"},
+    {METHOD_POST, "/v1/auth/logout", "proof is the refresh token: also when the access token has expired"},
+    {METHOD_POST, "/v1/auth/password/forgot", "who has forgotten cannot log in; answers the same to all"},
+    {METHOD_POST, "/v1/auth/password/reset", "proof is the token of the mail"},
+    {METHOD_POST, "/v1/auth/email/verify", "proof is the token of the mail"},
+    {METHOD_GET, "/v1/auth/oidc", "the login page offers them"},
+    {METHOD_GET, "/v1/auth/oidc/{code}/start", "a login begins here"},
+    {METHOD_GET, "/v1/auth/oidc/{code}/callback", "and ends here: proof is what the provider signed"},
 };
 
 struct api_node {
@@ -144,6 +152,9 @@ void api_routes_add_domain(struct api_routes *routes, const struct domain *domai
     for (size_t i = 0; i < domain->list_count; i++) api_routes_add_list(routes, &domain->lists[i], handle_list);
     for (size_t i = 0; i < domain->route_count; i++) {
         const struct domain_route *route = &domain->routes[i];
+        /* Without a way to find a key there is no permission to ask for; a forgotten one is number 0, which reads. */
+        ASSERT(route->find_key ? route->permission < TENANT_PERMISSION_COUNT && strcmp(tenant_permissions[route->permission].action, "read") != 0
+                               : route->permission == TENANT_NO_PERMISSION);
         struct api_ingest *ingest = map_get(&routes->ingest, slice_from_string(route->path));
         if (!ingest) {
             ingest = api_memory(sizeof *ingest);

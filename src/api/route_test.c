@@ -43,9 +43,10 @@ static const struct control_action turn = {
     .body = fields, .status = 200, .run = run, .summary = "Turns a thing", .answer = "{\"type\":\"object\"}"};
 static const struct control_action me = {METHOD_GET, "/v1/things/me", CONTROL_LOGGED_IN, .status = 200, .run = run, .summary = "Mine"};
 
+static struct slice find_key(const struct request *request) { return SLICE_EMPTY; }
 static const struct domain_route ingest_routes[] = {
-    {.method = METHOD_POST, .path = "/v1/lines", .permission = TENANT_EVENTS_WRITE},
-    {.method = METHOD_POST, .path = "/", .permission = TENANT_EVENTS_WRITE},
+    {.method = METHOD_POST, .path = "/v1/lines", .find_key = find_key, .permission = TENANT_EVENTS_WRITE},
+    {.method = METHOD_POST, .path = "/", .permission = TENANT_NO_PERMISSION},
 };
 static const struct domain lines = {.name = "lines", .routes = ingest_routes, .route_count = 2};
 static const struct domain *const domains[] = {&lines};
@@ -235,6 +236,7 @@ static void the_document_says_what_the_rows_say(void **state)
     assert_text(root, "paths>/v1/things/me>get>x-millrace-access", "logged_in");
     assert_text(root, "paths>/healthz>get>x-millrace-access", "open");
     assert_text(root, "paths>/v1/lines>post>x-millrace-permission", "events:write");
+    assert_text(root, "paths>/>post>x-millrace-access", "open");
     assert_text(root, "paths>/v1/things>post>requestBody>content>application/json>schema>$ref", "#/components/schemas/thing_create");
     struct json_value made = member(root, "components>schemas>thing_create>properties");
     assert_true(json_object_get(made, SLICE("name"), &ignored) && json_object_get(made, SLICE("kind"), &ignored));

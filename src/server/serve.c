@@ -12,9 +12,9 @@
 
 #include "api/api.h"
 #include "base/log.h"
+#include "control/resource.h"
 #include "ingest/loader.h"
 #include "ingest/window_rebuild.h"
-#include "meta/migrate_meta.h"
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/socket.h"
@@ -22,7 +22,7 @@
 #include "proto/http1.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
-#include "server/installation_secret.h"
+#include "server/people.h"
 #include "server/places.h"
 #include "server/remote_store.h"
 #include "server/stopping.h"
@@ -38,6 +38,7 @@
 #define SERVER_LOOP_LIMIT 256
 
 extern const struct embedded_file server_page[]; /* tools/embed, from ui/dist */
+static const char server_version[] = MILLRACE_VERSION;
 
 /* One event loop and all that belongs to its thread. */
 struct server_loop {
@@ -58,9 +59,8 @@ struct server {
     const struct settings *settings;
     struct places places;
     int lock_fd;
-    unsigned char secret[DOMAIN_SECRET_SIZE];
     struct metric_registry *metrics;
-    struct meta_database *metadata;
+    struct people *people;
     struct engine_child *engine; /* one of these two is NULL */
     struct remote_store *remote;
     struct store *store;
@@ -71,6 +71,7 @@ struct server {
     struct client_address_rules address_rules;
     struct ingest *ingest;
     struct query_pool *pool;
+    struct control_pool *control_pool;
     struct api *api;
     struct tenant_refresher *refresher;
     struct loader *loader;
@@ -176,7 +177,7 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     struct ingest_settings ingest = {
         .domains = server_domains, .domain_count = server_domain_count, .spool = server->spool, .window = server->window,
         .answers = server->answers,
-        .secret = server->secret, .address_rules = &server->address_rules,
+        .secret = people_control(server->people)->secret, .address_rules = &server->address_rules,
         .batch_bytes_limit = (size_t)settings->ingest_batch_bytes, .metrics = server->metrics};
     server->ingest = ingest_create(&ingest, &server->tables);
     ASSERT(server->ingest != NULL);
@@ -189,8 +190,14 @@ static enum error_code server_start_api(struct server *server, struct error *err
     int threads = settings->query_threads ? (int)settings->query_threads : 2 * os_thread_processor_count();
     enum error_code code = query_pool_create(server->store, threads > 64 ? 64 : threads, (size_t)settings->query_queue,
                                              server->metrics, &server->pool, error);
+    if (code == ERROR_NONE)
+        code = control_pool_create(CONTROL_POOL_THREADS, CONTROL_POOL_QUEUE, server->metrics, &server->control_pool, error);
     if (code != ERROR_NONE) return code;
     struct api_settings api = {.domains = server_domains, .domain_count = server_domain_count, .pool = server->pool,
+                               .resources = control_resources, .actions = control_actions,
+                               .control = people_control(server->people), .control_pool = server->control_pool,
+                               .address_rules = &server->address_rules, .public_url = settings->public_url,
+                               .version = server_version,
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
                                .is_ready = server_is_ready, .ready_context = server, .page = server_page};
     server->api = api_create(&api);
@@ -242,6 +249,7 @@ static enum error_code server_loop_listen(struct server_loop *loop, const char *
     loop->http.body_timeout_ms = settings->http_body_timeout_ms;
     loop->http.idle_timeout_ms = settings->http_idle_timeout_ms;
     loop->http.cross_origin = api_is_cross_origin;
+    loop->http.common_headers = api_common_headers(server->api);
     struct listen_settings listen = {.host = host, .port = port, .connection_limit = (size_t)settings->http_connection_limit,
                                      .protocol = &http1_protocol, .protocol_context = &loop->http};
     return listen_listener_create(loop->loop, &listen, &loop->listener, error);
@@ -264,8 +272,9 @@ static enum error_code server_start_loops(struct server *server, struct error *e
         loops[i] = server->loops[i].loop;
         views[i] = &server->loops[i].view;
     }
-    code = tenant_refresher_start(server->metadata, loops, views, server->loop_count, server_report_refresh, server,
+    code = tenant_refresher_start(people_control(server->people)->core, loops, views, server->loop_count, server_report_refresh, server,
                                   &server->refresher, error);
+    if (code == ERROR_NONE) code = people_start(server->people, tenant_refresher_key_states(server->refresher), error);
     for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++) {
         code = server_loop_listen(&server->loops[i], host, port, error);
         if (code == ERROR_NONE) port = listen_listener_port(server->loops[i].listener);
@@ -293,9 +302,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_read_proxies(server, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
-    if (code == ERROR_NONE)
-        code = meta_open_service(server->places.metadata, META_SERVICE_CORE, NULL, NULL, &server->metadata, error);
-    if (code == ERROR_NONE) code = installation_secret_load(settings, server->metadata, server->secret, error);
+    if (code == ERROR_NONE) code = people_open(settings, &server->places, &server->people, error);
     if (code == ERROR_NONE) code = server_start_store(server, error);
     if (code == ERROR_NONE) code = server_start_spool(server, error);
     if (code == ERROR_NONE) code = server_start_ingest(server, error);
@@ -345,12 +352,14 @@ void server_stop_request(struct server *server) { kill(getpid(), SIGTERM); }
 
 void server_stop(struct server *server)
 {
-    /* Questions first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
+    /* Questions and changes first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
     query_pool_stop(server->pool);
+    control_pool_stop(server->control_pool);
     tenant_refresher_stop(server->refresher);
     for (size_t i = 0; i < server->loop_count; i++)
         if (server->loops[i].thread.running) os_loop_post(server->loops[i].loop, &server->loops[i].drain_task);
     for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
+    people_stop(server->people); /* now: it writes down the last use of keys */
     loader_stop(server->loader);
     if (server->spool) spool_close(server->spool);
     for (size_t i = 0; i < server->loop_count; i++) {
@@ -362,6 +371,7 @@ void server_stop(struct server *server)
     free(server->loops);
     api_destroy(server->api);
     query_pool_destroy(server->pool);
+    control_pool_destroy(server->control_pool);
     ingest_destroy(server->ingest);
     ingest_window_destroy(server->window);
     ingest_answers_destroy(server->answers);
@@ -369,7 +379,7 @@ void server_stop(struct server *server)
     remote_store_stop(server->remote);
     store_destroy(server->store);
     engine_child_stop(server->engine);
-    meta_close(server->metadata);
+    people_close(server->people);
     metric_registry_destroy(server->metrics);
     if (server->lock_fd >= 0) close(server->lock_fd);
     free(server);
