@@ -106,7 +106,7 @@ int meta_test_run(const char *group, const struct CMUnitTest *tests, size_t coun
             snprintf(names[filled], sizeof names[filled], "%s: %s", backend->name, tests[i].name);
             all[filled] = tests[i];
             all[filled].name = names[filled];
-            all[filled++].initial_state = (void *)backend;
+            all[filled++].initial_state = (void *)(uintptr_t)backend;
         }
     }
     for (size_t i = 0; i < once_count; i++) all[filled++] = once[i];
