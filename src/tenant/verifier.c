@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Threads that ask Argon2, a cache they share, and one of each loop. */
+/* The plain SHA-256 functions, which OpenSSL 3 wants nobody to use: its others allocate memory for every digest. */
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "tenant/verifier.h"
 
 #include <openssl/crypto.h>
-#include <openssl/evp.h>
+#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -38,8 +40,7 @@ struct tenant_verifier {
     atomic_bool stopping;
     struct queue *queue;   /* of struct verifier_job * */
     struct os_thread threads[TENANT_VERIFIER_THREADS];
-    unsigned char inner[VERIFIER_BLOCK_SIZE], outer[VERIFIER_BLOCK_SIZE]; /* HMAC: the key of this process, padded */
-    EVP_MD *sha256;
+    SHA256_CTX inner, outer; /* HMAC: digests begun with the key of this process */
     pthread_mutex_t lock;  /* of the shared cache, which loops never look into */
     struct verifier_cache shared;
     atomic_uint_least64_t count;
@@ -62,7 +63,6 @@ struct verifier_job {
 struct tenant_verifier_loop {
     struct tenant_verifier *verifier;
     struct os_loop *loop;
-    EVP_MD_CTX *digest;    /* used again for every text: no allocation */
     struct verifier_cache cache;
     struct verifier_job *jobs; /* under way: a second request with the same key joins */
 };
@@ -126,18 +126,33 @@ static void cache_put(struct verifier_cache *cache, const unsigned char *mac, in
     place->until_ms = now_ms + (fits ? TENANT_VERIFIER_GOOD_MS : TENANT_VERIFIER_FAILED_MS);
 }
 
-/* HMAC-SHA256 by hand: OpenSSL's own allocates for every text. */
-static void verifier_mac(struct tenant_verifier_loop *loop, struct slice text, unsigned char mac[VERIFIER_MAC_SIZE])
+/* HMAC-SHA256. */
+static void verifier_mac(const struct tenant_verifier *verifier, struct slice text, unsigned char mac[VERIFIER_MAC_SIZE])
 {
-    const struct tenant_verifier *verifier = loop->verifier;
-    EVP_MD_CTX *digest = loop->digest;
-    bool done = EVP_DigestInit_ex(digest, verifier->sha256, NULL) == 1 &&
-                EVP_DigestUpdate(digest, verifier->inner, VERIFIER_BLOCK_SIZE) == 1 &&
-                EVP_DigestUpdate(digest, text.data, text.size) == 1 && EVP_DigestFinal_ex(digest, mac, NULL) == 1 &&
-                EVP_DigestInit_ex(digest, verifier->sha256, NULL) == 1 &&
-                EVP_DigestUpdate(digest, verifier->outer, VERIFIER_BLOCK_SIZE) == 1 &&
-                EVP_DigestUpdate(digest, mac, VERIFIER_MAC_SIZE) == 1 && EVP_DigestFinal_ex(digest, mac, NULL) == 1;
-    ASSERT(done);
+    SHA256_CTX digest = verifier->inner;
+    SHA256_Update(&digest, text.data, text.size);
+    SHA256_Final(mac, &digest);
+    digest = verifier->outer;
+    SHA256_Update(&digest, mac, VERIFIER_MAC_SIZE);
+    SHA256_Final(mac, &digest);
+}
+
+/* A key of this process, which nobody ever sees. */
+static void verifier_make_key(struct tenant_verifier *verifier)
+{
+    unsigned char key[VERIFIER_BLOCK_SIZE] = {0}, inner[VERIFIER_BLOCK_SIZE], outer[VERIFIER_BLOCK_SIZE];
+    uuid_random_bytes(key, VERIFIER_MAC_SIZE);
+    for (size_t i = 0; i < VERIFIER_BLOCK_SIZE; i++) {
+        inner[i] = key[i] ^ 0x36;
+        outer[i] = key[i] ^ 0x5C;
+    }
+    SHA256_Init(&verifier->inner);
+    SHA256_Update(&verifier->inner, inner, sizeof inner);
+    SHA256_Init(&verifier->outer);
+    SHA256_Update(&verifier->outer, outer, sizeof outer);
+    OPENSSL_cleanse(key, sizeof key);
+    OPENSSL_cleanse(inner, sizeof inner);
+    OPENSSL_cleanse(outer, sizeof outer);
 }
 
 /* ---- threads ---- */
@@ -178,9 +193,8 @@ static void verifier_release(struct tenant_verifier *verifier)
     if (!verifier || atomic_fetch_sub_explicit(&verifier->references, 1, memory_order_acq_rel) != 1) return;
     cache_free(&verifier->shared);
     if (verifier->queue) queue_destroy(verifier->queue);
-    EVP_MD_free(verifier->sha256);
-    OPENSSL_cleanse(verifier->inner, sizeof verifier->inner);
-    OPENSSL_cleanse(verifier->outer, sizeof verifier->outer);
+    OPENSSL_cleanse(&verifier->inner, sizeof verifier->inner);
+    OPENSSL_cleanse(&verifier->outer, sizeof verifier->outer);
     pthread_mutex_destroy(&verifier->lock);
     free(verifier);
 }
@@ -192,18 +206,9 @@ enum error_code tenant_verifier_create(struct tenant_verifier **ret_verifier, st
     atomic_init(&verifier->references, 1);
     pthread_mutex_init(&verifier->lock, NULL);
     verifier->queue = queue_create(TENANT_VERIFIER_QUEUE_LIMIT);
-    verifier->sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    unsigned char key[VERIFIER_MAC_SIZE];
-    uuid_random_bytes(key, sizeof key);
-    for (size_t i = 0; i < VERIFIER_BLOCK_SIZE; i++) {
-        unsigned char byte = i < sizeof key ? key[i] : 0;
-        verifier->inner[i] = byte ^ 0x36;
-        verifier->outer[i] = byte ^ 0x5C;
-    }
-    OPENSSL_cleanse(key, sizeof key);
+    verifier_make_key(verifier);
     enum error_code code = ERROR_NONE;
-    if (!cache_create(&verifier->shared, VERIFIER_SHARED_GOOD_SETS, VERIFIER_SHARED_BAD_SETS) || !verifier->queue ||
-        !verifier->sha256)
+    if (!cache_create(&verifier->shared, VERIFIER_SHARED_GOOD_SETS, VERIFIER_SHARED_BAD_SETS) || !verifier->queue)
         code = error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
     for (size_t i = 0; !code && i < TENANT_VERIFIER_THREADS; i++)
         code = os_thread_start(&verifier->threads[i], "verifier", verifier_run, verifier, error);
@@ -235,9 +240,7 @@ enum error_code tenant_verifier_attach(struct tenant_verifier *verifier, struct 
     atomic_fetch_add_explicit(&verifier->references, 1, memory_order_relaxed);
     loop->verifier = verifier;
     loop->loop = view->loop;
-    loop->digest = EVP_MD_CTX_new();
-    if (!cache_create(&loop->cache, VERIFIER_LOOP_GOOD_SETS, VERIFIER_LOOP_BAD_SETS) || !loop->digest ||
-        EVP_DigestInit_ex(loop->digest, verifier->sha256, NULL) != 1) {
+    if (!cache_create(&loop->cache, VERIFIER_LOOP_GOOD_SETS, VERIFIER_LOOP_BAD_SETS)) {
         tenant_verifier_detach(loop);
         return error_set(error, ERROR_MEMORY, "out of memory for the verification of keys");
     }
@@ -254,7 +257,6 @@ void tenant_verifier_detach(struct tenant_verifier_loop *loop)
         free(job);
     }
     cache_free(&loop->cache);
-    EVP_MD_CTX_free(loop->digest);
     verifier_release(loop->verifier);
     free(loop);
 }
@@ -262,7 +264,7 @@ void tenant_verifier_detach(struct tenant_verifier_loop *loop)
 enum tenant_verified tenant_verifier_look(struct tenant_verifier_loop *loop, struct slice key, int64_t version, int64_t now_ms)
 {
     unsigned char mac[VERIFIER_MAC_SIZE];
-    verifier_mac(loop, key, mac);
+    verifier_mac(loop->verifier, key, mac);
     return cache_look(&loop->cache, mac, version, now_ms);
 }
 
@@ -295,7 +297,7 @@ enum error_code tenant_verifier_wait(const struct tenant_view *view, struct slic
     const char *hash = !found ? NULL : is_previous ? found->previous_secret_hash : found->secret_hash;
     if (!hash || strlen(hash) >= TENANT_PHC_LIMIT) return error_set(error, ERROR_UNAVAILABLE, "the key cannot be checked now");
     unsigned char mac[VERIFIER_MAC_SIZE];
-    verifier_mac(loop, key, mac);
+    verifier_mac(loop->verifier, key, mac);
     struct verifier_job *job = loop->jobs;
     while (job && (job->version != found->version || memcmp(job->mac, mac, sizeof mac) != 0)) job = job->next;
     if (!job) {
