@@ -3,6 +3,7 @@
 #include "server/domains.h"
 
 #include "domains/analytics/analytics.h"
+#include "domains/audit/audit.h"
 #include "ingest/requests.h"
 #ifdef MILLRACE_WITH_SHAPE
 #include "domains/_shape/shape.h"
@@ -11,6 +12,7 @@
 const struct domain *const server_domains[] = {
     &ingest_requests_domain,
     &analytics_domain,
+    &audit_domain,
 #ifdef MILLRACE_WITH_SHAPE
     &shape_domain, /* in test builds: the domain to copy is run like every other */
 #endif

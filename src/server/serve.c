@@ -20,6 +20,7 @@
 #include "os/socket.h"
 #include "os/thread.h"
 #include "proto/http1.h"
+#include "server/audit_mover.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
 #include "server/people.h"
@@ -75,6 +76,7 @@ struct server {
     struct api *api;
     struct tenant_refresher *refresher;
     struct loader *loader;
+    struct audit_mover *audit;
     size_t loop_count;
     struct server_loop *loops;
     char url[320];
@@ -182,6 +184,14 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     server->ingest = ingest_create(&ingest, &server->tables);
     ASSERT(server->ingest != NULL);
     return ERROR_NONE;
+}
+
+static enum error_code server_start_audit(struct server *server, struct error *error)
+{
+    const struct audit_mover_settings settings = {
+        .control = people_control(server->people), .data = server->places.data, .spool = server->spool,
+        .window = server->window, .tables = &server->tables, .metrics = server->metrics};
+    return audit_mover_start(&settings, &server->audit, error);
 }
 
 static enum error_code server_start_api(struct server *server, struct error *error)
@@ -306,6 +316,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_start_store(server, error);
     if (code == ERROR_NONE) code = server_start_spool(server, error);
     if (code == ERROR_NONE) code = server_start_ingest(server, error);
+    if (code == ERROR_NONE) code = server_start_audit(server, error);
     if (code == ERROR_NONE) code = server_start_api(server, error);
     if (code == ERROR_NONE) code = server_start_loops(server, error);
     return code;
@@ -360,6 +371,7 @@ void server_stop(struct server *server)
         if (server->loops[i].thread.running) os_loop_post(server->loops[i].loop, &server->loops[i].drain_task);
     for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
     people_stop(server->people); /* now: it writes down the last use of keys */
+    audit_mover_stop(server->audit);
     loader_stop(server->loader);
     if (server->spool) spool_close(server->spool);
     for (size_t i = 0; i < server->loop_count; i++) {
