@@ -87,10 +87,12 @@ void api_call_headers(struct api_call *call, const struct tenant_rate *rate)
     if (!more.size || !call->headers.size) call->headers = SLICE(API_PRIVATE_HEADERS);
 }
 
-static void api_answer_error(struct api_call *call, const struct error *error, int64_t retry_after_ms, bool from_thread)
+static void api_answer_error(struct api_call *call, const struct error *error, int64_t retry_after_ms,
+                             struct slice more_headers, bool from_thread)
 {
     struct buffer headers = {0};
     buffer_append_slice(&headers, call->headers);
+    buffer_append_slice(&headers, more_headers);
     bool has_retry = slice_find(call->headers, SLICE("Retry-After:")) >= 0;
     if (error->code == ERROR_UNAUTHENTICATED) buffer_append_string(&headers, "WWW-Authenticate: Bearer\r\n");
     if (retry_after_ms > 0) buffer_printf(&headers, "Retry-After: %lld\r\n", (long long)(retry_after_ms + 999) / 1000);
@@ -101,9 +103,9 @@ static void api_answer_error(struct api_call *call, const struct error *error, i
     buffer_free(&headers);
 }
 
-void api_refuse(struct api_call *call, const struct error *error) { api_answer_error(call, error, 0, false); }
+void api_refuse(struct api_call *call, const struct error *error) { api_answer_error(call, error, 0, SLICE_EMPTY, false); }
 
-void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms)
+void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms, struct slice more_headers)
 {
     struct error said = *error;
     switch (error->code) {
@@ -119,7 +121,7 @@ void api_refuse_from_thread(struct api_call *call, const struct error *error, in
         break;
     default: break;
     }
-    api_answer_error(call, &said, retry_after_ms, true);
+    api_answer_error(call, &said, retry_after_ms, more_headers, true);
 }
 
 void api_answer(struct api_call *call, int status, const char *content_type, struct slice body)
@@ -138,7 +140,7 @@ void api_answer_from_thread(struct api_call *call, int status, const char *conte
     if (headers.failed) { /* cookies are missing: it must not look as if all went well */
         struct error error;
         error_set(&error, ERROR_MEMORY, "out of memory for an answer");
-        api_answer_error(call, &error, 0, true);
+        api_answer_error(call, &error, 0, SLICE_EMPTY, true);
     } else {
         request_respond_from_thread(call->request, &response);
     }
@@ -195,7 +197,8 @@ static void api_call_open(struct api_call *call)
             return;
         }
     }
-    if (api_check_page(call, api_has_token_cookie(call), &error) == ERROR_NONE) call->route->handle(call);
+    bool by_cookie = api_authenticate_open(call) || api_has_token_cookie(call);
+    if (api_check_page(call, by_cookie, &error) == ERROR_NONE) call->route->handle(call);
     else api_refuse(call, &error);
 }
 

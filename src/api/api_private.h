@@ -34,7 +34,6 @@ struct api_caller {
     enum tenant_subject_kind kind;
     char id[37];              /* of the user or key */
     char session_id[37];
-    bool by_cookie;
     bool is_super;            /* reaches the installation */
     char organization_id[37]; /* "": none chosen */
     char tenant_id[37];       /* "": none chosen */
@@ -56,12 +55,17 @@ struct api_call {
 
 /* authenticate.c: learns who asks, at once or later, and goes on with api_call_known or refuses. */
 void api_authenticate(struct api_call *call);
+/* For routes that are open to all: a user who is logged in is known there too, whoever else asks is nobody. True when he is
+ * known by a cookie. */
+bool api_authenticate_open(struct api_call *call);
 /* api.c: it is known who asks. On the loop's thread, in one callback with finding the subject. */
 void api_call_known(struct api_call *call, const struct tenant_subject *subject);
 /* Prepares call->headers, with the rate of a key where it has one. */
 void api_call_headers(struct api_call *call, const struct tenant_rate *rate);
 /* caller.c: fills call->caller, and decides. */
 enum error_code api_caller_decide(struct api_call *call, const struct tenant_subject *subject, struct error *error);
+/* Only who it is: no organization, no tenant. */
+void api_caller_identify(struct api_call *call, const struct tenant_subject *subject);
 void api_caller_address(struct api_call *call);
 /* Whether the request comes from a program of this machine, without any proxy. */
 bool api_caller_is_local(const struct request *request);
@@ -72,7 +76,8 @@ void api_answer_from_thread(struct api_call *call, int status, const char *conte
                             struct slice body);
 void api_refuse(struct api_call *call, const struct error *error);
 /* Errors that are ours go to the log; the client gets no word of them. `retry_after_ms` 0: by the code. */
-void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms);
+void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms,
+                            struct slice more_headers);
 
 /* own_routes.c: the rows of this folder. */
 void api_own_routes_add(struct api_routes *routes);

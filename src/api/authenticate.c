@@ -13,17 +13,21 @@ static void api_verified(struct tenant_verifier_wait *wait, enum error_code code
     else api_refuse(call, error);
 }
 
-static void api_authenticate_try(struct api_call *call, bool is_repeated)
+static struct tenant_subject_request api_subject_request(const struct api_call *call, bool is_repeated)
 {
-    const struct request *request = call->request;
-    struct tenant_subject_request asked = {
+    return (struct tenant_subject_request){
         .credentials = call->credentials,
         .jwt_key = call->loop->api->jwt_key,
-        .origin = request_header_get(request, "origin"),
+        .origin = request_header_get(call->request, "origin"),
         .client_address = call->caller.address,
-        .now_ms = request->received_ms,
+        .now_ms = call->request->received_ms,
         .is_repeated = is_repeated,
     };
+}
+
+static void api_authenticate_try(struct api_call *call, bool is_repeated)
+{
+    struct tenant_subject_request asked = api_subject_request(call, is_repeated);
     struct tenant_subject subject = {0};
     struct tenant_rate rate = {0};
     struct error error = {0};
@@ -49,4 +53,19 @@ void api_authenticate(struct api_call *call)
     struct slice cookie = request_header_get(call->request, "cookie");
     if (tenant_authorization_parse(authorization, cookie, &call->credentials, &error) != ERROR_NONE) api_refuse(call, &error);
     else api_authenticate_try(call, false);
+}
+
+bool api_authenticate_open(struct api_call *call)
+{
+    struct slice authorization = request_header_get(call->request, "authorization");
+    struct slice cookie = request_header_get(call->request, "cookie");
+    if (tenant_authorization_parse(authorization, cookie, &call->credentials, NULL) != ERROR_NONE ||
+        call->credentials.kind != TENANT_CREDENTIALS_TOKEN)
+        return false;
+    struct tenant_subject_request asked = api_subject_request(call, false);
+    struct tenant_subject subject = {0};
+    struct tenant_rate rate;
+    if (tenant_subject_find(call->loop->view, &asked, &subject, &rate, NULL) != TENANT_KEY_ACCEPTED) return false;
+    api_caller_identify(call, &subject);
+    return subject.by_cookie;
 }

@@ -119,14 +119,25 @@ static enum error_code api_user_default_tenant(const struct api_asking *asking, 
     return ERROR_NONE;
 }
 
+static void api_user_identify(struct api_caller *caller, const struct api_asking *asking)
+{
+    caller->kind = TENANT_SUBJECT_USER;
+    api_copy_id(caller->id, asking->subject->user->id);
+    api_copy_id(caller->session_id, asking->subject->session_id);
+    caller->is_super = api_reaches(asking, TENANT_SCOPE_INSTALLATION, NULL, NULL) == ERROR_NONE;
+}
+
+void api_caller_identify(struct api_call *call, const struct tenant_subject *subject)
+{
+    struct api_asking asking = {tenant_view_snapshot(call->loop->view), subject, call->request->received_ms};
+    if (subject->kind == TENANT_SUBJECT_USER) api_user_identify(&call->caller, &asking);
+}
+
 static enum error_code api_user_context(struct api_call *call, const struct api_asking *asking, struct slice organization,
                                         struct slice tenant, struct error *error)
 {
     struct api_caller *caller = &call->caller;
-    api_copy_id(caller->id, asking->subject->user->id);
-    api_copy_id(caller->session_id, asking->subject->session_id);
-    caller->by_cookie = asking->subject->by_cookie;
-    caller->is_super = api_reaches(asking, TENANT_SCOPE_INSTALLATION, NULL, NULL) == ERROR_NONE;
+    api_user_identify(caller, asking);
     enum error_code code = api_user_organization(asking, caller, organization, error);
     if (code == ERROR_NONE && tenant.size) code = api_user_tenant(asking, caller, organization.size > 0, tenant, error);
     else if (code == ERROR_NONE && call->route->access == API_PERMITTED && call->route->scope == CONTROL_TENANT)

@@ -95,11 +95,21 @@ static void api_control_answer(struct api_call *call, struct control_output *out
     if (!output->body->size && status == 200) status = 204;
     if (output->body->failed || headers.failed || !api_header_is_clean(output->location)) {
         error_set(&error, ERROR_INTERNAL, "an answer could not be written");
-        api_refuse_from_thread(call, &error, 0);
+        api_refuse_from_thread(call, &error, 0, SLICE_EMPTY);
     } else {
         api_answer_from_thread(call, status, output->body->size ? "application/json" : NULL, buffer_slice(&headers),
                                buffer_slice(output->body));
     }
+    buffer_free(&headers);
+}
+
+/* Cookies that are good for nothing any more are cleared by the refusal. */
+static void api_control_refuse(struct api_call *call, const struct control_output *output, const struct error *error,
+                               int64_t now_ms)
+{
+    struct buffer headers = {0};
+    api_write_cookies(call->loop->api, output, now_ms, &headers);
+    api_refuse_from_thread(call, error, output->retry_after_ms, headers.failed ? SLICE_EMPTY : buffer_slice(&headers));
     buffer_free(&headers);
 }
 
@@ -187,7 +197,7 @@ static void api_control_run(struct control_job *job, struct control_worker *work
     else code = api_run_verb(call, &control, worker, &body, &error);
     int status = call->route->action ? call->route->action->status : call->route->verb == API_CREATE ? 201 : 200;
     if (code == ERROR_NONE) api_control_answer(call, &output, status, control.now_ms);
-    else api_refuse_from_thread(call, &error, output.retry_after_ms);
+    else api_control_refuse(call, &output, &error, control.now_ms);
     buffer_free(&body);
 }
 

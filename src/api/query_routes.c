@@ -123,7 +123,7 @@ static void question_run(struct query_job *job, struct store_session *session)
     else code = question_answer(question, session, natives, &out, &error);
     if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
     if (code == ERROR_NONE) api_answer_from_thread(call, 200, "application/json", SLICE_EMPTY, buffer_slice(&out));
-    else api_refuse_from_thread(call, &error, 0);
+    else api_refuse_from_thread(call, &error, 0, SLICE_EMPTY);
     for (size_t i = 0; i < QUERY_STATEMENT_LIMIT; i++) buffer_free(&natives[i]);
     buffer_free(&out);
 }
