@@ -19,6 +19,7 @@ struct command {
 
 int command_serve(int argc, char **argv);
 int command_engine(int argc, char **argv);
+int command_doctor(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_tenant(int argc, char **argv);
 int command_spool(int argc, char **argv);

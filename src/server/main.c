@@ -12,6 +12,7 @@ static const struct command commands[] = {
     {"spool", "look at what is not stored yet; replay or drop what was refused", command_spool},
     {"sql", "run an administrator's SQL in the event store", command_sql},
     {"migrate", "apply, undo or list the migrations of both databases", command_migrate},
+    {"doctor", "look for weak or wrong settings and states", command_doctor},
     {"engine", "the embedded event store alone, speaking the ClickHouse HTTP protocol", command_engine},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof commands[0])
