@@ -38,8 +38,8 @@ struct meta_session;
  * stay under the 100 that PostgreSQL takes if nobody tells it otherwise. */
 #define META_CONNECTION_LIMIT 16
 #define META_TIMEOUT_DEFAULT_MS 5000
-/* Parameters of one statement: the longest insert has about thirty. */
-#define META_PARAMETER_LIMIT 64
+/* Parameters of one statement: inserts of a hundred rows at once need some hundred. */
+#define META_PARAMETER_LIMIT 512
 
 enum meta_type { META_NULL, META_INTEGER, META_DOUBLE, META_TEXT, META_BLOB };
 struct meta_value {

@@ -2,7 +2,7 @@
 // Starts a whole server in a fresh folder for a test, sends requests to it, and looks at what it stored.
 //
 // MILLRACE_BINARY: the program to test (build/millrace of this repository).
-import { execFile, spawn } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
 import { tmpdir } from 'node:os';
@@ -95,6 +95,37 @@ process.on('exit', () => {
   for (const server of running) server.removeNow();
 });
 
+/** A PostgreSQL server of the test's own: `url` for MILLRACE_META_URL. down() is a crash, up() starts it again. */
+export class Postgres {
+  static #tool = join(repository, 'tools/private_postgres');
+
+  static async start() {
+    const postgres = new Postgres();
+    postgres.folder = join('/tmp', `millrace-postgres-${process.pid}-${Math.random().toString(36).slice(2, 8)}`);
+    running.add(postgres);
+    postgres.url = (await postgres.#run('start')).trim();
+    return postgres;
+  }
+
+  #run(word) {
+    return new Promise((resolve, reject) =>
+      execFile(Postgres.#tool, [word, this.folder], (error, stdout, stderr) => (error ? reject(new Error(`${error.message}\n${stderr}`)) : resolve(stdout))));
+  }
+
+  down() {
+    return this.#run('down');
+  }
+
+  up() {
+    return this.#run('up');
+  }
+
+  removeNow() {
+    spawnSync(Postgres.#tool, ['stop', this.folder]);
+    running.delete(this);
+  }
+}
+
 export class Server {
   /** A fresh folder with these tenants, and a server on it: server.tenants.NAME is { tenant, write_key, secret_key }. */
   static async start({ tenants = ['main'], settings = [], environment = {} } = {}) {
@@ -116,9 +147,14 @@ export class Server {
   }
 
   async createTenant(name) {
-    const { code, stdout, stderr } = await command(['tenant', 'create', name, '--data', this.directory, '--json']);
+    const { code, stdout, stderr } = await this.command(['tenant', 'create', name, '--json']);
     if (code !== 0) throw new Error(stderr);
     return (this.tenants[name] = JSON.parse(stdout));
+  }
+
+  /** Runs the program on this server's folder, with its environment. */
+  command(words) {
+    return command([...words, '--data', this.directory], { environment: this.environment });
   }
 
   /** Starts on the port of the time before, so that clients find the server again. */

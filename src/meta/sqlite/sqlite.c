@@ -174,7 +174,9 @@ static enum error_code sqlite_bind(sqlite3_stmt *statement, const char *sql, con
         /* SQLite takes $1 as a name and numbers names by first appearance. */
         char name[16];
         snprintf(name, sizeof name, "$%zu", i + 1);
-        int index = sqlite3_bind_parameter_index(statement, name);
+        /* Most texts name them in their order, and asking by name goes through all. */
+        const char *same = sqlite3_bind_parameter_name(statement, (int)i + 1);
+        int index = same && strcmp(same, name) == 0 ? (int)i + 1 : sqlite3_bind_parameter_index(statement, name);
         if (index == 0) return error_set(error, ERROR_INTERNAL, "there is no %s in: %.200s", name, sql);
         const struct meta_value *value = &parameters[i];
         int result = SQLITE_OK;
