@@ -408,7 +408,6 @@ static enum error_code oidc_callback(const struct control_call *call, const stru
     output->access_token = tokens.access;
     output->refresh_token = arena_copy(call->arena, slice_from_string(tokens.refresh));
     output->refresh_expires_ms = tokens.refresh_expires_ms;
-    output->device_token = input->device_token; /* what the browser has shown before stays good */
     output->login_cookie = true;                /* cleared */
     return oidc_go(output, login.return_to, error);
 }
