@@ -64,7 +64,7 @@ static enum error_code account_tell(const struct control_call *call, struct meta
 {
     if (!call->control->mail_is_configured) return ERROR_NONE;
     enum error_code code = control_mail_queue(call, session, user->email, subject, text, error);
-    return code == ERROR_RATE_LIMITED || code == ERROR_UNAVAILABLE ? ERROR_NONE : code;
+    return code == ERROR_RATE_LIMITED || code == ERROR_UNAVAILABLE || code == ERROR_INVALID ? ERROR_NONE : code;
 }
 
 static enum error_code account_tell_password_changed(const struct control_call *call, struct meta_session *session,
@@ -111,7 +111,7 @@ static enum error_code account_forgot(const struct control_call *call, struct me
                             META_PARAMETERS(meta_string(hash)), NULL, error);
     }
     code = control_account_send_reset(call, session, user, false, &link, error);
-    if (code == ERROR_RATE_LIMITED || code == ERROR_UNAVAILABLE) {
+    if (code == ERROR_RATE_LIMITED || code == ERROR_UNAVAILABLE || code == ERROR_INVALID) {
         *ret_reason = "mail cannot be queued";
         code = ERROR_NONE;
     }

@@ -5,57 +5,27 @@
 #include <openssl/crypto.h>
 
 #include "control/identity.h"
-
-#define OWNER_ORGANIZATION "default"
+#include "control/tenancy.h"
 
 static enum error_code owner_count_users(struct meta_session *session, int64_t *ret_count, struct error *error)
 {
     return identity_query_integer(session, "select count(*) from users", NULL, 0, ret_count, error);
 }
 
-static enum error_code owner_take_id(void *context, const struct meta_row *row, struct error *error)
-{
-    return meta_row_copy_text(row, 0, context, 37, error);
-}
-
-static enum error_code owner_ensure_organization(const struct control_call *call, struct meta_session *session, char id[37],
-                                                 struct error *error)
-{
-    static const char *const statements[] = {
-        "insert into regions (region_id, name, code, created_at, updated_at)"
-        " values ($1, $2, $3, $4, $4) on conflict (code) do nothing",
-        "insert into organizations (organization_id, region_id, name, code, created_at, updated_at)"
-        " select $1, region_id, $2, $3, cast($4 as bigint), cast($4 as bigint) from regions where code = $3"
-        " on conflict (code) do nothing"};
-    enum error_code code = ERROR_NONE;
-    for (size_t i = 0; i < sizeof statements / sizeof *statements && code == ERROR_NONE; i++) {
-        char made[37];
-        control_id_make(call->now_ms, made);
-        code = meta_execute(session, statements[i],
-                            META_PARAMETERS(meta_string(made), meta_string("Default"), meta_string(OWNER_ORGANIZATION),
-                                            meta_integer(call->now_ms)),
-                            NULL, error);
-    }
-    id[0] = 0;
-    if (code == ERROR_NONE)
-        code = meta_query(session, "select organization_id from organizations where code = $1",
-                          META_PARAMETERS(meta_string(OWNER_ORGANIZATION)), owner_take_id, id, error);
-    return code;
-}
-
 static enum error_code owner_create(const struct control_call *call, const char *email, const char *phc, bool *ret_made,
                                     struct error *error)
 {
     int64_t users = 0;
-    char organization_id[37], user_id[37];
+    char user_id[37];
+    struct control_defaults defaults;
     struct meta_session *session;
     enum error_code code = identity_begin(call, &session, error);
     /* Takes a row that every change takes, so that of two servers one sees the other's owner. */
     if (code == ERROR_NONE) code = control_access_changed(session, error);
     if (code == ERROR_NONE) code = owner_count_users(session, &users, error);
     if (code == ERROR_NONE && users == 0) {
-        code = owner_ensure_organization(call, session, organization_id, error);
-        const struct control_new_user owner = {.email = email, .organization_id = organization_id, .password_hash = phc,
+        code = control_defaults_ensure(call, session, &defaults, error);
+        const struct control_new_user owner = {.email = email, .organization_id = defaults.organization_id, .password_hash = phc,
                                                .first_name = SLICE("Owner"), .last_name = SLICE(""), .email_verified = true,
                                                .role = "super_admin"};
         if (code == ERROR_NONE) code = control_user_create(call, session, &owner, user_id, error);

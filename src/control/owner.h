@@ -14,8 +14,7 @@ struct control_owner {
     char password[CONTROL_PASSWORD_MADE_SIZE + 1];  /* "" : the given one. To be shown once, never logged */
 };
 /*
- * Without any user in the metadata (deleted ones count): makes the organization "default" (and its region) as far as it
- * is absent, and a user of it with super_admin everywhere. `email`, `password`: NULL or "" for CONTROL_OWNER_EMAIL and a
+ * Without any user in the metadata (deleted ones count): makes what control_defaults_ensure makes, and a user of it with super_admin everywhere. `email`, `password`: NULL or "" for CONTROL_OWNER_EMAIL and a
  * random password; a given password is judged like any other. Several servers that start at once make one owner; one of
  * them is told.
  */

@@ -102,24 +102,29 @@ static void password_take_out(char *text, size_t *size, struct slice word)
     }
 }
 
+#define PASSWORD_OWN_WORDS 16
 static bool password_is_owner(struct slice lower, const struct control_password_owner *owner)
 {
     char left[CONTROL_PASSWORD_LIMIT];
-    size_t size = lower.size;
-    memcpy(left, lower.data, size);
-    struct slice domain = owner->email, local = slice_cut(&domain, '@');
-    password_take_out(left, &size, owner->email);
-    password_take_out(left, &size, domain);
-    password_take_out(left, &size, slice_cut(&domain, '.'));
-    password_take_out(left, &size, local);
-    while (local.size) { /* ann.lee+shop: its parts too */
+    size_t size = lower.size, count = 5;
+    struct slice domain = owner->email, local = slice_cut(&domain, '@'), rest = domain;
+    struct slice words[PASSWORD_OWN_WORDS] = {owner->email, domain, slice_cut(&rest, '.'), owner->first_name, owner->last_name};
+    words[count++] = local;
+    while (local.size && count < PASSWORD_OWN_WORDS) { /* ann.lee+shop: its parts too */
         size_t end = 0;
         while (end < local.size && !strchr(".+-_", local.data[end])) end++;
-        password_take_out(left, &size, slice_first(local, end));
+        words[count++] = slice_first(local, end);
         local = slice_from(local, end + 1);
     }
-    password_take_out(left, &size, owner->first_name);
-    password_take_out(left, &size, owner->last_name);
+    memcpy(left, lower.data, size);
+    /* The longest first: of "annabel" nothing may be left because "ann" was taken out. */
+    for (size_t done = 0; done < count; done++) {
+        size_t longest = 0;
+        for (size_t i = 1; i < count; i++)
+            if (words[i].size > words[longest].size) longest = i;
+        password_take_out(left, &size, words[longest]);
+        words[longest].size = 0;
+    }
     return size < PASSWORD_OWN_LEAST;
 }
 

@@ -166,6 +166,9 @@ static enum error_code user_assign_role(const struct control_call *call, struct 
     return code;
 }
 
+/* A name that was not given is empty, not NULL. */
+static struct meta_value user_text(struct slice text) { return meta_text(text.data ? text : SLICE_EMPTY); }
+
 enum error_code control_user_create(const struct control_call *call, struct meta_session *session,
                                     const struct control_new_user *user, char ret_id[37], struct error *error)
 {
@@ -182,8 +185,8 @@ enum error_code control_user_create(const struct control_call *call, struct meta
         " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $11)",
         META_PARAMETERS(meta_string(ret_id), meta_string(user->organization_id),
                         has_tenant ? meta_string(user->tenant_id) : meta_null(), meta_string(user->email),
-                        meta_string(user->password_hash ? user->password_hash : ""), meta_text(user->first_name),
-                        meta_text(user->last_name), meta_boolean(user->email_verified),
+                        meta_string(user->password_hash ? user->password_hash : ""), user_text(user->first_name),
+                        user_text(user->last_name), meta_boolean(user->email_verified),
                         meta_time_or_null(user->email_verified ? call->now_ms : 0),
                         meta_time_or_null(user->password_hash ? call->now_ms : 0), meta_integer(call->now_ms)),
         NULL, error);
