@@ -413,13 +413,13 @@ static enum error_code oidc_callback(const struct control_call *call, const stru
 }
 
 const struct control_action control_oidc_actions[] = {
-    {.method = METHOD_GET, .path = "/v1/auth/oidc", .access = CONTROL_OPEN, .query = oidc_list_query, .status = 200, .run = oidc_list,
+    {.method = METHOD_GET, .path = "/v1/auth/oidc", .access = CONTROL_OPEN, .permission = TENANT_NO_PERMISSION, .query = oidc_list_query, .status = 200, .run = oidc_list,
      .summary = "List the single sign-on providers people may choose from",
      .answer = "{\"type\":\"object\",\"required\":[\"data\"],\"properties\":{\"data\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
                "\"required\":[\"code\",\"name\"],\"properties\":{\"code\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"}}}}}}"},
-    {.method = METHOD_GET, .path = "/v1/auth/oidc/{code}/start", .access = CONTROL_OPEN, .query = oidc_start_query, .status = 302,
+    {.method = METHOD_GET, .path = "/v1/auth/oidc/{code}/start", .access = CONTROL_OPEN, .permission = TENANT_NO_PERMISSION, .query = oidc_start_query, .status = 302,
      .run = oidc_start, .summary = "Go to the single sign-on provider"},
-    {.method = METHOD_GET, .path = "/v1/auth/oidc/{code}/callback", .access = CONTROL_OPEN, .query = oidc_callback_query, .status = 302,
+    {.method = METHOD_GET, .path = "/v1/auth/oidc/{code}/callback", .access = CONTROL_OPEN, .permission = TENANT_NO_PERMISSION, .query = oidc_callback_query, .status = 302,
      .run = oidc_callback, .summary = "Come back from the single sign-on provider, and be logged in"},
     {0},
 };
