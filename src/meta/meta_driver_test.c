@@ -215,6 +215,24 @@ static enum error_code keep_type(void *context, const struct meta_row *row, stru
     return ERROR_NONE;
 }
 
+static void postgres_a_statement_whose_columns_changed_is_tried_again_on_another_connection(void **state)
+{
+    struct meta_fixture *f = *state;
+    struct meta_answer answer = {0};
+    const char *all = "select * from parents where id = $1";
+    struct meta_session *other;
+    META_OK(meta_session_begin(f->database, 0, &other, &f->error));
+    for (int i = 0; i < 3; i++)
+        META_OK(meta_query(other, all, META_PARAMETERS(meta_integer(1)), meta_fixture_keep_row, &answer, &f->error));
+    META_OK(META_RUN_PLAIN(f, "alter table parents add column extra bigint"));
+    assert_int_equal(ERROR_UNAVAILABLE, meta_query(other, all, META_PARAMETERS(meta_integer(1)), meta_fixture_keep_row,
+                                                   &answer, &f->error));
+    meta_session_end(other);
+    META_OK(meta_session_begin(f->database, 0, &other, &f->error));
+    META_OK(meta_query(other, all, META_PARAMETERS(meta_integer(1)), meta_fixture_keep_row, &answer, &f->error));
+    meta_session_end(other);
+}
+
 static void postgres_maps_the_types_of_columns(void **state)
 {
     struct meta_fixture *f = *state;
@@ -354,6 +372,7 @@ static const struct CMUnitTest postgres_only[] = {
     META_FIXTURE_TEST(postgres_a_row_that_a_stranger_locked_is_waited_for_until_the_deadline),
     META_FIXTURE_TEST(postgres_two_that_wait_for_each_other_are_told_to_try_again),
     META_FIXTURE_TEST(postgres_waits_for_a_row_where_advisory_locks_are_missing),
+    META_FIXTURE_TEST(postgres_a_statement_whose_columns_changed_is_tried_again_on_another_connection),
     META_FIXTURE_TEST(postgres_maps_the_types_of_columns),
     META_FIXTURE_TEST(postgres_sees_only_its_own_schema),
     META_FIXTURE_TEST(postgres_says_what_a_user_may_not_do),

@@ -354,6 +354,23 @@ static void runs_more_statements_than_it_remembers(void **state)
         }
 }
 
+static void a_statement_known_before_a_change_of_its_table_runs_after_it(void **state)
+{
+    struct meta_answer answer = {0};
+    struct meta_fixture *f = *state;
+    META_OK(META_RUN_PLAIN(f, "insert into parents (id, code) values (1, 'a')"));
+    for (int round = 0; round < 3; round++) {
+        for (int i = 0; i < 3; i++) {
+            META_OK(meta_query(f->session, "select id, code from parents where id = $1",
+                               META_PARAMETERS(meta_integer(1)), meta_fixture_keep_row, &answer, &f->error));
+            assert_string_equal("a", answer.texts[1]);
+        }
+        if (round == 0) META_OK(META_RUN_PLAIN(f, "alter table parents add column extra bigint"));
+        if (round == 1) META_OK(META_RUN_PLAIN(f, "alter table parents drop column extra"));
+    }
+    assert_int_equal(9, answer.rows);
+}
+
 static void the_same_statement_takes_other_values_and_nulls_each_time(void **state)
 {
     struct meta_fixture *f = *state;
@@ -430,6 +447,7 @@ static const struct CMUnitTest contract[] = {
     META_FIXTURE_TEST(says_when_all_connections_are_in_use),
     META_FIXTURE_TEST(sees_what_another_process_wrote),
     META_FIXTURE_TEST(runs_more_statements_than_it_remembers),
+    META_FIXTURE_TEST(a_statement_known_before_a_change_of_its_table_runs_after_it),
     META_FIXTURE_TEST(the_same_statement_takes_other_values_and_nulls_each_time),
     META_FIXTURE_TEST(services_do_not_see_each_other),
     META_FIXTURE_TEST(many_may_make_the_same_service_at_once),

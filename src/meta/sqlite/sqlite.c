@@ -10,9 +10,20 @@
 #define SQLITE_OPERATIONS_PER_CLOCK 1000
 #define SQLITE_COLUMN_LIMIT 64
 
+/* Statements a connection keeps compiled: compiling takes longer than running a short one. Some 10 KiB each. */
+#define SQLITE_STATEMENT_LIMIT 64
+
+struct sqlite_statement {
+    sqlite3_stmt *handle; /* NULL: free */
+    uint64_t hash;        /* of its text, which the handle has */
+    uint64_t used;        /* the connection's clock when it was last used */
+};
+
 struct meta_connection {
     sqlite3 *handle;
     int64_t deadline_us; /* of the call that runs now */
+    uint64_t clock;
+    struct sqlite_statement statements[SQLITE_STATEMENT_LIMIT];
 };
 
 static void sqlite_set_deadline(struct meta_connection *connection, int64_t deadline_us)
@@ -107,6 +118,7 @@ static enum error_code sqlite_set_error(struct meta_connection *connection, cons
 
 static void sqlite_disconnect(struct meta_connection *connection)
 {
+    for (size_t i = 0; i < SQLITE_STATEMENT_LIMIT; i++) sqlite3_finalize(connection->statements[i].handle);
     sqlite3_close(connection->handle);
     free(connection);
 }
@@ -221,19 +233,48 @@ static enum error_code sqlite_step_all(struct meta_connection *connection, sqlit
                                        meta_row_function row, void *context, struct error *error)
 {
     struct meta_value values[SQLITE_COLUMN_LIMIT];
-    int count = sqlite3_column_count(statement);
-    if (count > SQLITE_COLUMN_LIMIT)
-        return error_set(error, ERROR_INTERNAL, "over %d columns in: %.200s", SQLITE_COLUMN_LIMIT, sql);
     for (;;) {
         int result = sqlite3_step(statement);
         if (result == SQLITE_DONE) return ERROR_NONE;
         if (result != SQLITE_ROW) return sqlite_set_error(connection, sql, error);
         if (!row) continue;
+        int count = sqlite3_column_count(statement); /* a change of the table may have compiled it anew */
+        if (count > SQLITE_COLUMN_LIMIT)
+            return error_set(error, ERROR_INTERNAL, "over %d columns in: %.200s", SQLITE_COLUMN_LIMIT, sql);
         for (int i = 0; i < count; i++) values[i] = sqlite_column_value(statement, i);
         struct meta_row answer = {values, (size_t)count};
         enum error_code code = row(context, &answer, error);
         if (code) return code;
     }
+}
+
+/* The statement of this text, compiled now or before; the least used one makes room. It is reset. */
+static enum error_code sqlite_prepare(struct meta_connection *connection, const char *sql, sqlite3_stmt **ret_statement,
+                                      struct error *error)
+{
+    uint64_t hash = slice_hash(slice_from_string(sql));
+    struct sqlite_statement *oldest = &connection->statements[0];
+    for (size_t i = 0; i < SQLITE_STATEMENT_LIMIT; i++) {
+        struct sqlite_statement *statement = &connection->statements[i];
+        if (statement->handle && statement->hash == hash && strcmp(sqlite3_sql(statement->handle), sql) == 0) {
+            statement->used = ++connection->clock;
+            *ret_statement = statement->handle;
+            return ERROR_NONE;
+        }
+        if (statement->used < oldest->used) oldest = statement;
+    }
+    sqlite3_stmt *made = NULL;
+    const char *tail = NULL;
+    if (sqlite3_prepare_v3(connection->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &made, &tail))
+        return sqlite_set_error(connection, sql, error);
+    if (!made || slice_trim(slice_from_string(tail)).size) {
+        sqlite3_finalize(made);
+        return error_set(error, ERROR_INTERNAL, "not one statement: %.200s", sql);
+    }
+    sqlite3_finalize(oldest->handle);
+    *oldest = (struct sqlite_statement){made, hash, ++connection->clock};
+    *ret_statement = made;
+    return ERROR_NONE;
 }
 
 static enum error_code sqlite_query(struct meta_connection *connection, const char *sql,
@@ -245,21 +286,19 @@ static enum error_code sqlite_query(struct meta_connection *connection, const ch
     if (sqlite_check_deadline(connection))
         return error_set(error, ERROR_TIMEOUT, "the deadline passed before a metadata statement could run");
     sqlite3_stmt *statement = NULL;
-    const char *tail = NULL;
-    if (sqlite3_prepare_v2(connection->handle, sql, -1, &statement, &tail))
-        return sqlite_set_error(connection, sql, error);
-    enum error_code code = ERROR_NONE;
-    if (!statement || slice_trim(slice_from_string(tail)).size)
-        code = error_set(error, ERROR_INTERNAL, "not one statement: %.200s", sql);
+    enum error_code code = sqlite_prepare(connection, sql, &statement, error);
+    if (code) return code;
     int64_t changes_before = sqlite3_total_changes64(connection->handle);
-    if (!code) code = sqlite_bind(statement, sql, parameters, parameter_count, error);
+    code = sqlite_bind(statement, sql, parameters, parameter_count, error);
     if (!code) code = sqlite_step_all(connection, statement, sql, row, context, error);
     /* sqlite3_changes64 alone would repeat the number of the statement before when this one changes nothing. */
     if (!code && ret_changed)
         *ret_changed = sqlite3_total_changes64(connection->handle) == changes_before
                            ? 0
                            : sqlite3_changes64(connection->handle);
-    sqlite3_finalize(statement);
+    /* Until then it would hold its locks, and point to the caller's values. */
+    sqlite3_reset(statement);
+    sqlite3_clear_bindings(statement);
     return code;
 }
 
