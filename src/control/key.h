@@ -35,6 +35,10 @@ bool control_key_kind_find(struct slice name, enum tenant_key_kind *ret_kind);
 /* What keys of the kind get when nothing is said: write keys send everything, secret keys send and ask. */
 struct tenant_permission_set control_key_default_permissions(enum tenant_key_kind kind);
 
+/* From names, one a line. ERROR_INVALID names "permissions". */
+enum error_code control_key_permissions_parse(struct slice lines, struct tenant_permission_set *ret_set,
+                                              struct error *error) MUST_CHECK;
+
 /* A new text, before the transaction: hashing takes tens of milliseconds. */
 struct control_key_text {
     char text[CONTROL_KEY_TEXT_SIZE + 1];

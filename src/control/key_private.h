@@ -26,10 +26,8 @@ enum error_code control_key_read(struct arena *arena, const struct meta_row *row
 /* Members of the object, which stays open. */
 void control_key_write(const struct control_key *key, struct json_writer *writer);
 
-/* Permissions as a JSON array, and from lines of text: ERROR_INVALID names "permissions". */
+/* As a JSON array. */
 void control_key_permissions_write(const struct tenant_permission_set *set, struct json_writer *writer);
-enum error_code control_key_permissions_parse(struct slice lines, struct tenant_permission_set *ret_set,
-                                              struct error *error) MUST_CHECK;
 /* What the actor may give in the tenant. */
 enum error_code control_key_grantable(const struct control_call *call, struct meta_session *session,
                                       const char *tenant_id, const char *organization_id,

@@ -7,7 +7,10 @@
 static const struct command commands[] = {
     {"serve", "take events and answer questions", command_serve},
     {"demo", "a server with a demo tenant and sample traffic, or the traffic alone", command_demo},
-    {"tenant", "create and list tenants and their keys", command_tenant},
+    {"tenant", "create, list, delete, restore and purge tenants", command_tenant},
+    {"role", "show and make roles, give them to users and take them away", command_role},
+    {"key", "make, list, rotate and revoke keys of programs, and see how they are used", command_key},
+    {"audit", "list who did what, and check that nothing of it was changed", command_audit},
     {"import", "load events from files (weblog)", command_import},
     {"spool", "look at what is not stored yet; replay or drop what was refused", command_spool},
     {"sql", "run an administrator's SQL in the event store", command_sql},

@@ -21,6 +21,7 @@
 #include "os/thread.h"
 #include "proto/http1.h"
 #include "server/audit_mover.h"
+#include "server/audit_retention.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
 #include "server/people.h"
@@ -116,6 +117,7 @@ static enum error_code server_start_store(struct server *server, struct error *e
     struct store_session *session = NULL;
     if (code == ERROR_NONE) code = store_session_create(server->store, &session, error);
     if (code == ERROR_NONE) code = store_migrations_up(settings, session, NULL, NULL, error);
+    if (code == ERROR_NONE) code = audit_retention_apply(settings, session, error);
     store_session_destroy(session);
     return code;
 }

@@ -65,6 +65,8 @@ static const struct setting settings_table[] = {
      "or at this age: how fresh answers are, against how many inserts the event store has to take."},
     {"spool.limit", SETTING_BYTES, AT(spool_limit_bytes), "10GiB", 16 * MIB, 1024 * GIB * 1024,
      "Disk the spool may use while the event store is away; at the limit requests get 503."},
+    {"audit.retention_days", SETTING_INTEGER, AT(audit_retention_days), "365", 1, 36500,
+     "How long audit events are kept in the event store."},
     {"query.threads", SETTING_INTEGER, AT(query_threads), "0", 0, 64, "Questions asked at the same time; 0: twice the processors."},
     {"query.queue", SETTING_INTEGER, AT(query_queue), "256", 1, 100000, "Questions that may wait; more get 503."},
     {"query.timeout", SETTING_MILLISECONDS, AT(query_timeout_ms), "30s", 100, DAY_MS, "Longest time for one question."},

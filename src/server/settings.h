@@ -33,6 +33,7 @@ struct settings {
     int64_t spool_seal_bytes;
     int64_t spool_seal_age_ms;
     int64_t spool_limit_bytes;
+    int64_t audit_retention_days;
     int64_t query_threads;
     int64_t query_queue;
     int64_t query_timeout_ms;
