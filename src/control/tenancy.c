@@ -231,3 +231,37 @@ enum error_code control_tenant_create(const struct control_call *call, struct me
     if (!code) *ret_tenant = made;
     return code;
 }
+
+static enum error_code tenancy_insert_key(const struct control_call *call, struct meta_session *session,
+                                          const char *tenant_id, enum tenant_key_kind kind, struct slice name,
+                                          const struct control_key_text *text, struct error *error)
+{
+    const struct control_key_new key = {.kind = kind, .name = name};
+    char api_key_id[37];
+    return control_key_insert(call, session, tenant_id, &key, text, api_key_id, error);
+}
+
+enum error_code control_tenant_create_with_keys(const struct control_call *call, struct slice name,
+                                                struct control_new_tenant *ret_made, struct error *error)
+{
+    struct control_tenant tenant;
+    struct control_key_text write_key, secret_key;
+    struct meta_session *session = NULL;
+    enum error_code code = control_text_check(name, 1, CONTROL_NAME_LIMIT, "name", error);
+    if (!code) code = control_key_text_make(TENANT_KEY_WRITE, &write_key, error);
+    if (!code) code = control_key_text_make(TENANT_KEY_SECRET, &secret_key, error);
+    if (!code) code = meta_session_begin(call->control->core, 0, &session, error);
+    if (!code) code = meta_begin(session, error);
+    if (!code) code = control_tenant_create(call, session, name, NULL, &tenant, error);
+    if (!code)
+        code = tenancy_insert_key(call, session, tenant.id, TENANT_KEY_WRITE, SLICE("first write key"), &write_key, error);
+    if (!code)
+        code = tenancy_insert_key(call, session, tenant.id, TENANT_KEY_SECRET, SLICE("first secret key"), &secret_key, error);
+    if (!code) code = meta_commit(session, error);
+    meta_session_end(session);
+    if (code) return code;
+    ret_made->tenant = tenant;
+    snprintf(ret_made->write_key, sizeof ret_made->write_key, "%s", write_key.text);
+    snprintf(ret_made->secret_key, sizeof ret_made->secret_key, "%s", secret_key.text);
+    return ERROR_NONE;
+}

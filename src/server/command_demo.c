@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `millrace demo`: a server with a demo tenant and two months of sample traffic, or that traffic sent to a server. */
 #include "base/json_writer.h"
+#include "control/tenancy.h"
 #include "decode/json.h"
-#include "meta/migrate_meta.h"
 #include "os/clock.h"
 #include "os/file.h"
+#include "server/command_call.h"
 #include "server/commands.h"
 #include "server/generator.h"
 #include "server/http_client.h"
 #include "server/places.h"
 #include "server/progress.h"
 #include "server/serve.h"
-#include "tenant/tenancy.h"
+#include "tenant/tenant.h"
 
 #define DEMO_EVENTS 60000
 #define DEMO_DAYS 60 /* the page compares 30 days with the 30 before */
@@ -21,8 +22,8 @@
 
 struct demo_keys {
     char tenant[TENANT_ID_SIZE + 1];
-    char write_key[TENANCY_KEY_SIZE + 1];
-    char secret_key[TENANCY_KEY_SIZE + 1];
+    char write_key[CONTROL_KEY_TEXT_SIZE + 1];
+    char secret_key[CONTROL_KEY_TEXT_SIZE + 1];
 };
 
 static enum error_code demo_send(struct http_client *client, struct buffer *body, struct error *error)
@@ -92,17 +93,16 @@ static enum error_code demo_read_keys(const char *path, struct demo_keys *keys, 
 
 static enum error_code demo_make_keys(const struct settings *settings, const char *path, struct demo_keys *keys, struct error *error)
 {
-    char metadata[PATH_MAX];
-    struct meta_database *database = NULL;
-    struct tenancy_new_tenant made;
-    enum error_code code = places_find_metadata(settings, metadata, error);
-    if (code == ERROR_NONE) code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, error);
-    if (code == ERROR_NONE) code = tenancy_tenant_create(database, SLICE("Northwind (demo)"), &made, error);
-    meta_close(database);
+    struct command_call command;
+    struct control_new_tenant made;
+    enum error_code code = command_call_open(settings, &command, error);
+    if (code != ERROR_NONE) return code;
+    code = control_tenant_create_with_keys(&command.call, SLICE("Northwind (demo)"), &made, error);
+    command_call_close(&command);
     if (code != ERROR_NONE) return code;
     snprintf(keys->tenant, sizeof keys->tenant, "%s", made.tenant.id);
-    snprintf(keys->write_key, sizeof keys->write_key, "%s", made.write_key.text);
-    snprintf(keys->secret_key, sizeof keys->secret_key, "%s", made.secret_key.text);
+    snprintf(keys->write_key, sizeof keys->write_key, "%s", made.write_key);
+    snprintf(keys->secret_key, sizeof keys->secret_key, "%s", made.secret_key);
     struct buffer text = {0};
     buffer_printf(&text, "{\"tenant\":\"%s\",\"write_key\":\"%s\",\"secret_key\":\"%s\"}\n", keys->tenant, keys->write_key, keys->secret_key);
     code = os_file_replace(path, buffer_slice(&text), error);

@@ -1,13 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `millrace tenant`: creates and lists tenants, makes and revokes keys; a running server notices within a second. */
+/* `millrace tenant`: creates, lists, changes, deletes, restores and purges tenants; a running server notices within a second. */
 #include "base/json_writer.h"
-#include "meta/migrate_meta.h"
+#include "base/time.h"
+#include "control/purge.h"
+#include "control/resource.h"
+#include "control/tenancy.h"
+#include "os/clock.h"
+#include "server/command_call.h"
 #include "server/commands.h"
-#include "server/places.h"
-#include "tenant/tenancy.h"
+#include "server/embedded_store.h"
+#include "server/purge_events.h"
 
-struct tenant_print {
-    bool json;
+struct tenant_command {
+    struct settings *settings;
+    const struct options *options;
+    struct command_call *command;
+    bool json, deleted, yes;
+    const char *name, *active, *domain; /* NULL: not given */
     struct buffer out;
     struct json_writer writer;
 };
@@ -18,94 +27,234 @@ static void tenant_print_field(struct json_writer *writer, const char *name, con
     json_writer_string(writer, slice_from_string(value));
 }
 
-static void tenant_print_flush(struct tenant_print *print)
+static enum error_code tenant_create(struct tenant_command *tenant, struct error *error)
 {
-    fwrite(print->out.data, 1, print->out.size, stdout);
-    if (print->json) putchar('\n');
-    buffer_free(&print->out);
-}
-
-static enum error_code tenant_create(struct meta_database *database, const struct options *options, struct tenant_print *print,
-                                     struct error *error)
-{
-    struct tenancy_new_tenant made;
-    enum error_code code = tenancy_tenant_create(database, slice_from_string(options->positional[1]), &made, error);
+    struct control_new_tenant made;
+    enum error_code code = control_tenant_create_with_keys(
+        &tenant->command->call, slice_from_string(tenant->options->positional[1]), &made, error);
     if (code != ERROR_NONE) return code;
-    if (print->json) {
-        json_writer_object_begin(&print->writer);
-        tenant_print_field(&print->writer, "tenant", made.tenant.id);
-        tenant_print_field(&print->writer, "name", made.tenant.name);
-        tenant_print_field(&print->writer, "code", made.tenant.code);
-        tenant_print_field(&print->writer, "write_key", made.write_key.text);
-        tenant_print_field(&print->writer, "secret_key", made.secret_key.text);
-        json_writer_object_end(&print->writer);
+    if (tenant->json) {
+        json_writer_object_begin(&tenant->writer);
+        tenant_print_field(&tenant->writer, "tenant", made.tenant.id);
+        tenant_print_field(&tenant->writer, "name", made.tenant.name);
+        tenant_print_field(&tenant->writer, "code", made.tenant.code);
+        tenant_print_field(&tenant->writer, "write_key", made.write_key);
+        tenant_print_field(&tenant->writer, "secret_key", made.secret_key);
+        json_writer_object_end(&tenant->writer);
     } else {
-        buffer_printf(&print->out,
+        buffer_printf(&tenant->out,
                       "tenant      %s (%s)\nwrite key   %s   sends events; safe to publish in a page\n"
                       "secret key  %s   sends and asks; shown only now\n",
-                      made.tenant.id, made.tenant.code, made.write_key.text, made.secret_key.text);
+                      made.tenant.id, made.tenant.code, made.write_key, made.secret_key);
     }
+    explicit_bzero(&made, sizeof made);
     return ERROR_NONE;
 }
 
-static enum error_code tenant_list_row(void *context, const struct tenancy_tenant *tenant, struct error *error)
+static enum error_code tenant_list_row(void *context, const struct control_tenant *row, struct error *error)
 {
-    struct tenant_print *print = context;
-    if (!print->json) {
-        buffer_printf(&print->out, "%s  %-8s  %-24s %s\n", tenant->id, tenant->active ? "active" : "inactive", tenant->code, tenant->name);
+    struct tenant_command *tenant = context;
+    const char *state = row->deleted_ms ? "deleted" : row->is_active ? "active" : "inactive";
+    if (!tenant->json) {
+        buffer_printf(&tenant->out, "%s  %-8s  %-24s %s\n", row->id, state, row->code, row->name);
         return ERROR_NONE;
     }
-    json_writer_object_begin(&print->writer);
-    tenant_print_field(&print->writer, "tenant", tenant->id);
-    tenant_print_field(&print->writer, "code", tenant->code);
-    tenant_print_field(&print->writer, "name", tenant->name);
-    json_writer_key(&print->writer, "active");
-    json_writer_bool(&print->writer, tenant->active);
-    json_writer_object_end(&print->writer);
+    json_writer_object_begin(&tenant->writer);
+    tenant_print_field(&tenant->writer, "tenant", row->id);
+    tenant_print_field(&tenant->writer, "code", row->code);
+    tenant_print_field(&tenant->writer, "name", row->name);
+    json_writer_key(&tenant->writer, "active");
+    json_writer_bool(&tenant->writer, row->is_active && !row->deleted_ms);
+    json_writer_key(&tenant->writer, "deleted");
+    json_writer_bool(&tenant->writer, row->deleted_ms != 0);
+    tenant_print_field(&tenant->writer, "workspace", row->workspace_id);
+    tenant_print_field(&tenant->writer, "organization", row->organization_id);
+    json_writer_object_end(&tenant->writer);
     return ERROR_NONE;
 }
 
-static enum error_code tenant_list(struct meta_database *database, const struct options *options, struct tenant_print *print,
-                                   struct error *error)
+static enum error_code tenant_list(struct tenant_command *tenant, struct error *error)
 {
-    if (print->json) json_writer_array_begin(&print->writer);
-    enum error_code code = tenancy_tenant_list(database, tenant_list_row, print, error);
-    if (print->json) json_writer_array_end(&print->writer);
+    struct meta_session *session;
+    enum error_code code = meta_session_begin(tenant->command->control.core, 0, &session, error);
+    if (code != ERROR_NONE) return code;
+    if (tenant->json) json_writer_array_begin(&tenant->writer);
+    code = control_tenant_each(&tenant->command->call, session, tenant->deleted, tenant_list_row, tenant, error);
+    if (tenant->json) json_writer_array_end(&tenant->writer);
+    meta_session_end(session);
     return code;
 }
 
-static enum error_code tenant_revoke(struct meta_database *database, const struct options *options, struct tenant_print *print,
-                                     struct error *error)
+static enum error_code tenant_find(struct tenant_command *tenant, bool or_deleted, struct control_tenant *ret_found,
+                                   struct error *error)
 {
-    enum error_code code = tenancy_key_revoke(database, slice_from_string(options->positional[1]), SLICE("revoked from the command line"), error);
+    struct meta_session *session;
+    enum error_code code = meta_session_begin(tenant->command->control.core, 0, &session, error);
     if (code != ERROR_NONE) return code;
-    if (print->json) buffer_append_string(&print->out, "{\"revoked\":true}");
-    else buffer_append_string(&print->out, "revoked; running servers refuse it within a second\n");
+    code = control_tenant_find(&tenant->command->call, session, slice_from_string(tenant->options->positional[1]),
+                               or_deleted, ret_found, error);
+    meta_session_end(session);
+    return code;
+}
+
+static void tenant_print_state(struct tenant_command *tenant, const struct control_tenant *row)
+{
+    char created[TIME_TEXT_SIZE], deleted[TIME_TEXT_SIZE];
+    time_format_ms(row->created_ms, created);
+    if (row->deleted_ms) time_format_ms(row->deleted_ms, deleted);
+    buffer_printf(&tenant->out, "tenant        %s\ncode          %s\nname          %s\nstate         %s\nworkspace     %s\n"
+                                "organization  %s\ncreated       %.*s\n",
+                  row->id, row->code, row->name, row->deleted_ms ? "deleted" : row->is_active ? "active" : "inactive",
+                  row->workspace_id, row->organization_id, TIME_TEXT_SIZE, created);
+    if (row->deleted_ms) buffer_printf(&tenant->out, "deleted       %.*s\n", TIME_TEXT_SIZE, deleted);
+}
+
+static enum error_code tenant_show(struct tenant_command *tenant, struct error *error)
+{
+    struct control_tenant found;
+    enum error_code code = tenant_find(tenant, true, &found, error);
+    if (code == ERROR_NONE && tenant->json) code = tenant_list_row(tenant, &found, error);
+    else if (code == ERROR_NONE) tenant_print_state(tenant, &found);
+    return code;
+}
+
+/* Shows what became of it. */
+static enum error_code tenant_show_again(struct tenant_command *tenant, enum error_code code, struct error *error)
+{
+    return code == ERROR_NONE ? tenant_show(tenant, error) : code;
+}
+
+/* Goes the way of the API: the same checks, the same audit event. */
+static enum error_code tenant_update(struct tenant_command *tenant, struct error *error)
+{
+    struct control_tenant found;
+    struct buffer body = {0}, answer = {0};
+    struct json_writer writer = {.out = &body};
+    struct json_value root;
+    enum error_code code = tenant_find(tenant, false, &found, error);
+    if (code != ERROR_NONE) return code;
+    json_writer_object_begin(&writer);
+    if (tenant->name) tenant_print_field(&writer, "name", tenant->name);
+    if (tenant->domain) tenant_print_field(&writer, "domain", tenant->domain);
+    if (tenant->active) {
+        json_writer_key(&writer, "is_active");
+        if (strcmp(tenant->active, "true") == 0) json_writer_bool(&writer, true);
+        else if (strcmp(tenant->active, "false") == 0) json_writer_bool(&writer, false);
+        else json_writer_string(&writer, slice_from_string(tenant->active)); /* refused with the right words */
+    }
+    json_writer_object_end(&writer);
+    size_t size = body.size;
+    buffer_append_zeros(&body, JSON_PADDING);
+    struct json_parser *parser = json_parser_create();
+    code = json_parse(parser, slice_make(body.data, size), &root, error);
+    if (code == ERROR_NONE)
+        code = control_resource_update(&tenant->command->call, &control_tenants, slice_from_string(found.id), root, &answer, error);
+    json_parser_destroy(parser);
+    buffer_free(&body);
+    buffer_free(&answer);
+    return tenant_show_again(tenant, code, error);
+}
+
+static enum error_code tenant_delete(struct tenant_command *tenant, struct error *error)
+{
+    struct control_tenant found;
+    enum error_code code = tenant_find(tenant, false, &found, error);
+    if (code == ERROR_NONE)
+        code = control_resource_delete(&tenant->command->call, &control_tenants, slice_from_string(found.id), error);
+    return tenant_show_again(tenant, code, error);
+}
+
+static enum error_code tenant_restore(struct tenant_command *tenant, struct error *error)
+{
+    struct control_tenant found;
+    struct buffer answer = {0};
+    enum error_code code = tenant_find(tenant, true, &found, error);
+    if (code == ERROR_NONE)
+        code = control_resource_restore(&tenant->command->call, &control_tenants, slice_from_string(found.id), &answer, error);
+    buffer_free(&answer);
+    return tenant_show_again(tenant, code, error);
+}
+
+static void tenant_print_report(struct tenant_command *tenant, const char *id, const struct control_purge_report *report)
+{
+    if (!tenant->json) {
+        buffer_printf(&tenant->out, "purged %s\n", id);
+        for (size_t i = 0; i < report->count; i++)
+            buffer_printf(&tenant->out, "  %10lld rows of %s\n", (long long)report->tables[i].rows, report->tables[i].name);
+        return;
+    }
+    json_writer_object_begin(&tenant->writer);
+    tenant_print_field(&tenant->writer, "purged", id);
+    json_writer_key(&tenant->writer, "rows");
+    control_purge_report_write(report, &tenant->writer);
+    json_writer_object_end(&tenant->writer);
+}
+
+static enum error_code tenant_purge(struct tenant_command *tenant, struct error *error)
+{
+    struct control_tenant found;
+    struct control_purge_report report = {0};
+    struct embedded_store store;
+    if (!tenant->yes)
+        return error_set_field(error, ERROR_INVALID, "yes",
+                               "this removes the tenant and all its events for good; say --yes if that is meant");
+    enum error_code code = tenant_find(tenant, true, &found, error);
+    if (code != ERROR_NONE) return code;
+    if (!found.deleted_ms)
+        return error_set(error, ERROR_CONFLICT, "%s lives; delete it first: millrace tenant delete %s", found.id, found.code);
+    code = embedded_store_open(tenant->settings, &store, error);
+    if (code != ERROR_NONE) return code;
+    struct purge_events events = {.settings = tenant->settings, .session = store.session};
+    code = control_purge_tenant(&tenant->command->call, found.id, purge_events_of_tenant, &events, &report, error);
+    embedded_store_close(&store);
+    if (code == ERROR_NONE) tenant_print_report(tenant, found.id, &report);
+    return code;
+}
+
+static enum error_code tenant_revoke(struct tenant_command *tenant, struct error *error)
+{
+    char id[37];
+    enum error_code code = control_key_revoke(&tenant->command->call, slice_from_string(tenant->options->positional[1]),
+                                              SLICE("revoked from the command line"), id, error);
+    if (code != ERROR_NONE) return code;
+    if (tenant->json) buffer_append_string(&tenant->out, "{\"revoked\":true}");
+    else buffer_append_string(&tenant->out, "revoked; running servers refuse it within a second\n");
     return ERROR_NONE;
 }
 
 static const struct {
     const char *name;
     size_t arguments;
-    enum error_code (*run)(struct meta_database *, const struct options *, struct tenant_print *, struct error *);
-} tenant_actions[] = {{"create", 2, tenant_create}, {"list", 1, tenant_list}, {"revoke-key", 2, tenant_revoke}};
+    enum error_code (*run)(struct tenant_command *, struct error *);
+} tenant_actions[] = {
+    {"create", 2, tenant_create},   {"list", 1, tenant_list},       {"show", 2, tenant_show},   {"update", 2, tenant_update},
+    {"delete", 2, tenant_delete},   {"restore", 2, tenant_restore}, {"purge", 2, tenant_purge}, {"revoke-key", 2, tenant_revoke},
+};
 
 int command_tenant(int argc, char **argv)
 {
-    struct tenant_print print = {0};
-    print.writer.out = &print.out;
+    struct settings settings;
+    struct options options;
+    struct command_call command;
+    struct error error;
+    struct tenant_command tenant = {.settings = &settings, .options = &options, .command = &command};
+    tenant.writer.out = &tenant.out;
     const struct option flags[] = {
-        {"json", NULL, NULL, &print.json, "print JSON"},
+        {"json", NULL, NULL, &tenant.json, "print JSON"},
+        {"deleted", NULL, NULL, &tenant.deleted, "list: deleted ones too"},
+        {"name", "NAME", &tenant.name, NULL, "update: the new name"},
+        {"domain", "DOMAIN", &tenant.domain, NULL, "update: its website, such as shop.example"},
+        {"active", "true|false", &tenant.active, NULL, "update: false refuses its keys"},
+        {"yes", NULL, NULL, &tenant.yes, "purge: it is meant"},
         {0},
     };
     const struct option_table table = {
-        .usage = "millrace tenant create NAME | list | revoke-key KEY  --data DIR [--json]",
-        .description = "Works with and without a running server. Keys are shown once, when they are made.",
-        .options = flags, .positional_names = "create NAME, list or revoke-key KEY", .positional_least = 1, .positional_most = 2,
-        .takes_settings = true};
-    struct settings settings;
-    struct options options;
-    struct error error;
+        .usage = "millrace tenant create NAME | list | show TENANT | update TENANT | delete TENANT | restore TENANT |\n"
+                 "                       purge TENANT --yes | revoke-key KEY   --data DIR [--json]",
+        .description = "Works with and without a running server. TENANT is an id or a code. Keys are shown once, when they are made.\n"
+                       "A deleted tenant can be restored for 90 days; purge removes it and its events at once.",
+        .options = flags, .positional_names = "create NAME, list, show TENANT, ...", .positional_least = 1,
+        .positional_most = 2, .takes_settings = true};
     enum error_code code = settings_load(&settings, &error);
     if (code == ERROR_NONE) code = options_parse(&table, argc, argv, &settings, &options, &error);
     if (code != ERROR_NONE) return command_fail(&error);
@@ -116,12 +265,15 @@ int command_tenant(int argc, char **argv)
         error_set(&error, ERROR_INVALID, "usage: %s", table.usage);
         return command_fail(&error);
     }
-    char metadata[PATH_MAX];
-    struct meta_database *database = NULL;
-    code = places_find_metadata(&settings, metadata, &error);
-    if (code == ERROR_NONE) code = meta_open_service(metadata, META_SERVICE_CORE, NULL, NULL, &database, &error);
-    if (code == ERROR_NONE) code = tenant_actions[action].run(database, &options, &print, &error);
-    if (code == ERROR_NONE) tenant_print_flush(&print);
-    meta_close(database);
+    code = command_call_open(&settings, &command, &error);
+    if (code != ERROR_NONE) return command_fail(&error);
+    code = tenant_actions[action].run(&tenant, &error);
+    command_call_close(&command);
+    if (code == ERROR_NONE) {
+        fwrite(tenant.out.data, 1, tenant.out.size, stdout);
+        if (tenant.json) putchar('\n');
+    }
+    if (tenant.out.data) explicit_bzero(tenant.out.data, tenant.out.size);
+    buffer_free(&tenant.out);
     return code == ERROR_NONE ? EXIT_DONE : command_fail(&error);
 }
