@@ -27,13 +27,15 @@ static enum error_code mail_check_room(struct meta_session *session, const char 
     int64_t all = 0, same = 0;
     enum error_code code = meta_query(session, "select count(*) from mail_outbox", NULL, 0, mail_count, &all, error);
     if (code == ERROR_NONE)
-        code = meta_query(session, "select count(*) from mail_outbox where recipient = $1", META_PARAMETERS(meta_string(recipient)),
-                          mail_count, &same, error);
+        code = meta_query(session, "select count(*) from mail_outbox where recipient = $1",
+                          META_PARAMETERS(meta_string(recipient)), mail_count, &same, error);
     if (code != ERROR_NONE) return code;
     if (all >= CONTROL_MAIL_WAITING_LIMIT)
-        return error_set(error, ERROR_RATE_LIMITED, "%d mails are waiting already; is the mail server reachable?", CONTROL_MAIL_WAITING_LIMIT);
+        return error_set(error, ERROR_RATE_LIMITED, "%d mails are waiting already; is the mail server reachable?",
+                         CONTROL_MAIL_WAITING_LIMIT);
     if (same >= CONTROL_MAIL_RECIPIENT_LIMIT)
-        return error_set(error, ERROR_RATE_LIMITED, "%d mails to this address are waiting already", CONTROL_MAIL_RECIPIENT_LIMIT);
+        return error_set(error, ERROR_RATE_LIMITED, "%d mails to this address are waiting already",
+                         CONTROL_MAIL_RECIPIENT_LIMIT);
     return ERROR_NONE;
 }
 
@@ -48,7 +50,8 @@ enum error_code control_mail_queue(const struct control_call *call, struct meta_
         control_text_check(slice_from_string(subject), 1, CONTROL_MAIL_SUBJECT_LIMIT, "subject", error);
     if (code != ERROR_NONE) return code;
     if (text.size > CONTROL_MAIL_TEXT_LIMIT || !slice_is_utf8(text))
-        return error_set_field(error, ERROR_INVALID, "text", "the text of a mail must be UTF-8 of at most %d bytes", CONTROL_MAIL_TEXT_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "text", "the text of a mail must be UTF-8 of at most %d bytes",
+                               CONTROL_MAIL_TEXT_LIMIT);
     code = mail_check_room(session, recipient, error);
     if (code != ERROR_NONE) return code;
 
@@ -60,11 +63,13 @@ enum error_code control_mail_queue(const struct control_call *call, struct meta_
     control_id_make(call->now_ms, id);
     if (plain.failed || sealed.failed) code = error_set(error, ERROR_MEMORY, "out of memory for a mail");
     else
-        code = meta_execute(session,
-                            "insert into mail_outbox (mail_id, recipient, message_encrypted, next_attempt_at, created_at) "
-                            "values ($1, $2, $3, $4, $4)",
-                            META_PARAMETERS(meta_string(id), meta_string(recipient), meta_text(buffer_slice(&sealed)),
-                                            meta_integer(call->now_ms)), NULL, error);
+        code = meta_execute(
+            session,
+            "insert into mail_outbox (mail_id, recipient, message_encrypted, next_attempt_at, created_at) "
+            "values ($1, $2, $3, $4, $4)",
+            META_PARAMETERS(meta_string(id), meta_string(recipient), meta_text(buffer_slice(&sealed)),
+                            meta_integer(call->now_ms)),
+            NULL, error);
     buffer_free(&plain);
     buffer_free(&sealed);
     return code;
@@ -76,11 +81,15 @@ enum error_code control_mail_settings_check(const struct control_mail_settings *
 {
     struct slice url = slice_from_string(settings->url), name, address;
     if (!slice_starts_with(url, SLICE("smtp://")) && !slice_starts_with(url, SLICE("smtps://")))
-        return error_set_field(error, ERROR_INVALID, "mail.url", "mail.url must be smtp://HOST:PORT or smtps://HOST:PORT");
+        return error_set_field(error, ERROR_INVALID, "mail.url",
+                               "mail.url must be smtp://HOST:PORT or smtps://HOST:PORT");
     if (slice_index_of(url, '@') >= 0)
-        return error_set_field(error, ERROR_INVALID, "mail.url", "mail.url holds a user or a password; use mail.user and mail.password_file");
+        return error_set_field(error, ERROR_INVALID, "mail.url",
+                               "mail.url holds a user or a password; use mail.user and mail.password_file");
     if (!control_mail_sender_parse(slice_from_string(settings->from), &name, &address))
-        return error_set_field(error, ERROR_INVALID, "mail.from", "mail.from must be an address (millrace@shop.example), perhaps with a name before it: Millrace <millrace@shop.example>");
+        return error_set_field(error, ERROR_INVALID, "mail.from",
+                               "mail.from must be an address (millrace@shop.example), perhaps with a name before it: "
+                               "Millrace <millrace@shop.example>");
     if (settings->password[0] && !settings->user[0])
         return error_set_field(error, ERROR_INVALID, "mail.user", "there is a mail.password but no mail.user");
     return ERROR_NONE;
@@ -107,7 +116,8 @@ static enum error_code mail_take_row(void *context, const struct meta_row *row, 
 
 static enum error_code mail_remove(struct meta_session *session, const char *id, struct error *error)
 {
-    return meta_execute(session, "delete from mail_outbox where mail_id = $1", META_PARAMETERS(meta_string(id)), NULL, error);
+    return meta_execute(session, "delete from mail_outbox where mail_id = $1", META_PARAMETERS(meta_string(id)), NULL,
+                        error);
 }
 
 /* Takes the oldest due mail; `due->found` is false when there is none. Of two servers that see it, one claims it. */
@@ -124,11 +134,14 @@ static enum error_code mail_claim(struct control *control, int64_t now_ms, struc
                           "where next_attempt_at <= $1 order by next_attempt_at, mail_id limit 1",
                           META_PARAMETERS(meta_integer(now_ms)), mail_take_row, due, error);
         if (code != ERROR_NONE || !due->found) break;
-        int64_t pause = mail_pauses_ms[due->attempts < CONTROL_MAIL_ATTEMPTS ? due->attempts : CONTROL_MAIL_ATTEMPTS - 1];
+        int64_t pause =
+            mail_pauses_ms[due->attempts < CONTROL_MAIL_ATTEMPTS ? due->attempts : CONTROL_MAIL_ATTEMPTS - 1];
         int64_t changed = 0;
-        code = meta_execute(session, "update mail_outbox set attempts = attempts + 1, next_attempt_at = $1 where mail_id = $2 and attempts = $3",
-                            META_PARAMETERS(meta_integer(now_ms + pause), meta_string(due->id), meta_integer(due->attempts)),
-                            &changed, error);
+        code = meta_execute(
+            session,
+            "update mail_outbox set attempts = attempts + 1, next_attempt_at = $1 where mail_id = $2 and attempts = $3",
+            META_PARAMETERS(meta_integer(now_ms + pause), meta_string(due->id), meta_integer(due->attempts)), &changed,
+            error);
         is_claimed = changed == 1;
     }
     meta_session_end(session);
@@ -150,8 +163,8 @@ static size_t mail_read(char *out, size_t size, size_t count, void *context)
 }
 
 /* One SMTP conversation. `*ret_is_ours` tells that no mail at all will get through now: connection, TLS or login failed. */
-static enum error_code mail_transmit(const struct control_mail_settings *settings, const char *recipient, struct slice message,
-                                     bool *ret_is_ours, struct error *error)
+static enum error_code mail_transmit(const struct control_mail_settings *settings, const char *recipient,
+                                     struct slice message, bool *ret_is_ours, struct error *error)
 {
     struct slice name, address;
     if (!control_mail_sender_parse(slice_from_string(settings->from), &name, &address))
@@ -163,7 +176,8 @@ static enum error_code mail_transmit(const struct control_mail_settings *setting
         curl_slist_free_all(recipients);
         return error_set(error, ERROR_MEMORY, "out of memory for a mail");
     }
-    bool is_plain = slice_starts_with(slice_from_string(settings->url), SLICE("smtp://")) && mail_url_is_loopback(settings->url);
+    bool is_plain = slice_starts_with(slice_from_string(settings->url), SLICE("smtp://")) &&
+                    mail_url_is_loopback(settings->url);
     char from[260], curl_message[CURL_ERROR_SIZE] = "";
     struct mail_reader reader = {message};
     snprintf(from, sizeof from, "%.*s", SLICE_ARGS(address));
@@ -188,7 +202,8 @@ static enum error_code mail_transmit(const struct control_mail_settings *setting
     }
     CURLcode result = curl_easy_perform(easy);
     /* What a server says of one recipient or one message is reported as a failed command. */
-    *ret_is_ours = result != CURLE_OK && result != CURLE_SEND_ERROR && result != CURLE_WEIRD_SERVER_REPLY && result != CURLE_UPLOAD_FAILED;
+    *ret_is_ours = result != CURLE_OK && result != CURLE_SEND_ERROR && result != CURLE_WEIRD_SERVER_REPLY &&
+                   result != CURLE_UPLOAD_FAILED;
     enum error_code code = ERROR_NONE;
     if (result != CURLE_OK)
         code = error_set(error, ERROR_UNAVAILABLE, "%s", curl_message[0] ? curl_message : curl_easy_strerror(result));
@@ -197,15 +212,19 @@ static enum error_code mail_transmit(const struct control_mail_settings *setting
     return code;
 }
 
-static enum error_code mail_send_one(struct control *control, const struct control_mail_settings *settings, const struct mail_due *due,
-                                     bool *ret_is_ours, struct error *error)
+static enum error_code mail_send_one(struct control *control, const struct control_mail_settings *settings,
+                                     const struct mail_due *due, bool *ret_is_ours, struct error *error)
 {
     struct buffer plain = {0}, message = {0};
     enum error_code code = tenant_secret_open(control->secret, MAIL_PURPOSE, buffer_slice(&due->sealed), &plain, error);
     if (code == ERROR_NONE) {
         struct slice text = buffer_slice(&plain), subject = slice_cut(&text, '\n');
-        struct control_mail_message parts = {.id = due->id, .date_ms = due->created_ms, .from = slice_from_string(settings->from),
-                                             .to = slice_from_string(due->recipient), .subject = subject, .text = text};
+        struct control_mail_message parts = {.id = due->id,
+                                             .date_ms = due->created_ms,
+                                             .from = slice_from_string(settings->from),
+                                             .to = slice_from_string(due->recipient),
+                                             .subject = subject,
+                                             .text = text};
         control_mail_message_write(&parts, &message);
         if (message.failed) code = error_set(error, ERROR_MEMORY, "out of memory for a mail");
         else code = mail_transmit(settings, due->recipient, buffer_slice(&message), ret_is_ours, error);
@@ -222,8 +241,8 @@ static void mail_clean_reason(char *text)
         if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7F) *text = '?';
 }
 
-static enum error_code mail_settle(struct control *control, const struct mail_due *due, enum error_code outcome, char *reason,
-                                   struct control_mail_counts *counts, struct error *error)
+static enum error_code mail_settle(struct control *control, const struct mail_due *due, enum error_code outcome,
+                                   char *reason, struct control_mail_counts *counts, struct error *error)
 {
     struct meta_session *session = NULL;
     enum error_code code = meta_session_begin(control->core, 0, &session, error);
@@ -248,8 +267,8 @@ static enum error_code mail_settle(struct control *control, const struct mail_du
     return code;
 }
 
-enum error_code control_mail_send_due(struct control *control, const struct control_mail_settings *settings, int64_t now_ms,
-                                      struct control_mail_counts *ret_counts, struct error *error)
+enum error_code control_mail_send_due(struct control *control, const struct control_mail_settings *settings,
+                                      int64_t now_ms, struct control_mail_counts *ret_counts, struct error *error)
 {
     *ret_counts = (struct control_mail_counts){0};
     struct mail_due due = {0};

@@ -34,7 +34,8 @@ struct control_mail_settings {
     const char *ca_file;  /* PEM; "": the system's */
 };
 /* What is wrong with them, before they are first used; ERROR_INVALID names the setting. */
-enum error_code control_mail_settings_check(const struct control_mail_settings *settings, struct error *error) MUST_CHECK;
+enum error_code control_mail_settings_check(const struct control_mail_settings *settings,
+                                            struct error *error) MUST_CHECK;
 
 struct control_mail_counts {
     unsigned sent, failed; /* failed: will be tried again */

@@ -37,7 +37,8 @@ bool control_mail_address_is_plain(struct slice address)
 {
     ptrdiff_t at = slice_index_of(address, '@');
     if (at <= 0 || at > 64 || address.size > MAIL_ADDRESS_LIMIT) return false;
-    return mail_is_dotted(slice_first(address, (size_t)at), false) && mail_is_dotted(slice_from(address, (size_t)at + 1), true);
+    return mail_is_dotted(slice_first(address, (size_t)at), false) &&
+           mail_is_dotted(slice_from(address, (size_t)at + 1), true);
 }
 
 static bool mail_is_clean(struct slice text)
@@ -65,7 +66,9 @@ static void mail_append_base64(struct buffer *out, struct slice bytes)
 {
     size_t size = 4 * ((bytes.size + 2) / 3);
     char *place = buffer_reserve(out, size + 1); /* EVP writes a zero behind */
-    if (place) out->size += (size_t)EVP_EncodeBlock((unsigned char *)place, (const unsigned char *)bytes.data, (int)bytes.size);
+    if (place)
+        out->size += (size_t)EVP_EncodeBlock((unsigned char *)place, (const unsigned char *)bytes.data,
+                                             (int)bytes.size);
 }
 
 /* As it is when it is short ASCII that cannot be mistaken for an encoded word; else as encoded words (RFC 2047), cut between characters, one a line. */
@@ -91,7 +94,8 @@ static void mail_append_words(struct buffer *out, struct slice text, bool may_be
 static void mail_append_sender(struct buffer *out, struct slice from)
 {
     struct slice name, address;
-    if (!control_mail_sender_parse(from, &name, &address)) return; /* settings were checked; nothing doubtful is written */
+    if (!control_mail_sender_parse(from, &name, &address))
+        return; /* settings were checked; nothing doubtful is written */
     bool is_plain = true;
     for (size_t i = 0; i < name.size; i++) is_plain = is_plain && (mail_is_atom(name.data[i]) || name.data[i] == ' ');
     if (name.size == 0) buffer_append_slice(out, address);
@@ -104,13 +108,14 @@ static void mail_append_sender(struct buffer *out, struct slice from)
 static void mail_append_date(struct buffer *out, int64_t unix_ms)
 {
     static const char *const DAYS[] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"}; /* 1970-01-01 was a Thursday */
-    static const char *const MONTHS[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const char *const MONTHS[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     if (unix_ms < 0) unix_ms = 0;
     int64_t seconds = unix_ms / 1000, days = seconds / 86400, rest = seconds % 86400;
     int year, month, day;
     time_civil_from_days(days, &year, &month, &day);
-    buffer_printf(out, "%s, %02d %s %04d %02d:%02d:%02d +0000", DAYS[days % 7], day, MONTHS[month - 1], year, (int)(rest / 3600),
-                  (int)(rest / 60 % 60), (int)(rest % 60));
+    buffer_printf(out, "%s, %02d %s %04d %02d:%02d:%02d +0000", DAYS[days % 7], day, MONTHS[month - 1], year,
+                  (int)(rest / 3600), (int)(rest / 60 % 60), (int)(rest % 60));
 }
 
 void control_mail_message_write(const struct control_mail_message *message, struct buffer *out)
@@ -126,8 +131,9 @@ void control_mail_message_write(const struct control_mail_message *message, stru
     struct slice domain = slice_from(address, (size_t)(slice_index_of(address, '@') + 1));
     buffer_printf(out, "\r\nMessage-ID: <%s@%.*s>", message->id, SLICE_ARGS(domain));
     /* Auto-Submitted keeps holiday answers away (RFC 3834). */
-    buffer_append_string(out, "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                              "Content-Transfer-Encoding: base64\r\n\r\n");
+    buffer_append_string(
+        out, "\r\nAuto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+             "Content-Transfer-Encoding: base64\r\n\r\n");
     struct buffer lines = {0};
     for (size_t i = 0; i < message->text.size; i++) {
         char c = message->text.data[i];

@@ -116,18 +116,23 @@ static int fixture_setup(void **state)
     snprintf(f->directory, sizeof f->directory, "/tmp/millrace-mail-XXXXXX");
     assert_non_null(mkdtemp(f->directory));
     snprintf(location, sizeof location, "sqlite:%s", f->directory);
-    if (meta_open_service(location, META_SERVICE_CORE, NULL, NULL, &f->control.core, &error) != ERROR_NONE) fail_msg("%s", error.message);
+    if (meta_open_service(location, META_SERVICE_CORE, NULL, NULL, &f->control.core, &error) != ERROR_NONE)
+        fail_msg("%s", error.message);
     memset(f->control.secret, 7, sizeof f->control.secret);
     f->control.mail_is_configured = true;
     f->call = (struct control_call){.control = &f->control, .now_ms = NOW};
     smtp_start(&f->smtp);
     snprintf(f->url, sizeof f->url, "smtp://127.0.0.1:%u", f->smtp.port);
-    f->settings = (struct control_mail_settings){.url = f->url, .from = "Millrace <millrace@shop.example>", .user = "", .password = "", .ca_file = ""};
+    f->settings = (struct control_mail_settings){
+        .url = f->url, .from = "Millrace <millrace@shop.example>", .user = "", .password = "", .ca_file = ""};
     *state = f;
     return 0;
 }
 
-static int fixture_remove(const char *path, const struct stat *status, int type, struct FTW *walk) { return remove(path); }
+static int fixture_remove(const char *path, const struct stat *status, int type, struct FTW *walk)
+{
+    return remove(path);
+}
 
 static int fixture_teardown(void **state)
 {
@@ -139,13 +144,15 @@ static int fixture_teardown(void **state)
     return 0;
 }
 
-static enum error_code queue(struct fixture *f, const char *recipient, const char *subject, const char *text, struct error *error)
+static enum error_code queue(struct fixture *f, const char *recipient, const char *subject, const char *text,
+                             struct error *error)
 {
     struct meta_session *session;
     enum error_code code = meta_session_begin(f->control.core, 0, &session, error);
     if (code != ERROR_NONE) return code;
     code = meta_begin(session, error);
-    if (code == ERROR_NONE) code = control_mail_queue(&f->call, session, recipient, subject, slice_from_string(text), error);
+    if (code == ERROR_NONE)
+        code = control_mail_queue(&f->call, session, recipient, subject, slice_from_string(text), error);
     if (code == ERROR_NONE) code = meta_commit(session, error);
     meta_session_end(session);
     return code;
@@ -161,7 +168,8 @@ static struct control_mail_counts send_due(struct fixture *f, int64_t now_ms)
 {
     struct control_mail_counts counts;
     struct error error = {0};
-    if (control_mail_send_due(&f->control, &f->settings, now_ms, &counts, &error) != ERROR_NONE) fail_msg("%s", error.message);
+    if (control_mail_send_due(&f->control, &f->settings, now_ms, &counts, &error) != ERROR_NONE)
+        fail_msg("%s", error.message);
     return counts;
 }
 
@@ -294,8 +302,17 @@ static void refuses_a_remote_mail_server_without_encryption(void **state)
 static void nothing_can_add_a_header_or_a_recipient(void **state)
 {
     struct fixture *f = *state;
-    static const char *const RECIPIENTS[] = {"a@b.example\r\nBcc: c@d.example", "a@b.example, c@d.example", "<a@b.example>", "a b@c.example",
-                                             "a@b.example>", "a@@b.example", "@b.example", "a@b..example", ".a@b.example", "", "a@b.example\n"};
+    static const char *const RECIPIENTS[] = {"a@b.example\r\nBcc: c@d.example",
+                                             "a@b.example, c@d.example",
+                                             "<a@b.example>",
+                                             "a b@c.example",
+                                             "a@b.example>",
+                                             "a@@b.example",
+                                             "@b.example",
+                                             "a@b..example",
+                                             ".a@b.example",
+                                             "",
+                                             "a@b.example\n"};
     struct error error;
     for (size_t i = 0; i < sizeof RECIPIENTS / sizeof *RECIPIENTS; i++) {
         assert_int_equal(queue(f, RECIPIENTS[i], "Hi", "text", &error), ERROR_INVALID);
@@ -334,8 +351,12 @@ static void long_subjects_are_cut_between_characters(void **state)
     struct buffer out = {0};
     char subject[201];
     for (int i = 0; i < 200; i += 4) memcpy(subject + i, "\xf0\x9f\x98\x80", 5);
-    struct control_mail_message message = {.id = "id", .date_ms = NOW, .from = SLICE("Mill, \"race\" \xc3\xa9 <m@shop.example>"),
-                                           .to = SLICE("a@b.example"), .subject = slice_from_string(subject), .text = SLICE("")};
+    struct control_mail_message message = {.id = "id",
+                                           .date_ms = NOW,
+                                           .from = SLICE("Mill, \"race\" \xc3\xa9 <m@shop.example>"),
+                                           .to = SLICE("a@b.example"),
+                                           .subject = slice_from_string(subject),
+                                           .text = SLICE("")};
     control_mail_message_write(&message, &out);
     assert_false(out.failed);
     struct slice rest = buffer_slice(&out);
@@ -343,7 +364,8 @@ static void long_subjects_are_cut_between_characters(void **state)
     while (rest.size) {
         struct slice line = slice_trim(slice_cut(&rest, '\n'));
         assert_true(line.size <= 100);
-        in_subject = slice_starts_with(line, SLICE("Subject: ")) || (in_subject && slice_starts_with(line, SLICE("=?")));
+        in_subject = slice_starts_with(line, SLICE("Subject: ")) ||
+                     (in_subject && slice_starts_with(line, SLICE("=?")));
         if (!in_subject) continue;
         ptrdiff_t start = slice_find(line, SLICE("?B?"));
         assert_true(start > 0);
@@ -354,7 +376,8 @@ static void long_subjects_are_cut_between_characters(void **state)
         assert_true(EVP_DecodeBlock(text, (unsigned char *)encoded, (int)strlen(encoded)) > 0);
         assert_true(slice_is_utf8(slice_from_string((char *)text)));
     }
-    assert_true(slice_find(buffer_slice(&out), SLICE("From: =?UTF-8?B?")) >= 0); /* quotes and commas never stand bare */
+    assert_true(slice_find(buffer_slice(&out), SLICE("From: =?UTF-8?B?")) >=
+                0); /* quotes and commas never stand bare */
     buffer_free(&out);
 }
 

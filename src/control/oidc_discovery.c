@@ -48,8 +48,8 @@ static bool oidc_cache_get(struct slice url, int64_t now_ms, struct buffer *out)
     pthread_mutex_lock(&oidc_cache.mutex);
     for (size_t i = 0; i < OIDC_CACHE_SIZE && !is_found; i++) {
         const struct oidc_document *document = &oidc_cache.documents[i];
-        is_found = document->url && slice_equal(slice_from_string(document->url), url) && document->fetched_ms <= now_ms &&
-                   now_ms - document->fetched_ms < OIDC_CACHE_MS;
+        is_found = document->url && slice_equal(slice_from_string(document->url), url) &&
+                   document->fetched_ms <= now_ms && now_ms - document->fetched_ms < OIDC_CACHE_MS;
         if (is_found) oidc_append_padded(out, buffer_slice(&document->text));
     }
     pthread_mutex_unlock(&oidc_cache.mutex);
@@ -77,8 +77,8 @@ static void oidc_cache_put(struct slice url, int64_t now_ms, struct slice text)
     pthread_mutex_unlock(&oidc_cache.mutex);
 }
 
-static enum error_code oidc_fetch(const struct control_call *call, struct slice url, bool may_be_plain, bool is_fresh, struct buffer *out,
-                                  struct error *error)
+static enum error_code oidc_fetch(const struct control_call *call, struct slice url, bool may_be_plain, bool is_fresh,
+                                  struct buffer *out, struct error *error)
 {
     if (!is_fresh && oidc_cache_get(url, call->now_ms, out)) return ERROR_NONE;
     struct control_transfer transfer = {.url = url, .may_be_plain = may_be_plain};
@@ -88,7 +88,8 @@ static enum error_code oidc_fetch(const struct control_call *call, struct slice 
 }
 
 /* An address of the document, which must be one we may ask or send people to. */
-static bool oidc_endpoint(const struct control_call *call, struct json_value root, const char *name, bool may_be_plain, struct slice *ret_url)
+static bool oidc_endpoint(const struct control_call *call, struct json_value root, const char *name, bool may_be_plain,
+                          struct slice *ret_url)
 {
     struct json_value value;
     if (!json_object_get(root, slice_from_string(name), &value) || json_value_type(value) != JSON_STRING) return false;
@@ -97,7 +98,8 @@ static bool oidc_endpoint(const struct control_call *call, struct json_value roo
     bool is_local = may_be_plain && slice_starts_with(text, SLICE("http://")) && control_transfer_is_loopback(text);
     if (text.size > OIDC_URL_LIMIT || (!is_https && !is_local) || slice_index_of(text, '#') >= 0) return false;
     for (size_t i = 0; i < text.size; i++)
-        if ((unsigned char)text.data[i] <= ' ' || (unsigned char)text.data[i] >= 0x7F) return false; /* it becomes a header */
+        if ((unsigned char)text.data[i] <= ' ' || (unsigned char)text.data[i] >= 0x7F)
+            return false; /* it becomes a header */
     *ret_url = arena_copy(call->arena, text);
     return true;
 }
@@ -108,7 +110,9 @@ static bool oidc_secret_in_form(struct json_value root)
     struct json_value list, child;
     struct slice unused;
     bool has_basic = false, has_post = false;
-    if (!json_object_get(root, SLICE("token_endpoint_auth_methods_supported"), &list) || json_value_type(list) != JSON_ARRAY) return false;
+    if (!json_object_get(root, SLICE("token_endpoint_auth_methods_supported"), &list) ||
+        json_value_type(list) != JSON_ARRAY)
+        return false;
     struct json_iterator iterator = json_iterate(list);
     while (json_next(&iterator, &unused, &child)) {
         if (json_value_type(child) != JSON_STRING) continue;
@@ -118,30 +122,36 @@ static bool oidc_secret_in_form(struct json_value root)
     return has_post && !has_basic;
 }
 
-static enum error_code oidc_read_document(const struct control_call *call, struct slice issuer, bool may_be_plain, struct json_value root,
-                                          struct oidc_endpoints *ret_endpoints, struct error *error)
+static enum error_code oidc_read_document(const struct control_call *call, struct slice issuer, bool may_be_plain,
+                                          struct json_value root, struct oidc_endpoints *ret_endpoints,
+                                          struct error *error)
 {
     struct json_value value;
-    if (json_value_type(root) != JSON_OBJECT || !json_object_get(root, SLICE("issuer"), &value) || json_value_type(value) != JSON_STRING ||
-        !slice_equal(json_value_string(value), issuer))
-        return error_set(error, ERROR_UNAVAILABLE, "the provider's discovery document is of another issuer than %.*s", SLICE_ARGS(issuer));
+    if (json_value_type(root) != JSON_OBJECT || !json_object_get(root, SLICE("issuer"), &value) ||
+        json_value_type(value) != JSON_STRING || !slice_equal(json_value_string(value), issuer))
+        return error_set(error, ERROR_UNAVAILABLE, "the provider's discovery document is of another issuer than %.*s",
+                         SLICE_ARGS(issuer));
     if (!oidc_endpoint(call, root, "authorization_endpoint", may_be_plain, &ret_endpoints->authorization) ||
         !oidc_endpoint(call, root, "token_endpoint", may_be_plain, &ret_endpoints->token) ||
         !oidc_endpoint(call, root, "jwks_uri", may_be_plain, &ret_endpoints->keys))
-        return error_set(error, ERROR_UNAVAILABLE, "the discovery document of %.*s lacks an address, or one is not https", SLICE_ARGS(issuer));
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the discovery document of %.*s lacks an address, or one is not https", SLICE_ARGS(issuer));
     ret_endpoints->secret_in_form = oidc_secret_in_form(root);
-    return arena_failed(call->arena) ? error_set(error, ERROR_MEMORY, "out of memory for a discovery document") : ERROR_NONE;
+    return arena_failed(call->arena) ? error_set(error, ERROR_MEMORY, "out of memory for a discovery document")
+                                     : ERROR_NONE;
 }
 
-enum error_code oidc_discover(const struct control_call *call, struct slice issuer, bool may_be_plain, struct oidc_endpoints *ret_endpoints,
-                              struct error *error)
+enum error_code oidc_discover(const struct control_call *call, struct slice issuer, bool may_be_plain,
+                              struct oidc_endpoints *ret_endpoints, struct error *error)
 {
     struct slice base = slice_ends_with(issuer, SLICE("/")) ? slice_first(issuer, issuer.size - 1) : issuer;
     struct slice url = arena_printf(call->arena, "%.*s/.well-known/openid-configuration", SLICE_ARGS(base));
     struct buffer text = {0};
     struct json_parser *parser = json_parser_create();
     struct json_value root;
-    enum error_code code = parser && !arena_failed(call->arena) ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory for a discovery document");
+    enum error_code code = parser && !arena_failed(call->arena)
+                               ? ERROR_NONE
+                               : error_set(error, ERROR_MEMORY, "out of memory for a discovery document");
     if (code == ERROR_NONE) code = oidc_fetch(call, url, may_be_plain, false, &text, error);
     if (code == ERROR_NONE && json_parse(parser, buffer_slice(&text), &root, NULL) != ERROR_NONE)
         code = error_set(error, ERROR_UNAVAILABLE, "the discovery document of %.*s is no JSON", SLICE_ARGS(issuer));
@@ -151,8 +161,9 @@ enum error_code oidc_discover(const struct control_call *call, struct slice issu
     return code;
 }
 
-static enum error_code oidc_check_once(const struct control_call *call, const struct oidc_endpoints *endpoints, bool may_be_plain, bool is_fresh,
-                                       struct slice token, const struct oidc_token_rules *rules, struct oidc_claims *ret_claims,
+static enum error_code oidc_check_once(const struct control_call *call, const struct oidc_endpoints *endpoints,
+                                       bool may_be_plain, bool is_fresh, struct slice token,
+                                       const struct oidc_token_rules *rules, struct oidc_claims *ret_claims,
                                        struct error *error)
 {
     struct buffer text = {0};
@@ -165,9 +176,9 @@ static enum error_code oidc_check_once(const struct control_call *call, const st
     return code;
 }
 
-enum error_code oidc_check_with_provider(const struct control_call *call, const struct oidc_endpoints *endpoints, bool may_be_plain,
-                                         struct slice token, const struct oidc_token_rules *rules, struct oidc_claims *ret_claims,
-                                         struct error *error)
+enum error_code oidc_check_with_provider(const struct control_call *call, const struct oidc_endpoints *endpoints,
+                                         bool may_be_plain, struct slice token, const struct oidc_token_rules *rules,
+                                         struct oidc_claims *ret_claims, struct error *error)
 {
     struct error first = {0};
     enum error_code code = oidc_check_once(call, endpoints, may_be_plain, false, token, rules, ret_claims, &first);

@@ -16,7 +16,8 @@
 static struct slice oidc_key_text(struct json_value key, const char *name)
 {
     struct json_value value;
-    if (!json_object_get(key, slice_from_string(name), &value) || json_value_type(value) != JSON_STRING) return SLICE_EMPTY;
+    if (!json_object_get(key, slice_from_string(name), &value) || json_value_type(value) != JSON_STRING)
+        return SLICE_EMPTY;
     return json_value_string(value);
 }
 
@@ -51,7 +52,8 @@ static EVP_PKEY *oidc_key_make_rsa(struct slice n, struct slice e)
     BIGNUM *exponent = BN_bin2bn((const unsigned char *)e.data, (int)e.size, NULL);
     OSSL_PARAM_BLD *builder = OSSL_PARAM_BLD_new();
     if (modulus && exponent && builder && BN_is_odd(exponent) && !BN_is_one(exponent) &&
-        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) && OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent))
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_N, modulus) &&
+        OSSL_PARAM_BLD_push_BN(builder, OSSL_PKEY_PARAM_RSA_E, exponent))
         key = oidc_key_from_parameters("RSA", builder);
     OSSL_PARAM_BLD_free(builder);
     BN_free(modulus);
@@ -81,15 +83,18 @@ static bool oidc_key_read(struct json_value json, struct oidc_key *key)
     struct slice type = oidc_key_text(json, "kty"), use = oidc_key_text(json, "use"), name = oidc_key_text(json, "kid");
     struct slice algorithm = oidc_key_text(json, "alg");
     bool is_rsa = slice_equal(type, SLICE("RSA")), is_ec = slice_equal(type, SLICE("EC"));
-    if ((!is_rsa && !is_ec) || (use.size && !slice_equal(use, SLICE("sig"))) || name.size >= sizeof key->id) return false;
+    if ((!is_rsa && !is_ec) || (use.size && !slice_equal(use, SLICE("sig"))) || name.size >= sizeof key->id)
+        return false;
     if (is_ec && !slice_equal(oidc_key_text(json, "crv"), SLICE("P-256"))) return false;
     if (algorithm.size && !slice_equal(algorithm, is_rsa ? SLICE("RS256") : SLICE("ES256"))) return false;
     struct buffer first = {0}, second = {0};
     *key = (struct oidc_key){.algorithm = is_rsa ? OIDC_RS256 : OIDC_ES256, .id_size = name.size};
     memcpy(key->id, name.data, name.size);
     bool is_read = tenant_base64_decode(TENANT_BASE64_URL, oidc_key_text(json, is_rsa ? "n" : "x"), &first) &&
-                   tenant_base64_decode(TENANT_BASE64_URL, oidc_key_text(json, is_rsa ? "e" : "y"), &second) && !first.failed && !second.failed;
-    if (is_read) key->key = (is_rsa ? oidc_key_make_rsa : oidc_key_make_p256)(buffer_slice(&first), buffer_slice(&second));
+                   tenant_base64_decode(TENANT_BASE64_URL, oidc_key_text(json, is_rsa ? "e" : "y"), &second) &&
+                   !first.failed && !second.failed;
+    if (is_read)
+        key->key = (is_rsa ? oidc_key_make_rsa : oidc_key_make_p256)(buffer_slice(&first), buffer_slice(&second));
     buffer_free(&first);
     buffer_free(&second);
     return key->key != NULL;
@@ -97,7 +102,8 @@ static bool oidc_key_read(struct json_value json, struct oidc_key *key)
 
 enum error_code oidc_keys_read(struct slice text, struct oidc_keys **ret_keys, struct error *error)
 {
-    if (text.size > OIDC_KEYS_TEXT_LIMIT) return error_set(error, ERROR_TOO_LARGE, "the provider's keys are longer than %d bytes", OIDC_KEYS_TEXT_LIMIT);
+    if (text.size > OIDC_KEYS_TEXT_LIMIT)
+        return error_set(error, ERROR_TOO_LARGE, "the provider's keys are longer than %d bytes", OIDC_KEYS_TEXT_LIMIT);
     struct json_parser *parser = json_parser_create();
     struct oidc_keys *keys = calloc(1, sizeof *keys);
     struct json_value root, list;

@@ -50,8 +50,8 @@ enum error_code oidc_discover(const struct control_call *call, struct slice issu
                               struct oidc_endpoints *ret_endpoints, struct error *error) MUST_CHECK;
 /* Checks a token against the provider's keys; when the token names a key that the cached ones do not have, they are
  * fetched again, once. */
-enum error_code oidc_check_with_provider(const struct control_call *call, const struct oidc_endpoints *endpoints, bool may_be_plain,
-                                         struct slice token, const struct oidc_token_rules *rules,
+enum error_code oidc_check_with_provider(const struct control_call *call, const struct oidc_endpoints *endpoints,
+                                         bool may_be_plain, struct slice token, const struct oidc_token_rules *rules,
                                          struct oidc_claims *ret_claims, struct error *error) MUST_CHECK;
 /* Tests begin with an empty cache. */
 void oidc_cache_clear(void);
@@ -76,8 +76,9 @@ const char *oidc_refusal_name(enum oidc_refusal refusal);
  * Finds, links or makes the user of an identity, in the caller's transaction, each with its audit event. *ret_refusal
  * other than OIDC_ACCEPTED: nothing was changed, *ret_user is who it would have been (id "" : nobody).
  */
-enum error_code oidc_user_resolve(const struct control_call *call, struct meta_session *session, const struct oidc_provider *provider,
-                                  const struct oidc_claims *claims, struct control_user *ret_user,
-                                  enum oidc_refusal *ret_refusal, struct error *error) MUST_CHECK;
+enum error_code oidc_user_resolve(const struct control_call *call, struct meta_session *session,
+                                  const struct oidc_provider *provider, const struct oidc_claims *claims,
+                                  struct control_user *ret_user, enum oidc_refusal *ret_refusal,
+                                  struct error *error) MUST_CHECK;
 
 #endif

@@ -41,7 +41,9 @@ struct idp {
 static void idp_reply(int fd, int status, const char *body)
 {
     char answer[10240];
-    int size = snprintf(answer, sizeof answer, "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
+    int size = snprintf(answer, sizeof answer,
+                        "HTTP/1.1 %d X\r\nContent-Type: application/json\r\nLocation: "
+                        "http://127.0.0.1:1/\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s",
                         status, strlen(body), body);
     (void)!send(fd, answer, (size_t)size, MSG_NOSIGNAL);
 }
@@ -75,7 +77,8 @@ static void idp_run(void *context)
             size += (size_t)got;
             request[size] = 0;
             char *end = strstr(request, "\r\n\r\n"), *length = strcasestr(request, "Content-Length: ");
-            if (end && !needed) needed = (size_t)(end + 4 - request) + (length && length < end ? strtoul(length + 16, NULL, 10) : 0);
+            if (end && !needed)
+                needed = (size_t)(end + 4 - request) + (length && length < end ? strtoul(length + 16, NULL, 10) : 0);
             if (needed && size >= needed) break;
         }
         idp_answer(idp, fd, request);
@@ -121,7 +124,8 @@ static void idp_start(struct idp *idp)
     idp->token_status = 200;
     snprintf(idp->issuer, sizeof idp->issuer, "http://127.0.0.1:%u", idp->port);
     snprintf(idp->discovery, sizeof idp->discovery,
-             "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/authorize\",\"token_endpoint\":\"%s/token\",\"jwks_uri\":\"%s/keys\"}",
+             "{\"issuer\":\"%s\",\"authorization_endpoint\":\"%s/authorize\",\"token_endpoint\":\"%s/"
+             "token\",\"jwks_uri\":\"%s/keys\"}",
              idp->issuer, idp->issuer, idp->issuer, idp->issuer);
     idp_change_key(idp, "k1");
     assert_int_equal(os_thread_start(&idp->thread, "idp", idp_run, idp, NULL), ERROR_NONE);
@@ -157,7 +161,8 @@ static void idp_issue(struct idp *idp, const char *kid, const char *claims)
     ECDSA_SIG_free(pair);
     buffer_append_byte(&token, '.');
     tenant_base64_append(TENANT_BASE64_URL, slice_make(raw, sizeof raw), &token);
-    snprintf(idp->token, sizeof idp->token, "{\"access_token\":\"x\",\"token_type\":\"Bearer\",\"id_token\":\"%.*s\"}", SLICE_ARGS(buffer_slice(&token)));
+    snprintf(idp->token, sizeof idp->token, "{\"access_token\":\"x\",\"token_type\":\"Bearer\",\"id_token\":\"%.*s\"}",
+             SLICE_ARGS(buffer_slice(&token)));
     buffer_free(&token);
 }
 
@@ -179,7 +184,8 @@ static void run_sql(struct fixture *f, const char *sql, const struct meta_value 
     struct meta_session *session;
     struct error error = {0};
     assert_int_equal(meta_session_begin(f->control.core, 0, &session, &error), ERROR_NONE);
-    if (meta_execute(session, sql, parameters, count, NULL, &error) != ERROR_NONE) fail_msg("%s: %s", sql, error.message);
+    if (meta_execute(session, sql, parameters, count, NULL, &error) != ERROR_NONE)
+        fail_msg("%s: %s", sql, error.message);
     meta_session_end(session);
 }
 
@@ -197,14 +203,17 @@ static const char *ask(struct fixture *f, const char *sql)
     struct error error = {0};
     text[0] = 0;
     assert_int_equal(meta_session_begin(f->control.core, 0, &session, &error), ERROR_NONE);
-    if (meta_query(session, sql, NULL, 0, take_text, text, &error) != ERROR_NONE) fail_msg("%s: %s", sql, error.message);
+    if (meta_query(session, sql, NULL, 0, take_text, text, &error) != ERROR_NONE)
+        fail_msg("%s: %s", sql, error.message);
     meta_session_end(session);
     return text;
 }
 
 static void add_user(struct fixture *f, const char *id, const char *organization, const char *email, bool verified)
 {
-    run_sql(f, "insert into users (user_id, organization_id, email, password_hash, email_verified, created_at, updated_at) values ($1, $2, $3, 'x', $4, 1, 1)",
+    run_sql(f,
+            "insert into users (user_id, organization_id, email, password_hash, email_verified, created_at, "
+            "updated_at) values ($1, $2, $3, 'x', $4, 1, 1)",
             META_PARAMETERS(meta_string(id), meta_string(organization), meta_string(email), meta_boolean(verified)));
 }
 
@@ -220,13 +229,26 @@ static int setup(void **state)
                                     .actor = {.ip_address = SLICE("192.0.2.1"), .user_agent = SLICE("test")}};
     idp_start(&f->idp);
     oidc_cache_clear();
-    run_sql(f, "insert into regions (region_id, name, code, created_at, updated_at) values ('" REGION "', 'r', 'r-oidc', 1, 1)", NULL, 0);
-    run_sql(f, "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values ('" ORGANIZATION "', '" REGION "', 'Shop', 'shop', 1, 1)", NULL, 0);
-    run_sql(f, "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values ('" OTHER_ORGANIZATION "', '" REGION "', 'Other', 'other', 1, 1)", NULL, 0);
-    snprintf(f->viewer_role, sizeof f->viewer_role, "%s", ask(f, "select role_id from roles where role_type = 'viewer'"));
+    run_sql(f,
+            "insert into regions (region_id, name, code, created_at, updated_at) values ('" REGION
+            "', 'r', 'r-oidc', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values "
+            "('" ORGANIZATION "', '" REGION "', 'Shop', 'shop', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values "
+            "('" OTHER_ORGANIZATION "', '" REGION "', 'Other', 'other', 1, 1)",
+            NULL, 0);
+    snprintf(f->viewer_role, sizeof f->viewer_role, "%s",
+             ask(f, "select role_id from roles where role_type = 'viewer'"));
     assert_int_equal(strlen(f->viewer_role), 36);
-    run_sql(f, "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, allowed_domains, auto_create_users, default_role_id, created_at, updated_at) "
-               "values ('" PROVIDER "', '" ORGANIZATION "', 'Shop login', 'shop-login', $1, 'millrace', '', false, $2, 1, 1)",
+    run_sql(f,
+            "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, "
+            "allowed_domains, auto_create_users, default_role_id, created_at, updated_at) "
+            "values ('" PROVIDER "', '" ORGANIZATION
+            "', 'Shop login', 'shop-login', $1, 'millrace', '', false, $2, 1, 1)",
             META_PARAMETERS(meta_string(f->idp.issuer), meta_string(f->viewer_role)));
     *state = f;
     return 0;
@@ -243,7 +265,8 @@ static int teardown(void **state)
     return 0;
 }
 
-static enum error_code act(struct fixture *f, size_t action, struct control_input *input, struct control_output *output, struct error *error)
+static enum error_code act(struct fixture *f, size_t action, struct control_input *input, struct control_output *output,
+                           struct error *error)
 {
     static struct buffer body;
     buffer_clear(&body);
@@ -262,7 +285,8 @@ static void parameter_of(struct slice url_text, const char *name, char *out, siz
     out[0] = 0;
     struct slice rest = url.query;
     while (url_query_next(&rest, &key, &value))
-        if (slice_equal(key, slice_from_string(name))) snprintf(out, size, "%.*s", SLICE_ARGS(url_decode(arena, value, true)));
+        if (slice_equal(key, slice_from_string(name)))
+            snprintf(out, size, "%.*s", SLICE_ARGS(url_decode(arena, value, true)));
     arena_destroy(arena);
 }
 
@@ -287,12 +311,14 @@ static struct control_output start(struct fixture *f, const char *return_to)
 static void issue(struct fixture *f, const char *subject, const char *more)
 {
     char claims[1024];
-    snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"aud\":\"millrace\",\"sub\":\"%s\",\"nonce\":\"%s\",\"iat\":%lld,\"exp\":%lld%s}", f->idp.issuer,
-             subject, f->nonce, NOW / 1000, NOW / 1000 + 300, more);
+    snprintf(claims, sizeof claims,
+             "{\"iss\":\"%s\",\"aud\":\"millrace\",\"sub\":\"%s\",\"nonce\":\"%s\",\"iat\":%lld,\"exp\":%lld%s}",
+             f->idp.issuer, subject, f->nonce, NOW / 1000, NOW / 1000 + 300, more);
     idp_issue(&f->idp, "k1", claims);
 }
 
-static struct control_output callback_with(struct fixture *f, const char *state, const char *browser, const char *refusal)
+static struct control_output callback_with(struct fixture *f, const char *state, const char *browser,
+                                           const char *refusal)
 {
     struct control_value query[16] = {{.given = refusal == NULL, .text = SLICE("code-1")},
                                       {.given = true, .text = slice_from_string(state)},
@@ -333,7 +359,9 @@ static void links_a_user_by_verified_email_and_knows_him_afterwards(void **state
     struct control_output output = start(f, "/dashboards?range=7d");
     char text[2048];
     snprintf(text, sizeof text, "%.*s", SLICE_ARGS(output.location));
-    assert_non_null(strstr(text, "/authorize?response_type=code&client_id=millrace&redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fv1%2Fauth%2Foidc%2Fshop-login%2Fcallback&scope=openid%20email%20profile&state="));
+    assert_non_null(
+        strstr(text, "/authorize?response_type=code&client_id=millrace&redirect_uri=http%3A%2F%2F127.0.0.1%3A8080%2Fv1%"
+                     "2Fauth%2Foidc%2Fshop-login%2Fcallback&scope=openid%20email%20profile&state="));
     assert_non_null(strstr(text, "&code_challenge_method=S256"));
     assert_null(strstr(ask(f, "select secret_encrypted from identity_logins"), f->nonce));
     assert_string_not_equal(ask(f, "select state_hash from identity_logins"), f->state);
@@ -375,7 +403,8 @@ static void a_login_ends_once_and_only_in_its_browser(void **state)
     assert_refused(callback(f), "/#error=sso_expired"); /* the first try took it */
     start(f, "/");
     issue(f, "s", ADA_EMAIL);
-    assert_refused(callback_with(f, f->state, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL), "/#error=sso_expired");
+    assert_refused(callback_with(f, f->state, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", NULL),
+                   "/#error=sso_expired");
     start(f, "/");
     issue(f, "s", ADA_EMAIL);
     assert_refused(callback_with(f, first_state, f->browser, NULL), "/#error=sso_expired");
@@ -414,7 +443,9 @@ static void fetches_the_keys_again_once_when_the_provider_changed_them(void **st
     assert_int_equal(f->idp.key_fetches, 1);
     idp_change_key(&f->idp, "k2");
     start(f, "/");
-    snprintf(claims, sizeof claims, "{\"iss\":\"%s\",\"aud\":\"millrace\",\"sub\":\"s\",\"nonce\":\"%s\",\"iat\":%lld,\"exp\":%lld}", f->idp.issuer, f->nonce, NOW / 1000, NOW / 1000 + 9);
+    snprintf(claims, sizeof claims,
+             "{\"iss\":\"%s\",\"aud\":\"millrace\",\"sub\":\"s\",\"nonce\":\"%s\",\"iat\":%lld,\"exp\":%lld}",
+             f->idp.issuer, f->nonce, NOW / 1000, NOW / 1000 + 9);
     idp_issue(&f->idp, "k2", claims);
     assert_sent_to(callback(f), "/");
     assert_int_equal(f->idp.key_fetches, 2);
@@ -428,7 +459,8 @@ static void an_unverified_address_links_nobody(void **state)
 {
     struct fixture *f = *state;
     add_user(f, ADA, ORGANIZATION, "ada@shop.example", true);
-    static const char *const MORE[] = {",\"email\":\"ada@shop.example\"", ",\"email\":\"ada@shop.example\",\"email_verified\":false",
+    static const char *const MORE[] = {",\"email\":\"ada@shop.example\"",
+                                       ",\"email\":\"ada@shop.example\",\"email_verified\":false",
                                        ",\"email_verified\":true", ",\"email\":\"ada\",\"email_verified\":true"};
     for (size_t i = 0; i < sizeof MORE / sizeof *MORE; i++) {
         start(f, "/");
@@ -450,12 +482,18 @@ static void a_super_administrator_is_never_vouched_for(void **state)
 {
     struct fixture *f = *state;
     add_user(f, ADA, ORGANIZATION, "ada@shop.example", true);
-    run_sql(f, "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select '0190a000-0000-7000-8000-0000000000f1', '" ADA "', role_id, 1 from roles where role_type = 'super_admin'", NULL, 0);
+    run_sql(f,
+            "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select "
+            "'0190a000-0000-7000-8000-0000000000f1', '" ADA "', role_id, 1 from roles where role_type = 'super_admin'",
+            NULL, 0);
     start(f, "/");
     issue(f, "s", ADA_EMAIL);
     assert_refused(callback(f), "/#error=sso_account_protected");
     /* Nor one who became so after he was linked. */
-    run_sql(f, "insert into user_identities (user_identity_id, user_id, identity_provider_id, subject, created_at) values ('0190a000-0000-7000-8000-0000000000f2', '" ADA "', '" PROVIDER "', 's', 1)", NULL, 0);
+    run_sql(f,
+            "insert into user_identities (user_identity_id, user_id, identity_provider_id, subject, created_at) values "
+            "('0190a000-0000-7000-8000-0000000000f2', '" ADA "', '" PROVIDER "', 's', 1)",
+            NULL, 0);
     start(f, "/");
     issue(f, "s", ADA_EMAIL);
     assert_refused(callback(f), "/#error=sso_account_protected");
@@ -489,7 +527,9 @@ static void makes_users_only_of_listed_domains(void **state)
     start(f, "/");
     issue(f, "s", ADA_EMAIL);
     assert_refused(callback(f), "/#error=sso_no_account");
-    run_sql(f, "update identity_providers set auto_create_users = true, allowed_domains = 'other.example\nshop.example'", NULL, 0);
+    run_sql(f,
+            "update identity_providers set auto_create_users = true, allowed_domains = 'other.example\nshop.example'",
+            NULL, 0);
     start(f, "/");
     issue(f, "s2", ",\"email\":\"eve@evil.example\",\"email_verified\":true");
     assert_refused(callback(f), "/#error=sso_no_account");
@@ -524,7 +564,16 @@ static void refusals_are_audited(void **state)
 static void sends_nobody_to_another_site(void **state)
 {
     struct fixture *f = *state;
-    static const char *const PATHS[] = {"https://evil.example", "//evil.example", "/\\evil.example", "\\\\evil.example", "evil", "/a\\b", "/a b", "javascript:alert(1)", "/\xc3\xa9", " /a"};
+    static const char *const PATHS[] = {"https://evil.example",
+                                        "//evil.example",
+                                        "/\\evil.example",
+                                        "\\\\evil.example",
+                                        "evil",
+                                        "/a\\b",
+                                        "/a b",
+                                        "javascript:alert(1)",
+                                        "/\xc3\xa9",
+                                        " /a"};
     for (size_t i = 0; i < sizeof PATHS / sizeof *PATHS; i++) {
         struct control_value query[2] = {{.given = true, .text = slice_from_string(PATHS[i])}};
         struct control_input input = {.query = query};
@@ -538,13 +587,20 @@ static void sends_nobody_to_another_site(void **state)
 static void believes_only_a_discovery_document_of_the_issuer_itself(void **state)
 {
     struct fixture *f = *state;
-    static const char *const DOCUMENTS[] = {
-        "{\"issuer\":\"http://127.0.0.1:1\",\"authorization_endpoint\":\"%s/a\",\"token_endpoint\":\"%s/t\",\"jwks_uri\":\"%s/k\"}",
-        "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"http://shop.example/a\",\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"ISSUER/k\"}",
-        "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"ISSUER/a\",\"token_endpoint\":\"ftp://127.0.0.1/t\",\"jwks_uri\":\"ISSUER/k\"}",
-        "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"ISSUER/a\",\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"file:///etc/passwd\"}",
-        "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"javascript:alert(1)\",\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"ISSUER/k\"}",
-        "[]", "", "{", "{\"issuer\":\"ISSUER\"}"};
+    static const char *const DOCUMENTS[] = {"{\"issuer\":\"http://127.0.0.1:1\",\"authorization_endpoint\":\"%s/"
+                                            "a\",\"token_endpoint\":\"%s/t\",\"jwks_uri\":\"%s/k\"}",
+                                            "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"http://shop.example/"
+                                            "a\",\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"ISSUER/k\"}",
+                                            "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"ISSUER/"
+                                            "a\",\"token_endpoint\":\"ftp://127.0.0.1/t\",\"jwks_uri\":\"ISSUER/k\"}",
+                                            "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"ISSUER/"
+                                            "a\",\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"file:///etc/passwd\"}",
+                                            "{\"issuer\":\"ISSUER\",\"authorization_endpoint\":\"javascript:alert(1)\","
+                                            "\"token_endpoint\":\"ISSUER/t\",\"jwks_uri\":\"ISSUER/k\"}",
+                                            "[]",
+                                            "",
+                                            "{",
+                                            "{\"issuer\":\"ISSUER\"}"};
     for (size_t i = 0; i < sizeof DOCUMENTS / sizeof *DOCUMENTS; i++) {
         struct slice rest = slice_from_string(DOCUMENTS[i]);
         struct buffer text = {0};
@@ -582,10 +638,12 @@ static void the_client_secret_goes_in_and_never_out(void **state)
     snprintf(f->call.organization_id, sizeof f->call.organization_id, OTHER_ORGANIZATION);
     assert_int_equal(control_identity_provider_actions[0].run(&f->call, &input, &output, &error), ERROR_NOT_FOUND);
     snprintf(f->call.organization_id, sizeof f->call.organization_id, ORGANIZATION);
-    if (control_identity_provider_actions[0].run(&f->call, &input, &output, &error) != ERROR_NONE) fail_msg("%s", error.message);
+    if (control_identity_provider_actions[0].run(&f->call, &input, &output, &error) != ERROR_NONE)
+        fail_msg("%s", error.message);
     assert_true(strncmp(ask(f, "select client_secret_encrypted from identity_providers"), "s1:", 3) == 0);
     assert_null(strstr(ask(f, "select event from audit_outbox"), "geheim"));
-    for (const struct control_field *field = control_identity_providers.fields; field->name; field++) assert_null(strstr(field->name, "secret"));
+    for (const struct control_field *field = control_identity_providers.fields; field->name; field++)
+        assert_null(strstr(field->name, "secret"));
 
     add_user(f, ADA, ORGANIZATION, "ada@shop.example", true);
     start(f, "/");
@@ -611,23 +669,35 @@ static void a_provider_gives_nobody_more_than_its_maker_has(void **state)
     struct error error = {0};
     snprintf(f->call.organization_id, sizeof f->call.organization_id, ORGANIZATION);
     add_user(f, ADA, ORGANIZATION, "ada@shop.example", true);
-    run_sql(f, "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select '0190a000-0000-7000-8000-0000000000f1', '" ADA "', role_id, 1 from roles where role_type = 'developer'", NULL, 0);
+    run_sql(f,
+            "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select "
+            "'0190a000-0000-7000-8000-0000000000f1', '" ADA "', role_id, 1 from roles where role_type = 'developer'",
+            NULL, 0);
     f->call.actor.kind = CONTROL_ACTOR_USER;
     snprintf(f->call.actor.id, sizeof f->call.actor.id, ADA);
     if (check_provider(f, &error) != ERROR_NONE) fail_msg("%s", error.message); /* a viewer is less than a developer */
-    run_sql(f, "update identity_providers set default_role_id = (select role_id from roles where role_type = 'admin')", NULL, 0);
+    run_sql(f, "update identity_providers set default_role_id = (select role_id from roles where role_type = 'admin')",
+            NULL, 0);
     assert_int_equal(check_provider(f, &error), ERROR_FORBIDDEN);
     f->call.actor.is_super = true;
     assert_int_equal(check_provider(f, &error), ERROR_NONE);
-    run_sql(f, "update identity_providers set default_role_id = (select role_id from roles where role_type = 'super_admin')", NULL, 0);
+    run_sql(
+        f,
+        "update identity_providers set default_role_id = (select role_id from roles where role_type = 'super_admin')",
+        NULL, 0);
     assert_int_equal(check_provider(f, &error), ERROR_INVALID);
     assert_string_equal(error.field, "default_role_id");
-    run_sql(f, "update identity_providers set default_role_id = null, auto_create_users = true, allowed_domains = 'shop.example'", NULL, 0);
+    run_sql(f,
+            "update identity_providers set default_role_id = null, auto_create_users = true, allowed_domains = "
+            "'shop.example'",
+            NULL, 0);
     assert_int_equal(check_provider(f, &error), ERROR_INVALID);
-    run_sql(f, "update identity_providers set default_role_id = $1, allowed_domains = ''", META_PARAMETERS(meta_string(f->viewer_role)));
+    run_sql(f, "update identity_providers set default_role_id = $1, allowed_domains = ''",
+            META_PARAMETERS(meta_string(f->viewer_role)));
     assert_int_equal(check_provider(f, &error), ERROR_INVALID);
     assert_string_equal(error.field, "allowed_domains");
-    run_sql(f, "update identity_providers set allowed_domains = 'shop.example', issuer = 'http://idp.example'", NULL, 0);
+    run_sql(f, "update identity_providers set allowed_domains = 'shop.example', issuer = 'http://idp.example'", NULL,
+            0);
     assert_int_equal(check_provider(f, &error), ERROR_INVALID);
     assert_string_equal(error.field, "issuer");
 }
@@ -640,14 +710,20 @@ static void lists_providers_only_where_that_tells_nothing(void **state)
     struct control_output output;
     struct error error = {0};
     assert_int_equal(act(f, 0, &input, &output, &error), ERROR_NONE);
-    assert_true(slice_equal(buffer_slice(output.body), SLICE("{\"data\":[{\"code\":\"shop-login\",\"name\":\"Shop login\"}]}")));
-    run_sql(f, "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, created_at, updated_at) "
-               "values ('0190a000-0000-7000-8000-000000000012', '" OTHER_ORGANIZATION "', 'Other login', 'other-login', 'https://a.example', 'm', 1, 1)", NULL, 0);
+    assert_true(slice_equal(buffer_slice(output.body),
+                            SLICE("{\"data\":[{\"code\":\"shop-login\",\"name\":\"Shop login\"}]}")));
+    run_sql(f,
+            "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, "
+            "created_at, updated_at) "
+            "values ('0190a000-0000-7000-8000-000000000012', '" OTHER_ORGANIZATION
+            "', 'Other login', 'other-login', 'https://a.example', 'm', 1, 1)",
+            NULL, 0);
     assert_int_equal(act(f, 0, &input, &output, &error), ERROR_NONE);
     assert_true(slice_equal(buffer_slice(output.body), SLICE("{\"data\":[]}")));
     query[0] = (struct control_value){.given = true, .text = SLICE("other")};
     assert_int_equal(act(f, 0, &input, &output, &error), ERROR_NONE);
-    assert_true(slice_equal(buffer_slice(output.body), SLICE("{\"data\":[{\"code\":\"other-login\",\"name\":\"Other login\"}]}")));
+    assert_true(slice_equal(buffer_slice(output.body),
+                            SLICE("{\"data\":[{\"code\":\"other-login\",\"name\":\"Other login\"}]}")));
     run_sql(f, "update identity_providers set is_active = false", NULL, 0);
     assert_int_equal(act(f, 0, &input, &output, &error), ERROR_NONE);
     assert_true(slice_equal(buffer_slice(output.body), SLICE("{\"data\":[]}")));

@@ -13,11 +13,13 @@
 
 static enum error_code oidc_refuse(struct error *error, const char *why, const char *message)
 {
-    return error_set_field(error, strcmp(why, "form") == 0 ? ERROR_INVALID : ERROR_UNAUTHENTICATED, why, "identity token: %s", message);
+    return error_set_field(error, strcmp(why, "form") == 0 ? ERROR_INVALID : ERROR_UNAUTHENTICATED, why,
+                           "identity token: %s", message);
 }
 
 /* One part of a token as JSON. `buffer` and `parser` keep it. */
-static bool oidc_part_read(struct slice part, struct buffer *buffer, struct json_parser *parser, struct json_value *ret_object)
+static bool oidc_part_read(struct slice part, struct buffer *buffer, struct json_parser *parser,
+                           struct json_value *ret_object)
 {
     if (part.size == 0 || !tenant_base64_decode(TENANT_BASE64_URL, part, buffer)) return false;
     size_t size = buffer->size;
@@ -55,7 +57,8 @@ static bool oidc_verify_p256(EVP_PKEY *key, struct slice signed_text, struct sli
     if (signature.size != OIDC_P256_SIGNATURE) return false;
     const unsigned char *bytes = (const unsigned char *)signature.data;
     ECDSA_SIG *pair = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(bytes, OIDC_P256_SIGNATURE / 2, NULL), *s = BN_bin2bn(bytes + OIDC_P256_SIGNATURE / 2, OIDC_P256_SIGNATURE / 2, NULL);
+    BIGNUM *r = BN_bin2bn(bytes, OIDC_P256_SIGNATURE / 2, NULL),
+           *s = BN_bin2bn(bytes + OIDC_P256_SIGNATURE / 2, OIDC_P256_SIGNATURE / 2, NULL);
     bool is_valid = false;
     if (!pair || !r || !s || ECDSA_SIG_set0(pair, r, s) != 1) {
         BN_free(r);
@@ -65,7 +68,8 @@ static bool oidc_verify_p256(EVP_PKEY *key, struct slice signed_text, struct sli
         int size = i2d_ECDSA_SIG(pair, &der);
         EVP_MD_CTX *context = EVP_MD_CTX_new();
         is_valid = size > 0 && context && EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
-                   EVP_DigestVerify(context, der, (size_t)size, (const unsigned char *)signed_text.data, signed_text.size) == 1;
+                   EVP_DigestVerify(context, der, (size_t)size, (const unsigned char *)signed_text.data,
+                                    signed_text.size) == 1;
         EVP_MD_CTX_free(context);
         OPENSSL_free(der);
     }
@@ -100,10 +104,13 @@ static enum error_code oidc_check_signature(struct json_value header, struct sli
     if (!oidc_text(header, "alg", &name) || !oidc_text(header, "kid", &id) || !oidc_text(header, "typ", &type))
         return oidc_refuse(error, "form", "its header has wrong types");
     /* Access and logout tokens of the same provider carry other types, and must not pass for this. */
-    if (type.size && !slice_equal_ignore_case(type, SLICE("JWT"))) return oidc_refuse(error, "typ", "it is a token of another kind");
-    if (json_object_get(header, SLICE("crit"), &unused)) return oidc_refuse(error, "crit", "it asks for extensions that are not understood");
+    if (type.size && !slice_equal_ignore_case(type, SLICE("JWT")))
+        return oidc_refuse(error, "typ", "it is a token of another kind");
+    if (json_object_get(header, SLICE("crit"), &unused))
+        return oidc_refuse(error, "crit", "it asks for extensions that are not understood");
     size_t algorithm = 0;
-    while (algorithm < OIDC_ALGORITHM_COUNT && !slice_equal(name, slice_from_string(oidc_algorithms[algorithm].name))) algorithm++;
+    while (algorithm < OIDC_ALGORITHM_COUNT && !slice_equal(name, slice_from_string(oidc_algorithms[algorithm].name)))
+        algorithm++;
     if (algorithm == OIDC_ALGORITHM_COUNT) return oidc_refuse(error, "alg", "it is not signed with RS256 or ES256");
 
     const struct oidc_key *found = NULL;
@@ -134,11 +141,13 @@ static enum error_code oidc_check_audience(struct json_value claims, struct slic
         struct json_iterator iterator = json_iterate(value);
         count = json_array_size(value);
         while (json_next(&iterator, &unused, &child))
-            is_ours = is_ours || (json_value_type(child) == JSON_STRING && slice_equal(json_value_string(child), audience));
+            is_ours = is_ours ||
+                      (json_value_type(child) == JSON_STRING && slice_equal(json_value_string(child), audience));
     }
     if (!is_ours) return oidc_refuse(error, "aud", "it is for somebody else");
     if (!oidc_text(claims, "azp", &party)) return oidc_refuse(error, "azp", "its authorized party is no text");
-    if ((party.size || count > 1) && !slice_equal(party, audience)) return oidc_refuse(error, "azp", "it was issued to somebody else");
+    if ((party.size || count > 1) && !slice_equal(party, audience))
+        return oidc_refuse(error, "azp", "it was issued to somebody else");
     return ERROR_NONE;
 }
 
@@ -146,8 +155,10 @@ static enum error_code oidc_check_times(struct json_value claims, int64_t now_ms
 {
     int64_t expires_ms, issued_ms, not_before_ms;
     struct json_value unused;
-    if (!oidc_time(claims, "exp", &expires_ms) || expires_ms <= now_ms - OIDC_CLOCK_SKEW_MS) return oidc_refuse(error, "exp", "it has expired");
-    if (!oidc_time(claims, "iat", &issued_ms) || issued_ms > now_ms + OIDC_CLOCK_SKEW_MS || issued_ms < now_ms - OIDC_TOKEN_AGE_MS)
+    if (!oidc_time(claims, "exp", &expires_ms) || expires_ms <= now_ms - OIDC_CLOCK_SKEW_MS)
+        return oidc_refuse(error, "exp", "it has expired");
+    if (!oidc_time(claims, "iat", &issued_ms) || issued_ms > now_ms + OIDC_CLOCK_SKEW_MS ||
+        issued_ms < now_ms - OIDC_TOKEN_AGE_MS)
         return oidc_refuse(error, "iat", "it was issued too long ago or in the future; are both clocks right?");
     if (json_object_get(claims, SLICE("nbf"), &unused) &&
         (!oidc_time(claims, "nbf", &not_before_ms) || not_before_ms > now_ms + OIDC_CLOCK_SKEW_MS))
@@ -168,7 +179,8 @@ static struct slice oidc_clean_name(struct arena *arena, struct json_value claim
     return arena_copy(arena, slice_first(text, size));
 }
 
-static enum error_code oidc_read_claims(struct arena *arena, struct json_value claims, struct oidc_claims *ret_claims, struct error *error)
+static enum error_code oidc_read_claims(struct arena *arena, struct json_value claims, struct oidc_claims *ret_claims,
+                                        struct error *error)
 {
     struct slice subject, email;
     struct json_value verified;
@@ -184,15 +196,18 @@ static enum error_code oidc_read_claims(struct arena *arena, struct json_value c
     }
     ret_claims->first_name = oidc_clean_name(arena, claims, "given_name");
     ret_claims->last_name = oidc_clean_name(arena, claims, "family_name");
-    if (ret_claims->first_name.size == 0 && ret_claims->last_name.size == 0) ret_claims->first_name = oidc_clean_name(arena, claims, "name");
+    if (ret_claims->first_name.size == 0 && ret_claims->last_name.size == 0)
+        ret_claims->first_name = oidc_clean_name(arena, claims, "name");
     return arena_failed(arena) ? error_set(error, ERROR_MEMORY, "out of memory for an identity token") : ERROR_NONE;
 }
 
-static enum error_code oidc_check_claims(struct arena *arena, struct json_value claims, const struct oidc_token_rules *rules,
-                                         struct oidc_claims *ret_claims, struct error *error)
+static enum error_code oidc_check_claims(struct arena *arena, struct json_value claims,
+                                         const struct oidc_token_rules *rules, struct oidc_claims *ret_claims,
+                                         struct error *error)
 {
     struct slice issuer, nonce;
-    if (!oidc_text(claims, "iss", &issuer) || !slice_equal(issuer, rules->issuer)) return oidc_refuse(error, "iss", "it is of another issuer");
+    if (!oidc_text(claims, "iss", &issuer) || !slice_equal(issuer, rules->issuer))
+        return oidc_refuse(error, "iss", "it is of another issuer");
     enum error_code code = oidc_check_audience(claims, rules->audience, error);
     if (code == ERROR_NONE) code = oidc_check_times(claims, rules->now_ms, error);
     if (code != ERROR_NONE) return code;
@@ -202,17 +217,20 @@ static enum error_code oidc_check_claims(struct arena *arena, struct json_value 
 }
 
 enum error_code oidc_token_check(struct arena *arena, struct slice token, const struct oidc_keys *keys,
-                                 const struct oidc_token_rules *rules, struct oidc_claims *ret_claims, struct error *error)
+                                 const struct oidc_token_rules *rules, struct oidc_claims *ret_claims,
+                                 struct error *error)
 {
     if (token.size > OIDC_TOKEN_LIMIT) return oidc_refuse(error, "form", "it is too long");
-    struct slice signature_part = token, header_part = slice_cut(&signature_part, '.'), claims_part = slice_cut(&signature_part, '.');
+    struct slice signature_part = token, header_part = slice_cut(&signature_part, '.'),
+                 claims_part = slice_cut(&signature_part, '.');
     struct slice signed_text = slice_first(token, header_part.size + 1 + claims_part.size);
     struct buffer header_text = {0}, claims_text = {0}, signature = {0};
     struct json_parser *header_parser = json_parser_create(), *claims_parser = json_parser_create();
     struct json_value header, claims;
     enum error_code code = ERROR_NONE;
     if (!header_parser || !claims_parser) code = error_set(error, ERROR_MEMORY, "out of memory for an identity token");
-    else if (claims_part.size == 0 || slice_index_of(signature_part, '.') >= 0 || !oidc_part_read(header_part, &header_text, header_parser, &header) ||
+    else if (claims_part.size == 0 || slice_index_of(signature_part, '.') >= 0 ||
+             !oidc_part_read(header_part, &header_text, header_parser, &header) ||
              !tenant_base64_decode(TENANT_BASE64_URL, signature_part, &signature))
         code = oidc_refuse(error, "form", "it is not of the form header.claims.signature");
     else code = oidc_check_signature(header, signed_text, buffer_slice(&signature), keys, error);

@@ -16,7 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct arena *arena = arena_create(1 << 20);
     if (!padded.failed && arena && oidc_keys_read(slice_make(padded.data, keys_text.size), &keys, NULL) == ERROR_NONE) {
         /* The times and names of the corpus, so that its tokens go all the way. */
-        struct oidc_token_rules rules = {.issuer = SLICE("https://login.example"), .audience = SLICE("millrace"), .nonce = SLICE("n-1"),
+        struct oidc_token_rules rules = {.issuer = SLICE("https://login.example"),
+                                         .audience = SLICE("millrace"),
+                                         .nonce = SLICE("n-1"),
                                          .now_ms = 1789000000000};
         struct oidc_claims claims;
         if (oidc_token_check(arena, token, keys, &rules, &claims, NULL) == ERROR_NONE) ASSERT(claims.subject.size > 0);

@@ -15,7 +15,9 @@
 #include "tenant/base64.h"
 
 #define NOW 1789000000000LL
-#define CLAIMS "\"iss\":\"https://login.example\",\"sub\":\"ada-1\",\"aud\":\"millrace\",\"nonce\":\"n-1\",\"iat\":1788999990,\"exp\":1789000300"
+#define CLAIMS                                                                                                         \
+    "\"iss\":\"https://"                                                                                               \
+    "login.example\",\"sub\":\"ada-1\",\"aud\":\"millrace\",\"nonce\":\"n-1\",\"iat\":1788999990,\"exp\":1789000300"
 
 static EVP_PKEY *rsa_key, *other_rsa_key, *ec_key;
 static char *rsa_jwk, *ec_jwk; /* members without braces */
@@ -75,7 +77,8 @@ static struct oidc_keys *keys_read(const char *text)
     struct error error = {0};
     buffer_append_string(&padded, text);
     buffer_append_zeros(&padded, JSON_PADDING);
-    if (oidc_keys_read(slice_make(padded.data, strlen(text)), &keys, &error) != ERROR_NONE) fail_msg("%s", error.message);
+    if (oidc_keys_read(slice_make(padded.data, strlen(text)), &keys, &error) != ERROR_NONE)
+        fail_msg("%s", error.message);
     buffer_free(&padded);
     return keys;
 }
@@ -84,7 +87,8 @@ static struct oidc_keys *keys_read(const char *text)
 static struct oidc_keys *both_keys(void)
 {
     struct buffer text = {0};
-    buffer_printf(&text, "{\"keys\":[{%s,\"kid\":\"r1\",\"use\":\"sig\",\"alg\":\"RS256\"},{%s,\"kid\":\"e1\"}]}", rsa_jwk, ec_jwk);
+    buffer_printf(&text, "{\"keys\":[{%s,\"kid\":\"r1\",\"use\":\"sig\",\"alg\":\"RS256\"},{%s,\"kid\":\"e1\"}]}",
+                  rsa_jwk, ec_jwk);
     buffer_append_byte(&text, 0);
     struct oidc_keys *keys = keys_read(text.data);
     buffer_free(&text);
@@ -133,7 +137,10 @@ static struct checked check_at(struct slice token, int64_t now_ms)
 {
     struct oidc_keys *keys = both_keys();
     struct checked checked = {.arena = arena_create(1 << 20)};
-    struct oidc_token_rules rules = {.issuer = SLICE("https://login.example"), .audience = SLICE("millrace"), .nonce = SLICE("n-1"), .now_ms = now_ms};
+    struct oidc_token_rules rules = {.issuer = SLICE("https://login.example"),
+                                     .audience = SLICE("millrace"),
+                                     .nonce = SLICE("n-1"),
+                                     .now_ms = now_ms};
     checked.code = oidc_token_check(checked.arena, token, keys, &rules, &checked.claims, &checked.error);
     oidc_keys_destroy(keys);
     return checked;
@@ -159,8 +166,10 @@ static void assert_refused(struct buffer token, const char *why)
 static void believes_what_the_provider_signed(void **state)
 {
     assert_believed(token_make(ec_key, "{\"alg\":\"ES256\",\"kid\":\"e1\"}", "{" CLAIMS "}"));
-    struct buffer token = token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"typ\":\"JWT\"}",
-                                     "{" CLAIMS ",\"email\":\"Ada@Shop.Example\",\"email_verified\":true,\"given_name\":\"Ada\",\"family_name\":\"L\\nx\"}");
+    struct buffer token = token_make(
+        rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"typ\":\"JWT\"}",
+        "{" CLAIMS
+        ",\"email\":\"Ada@Shop.Example\",\"email_verified\":true,\"given_name\":\"Ada\",\"family_name\":\"L\\nx\"}");
     struct checked checked = check_at(buffer_slice(&token), NOW);
     assert_int_equal(checked.code, ERROR_NONE);
     assert_true(slice_equal(checked.claims.subject, SLICE("ada-1")));
@@ -193,7 +202,11 @@ static void refuses_a_token_changed_in_any_byte(void **state)
 
 static void refuses_tokens_without_a_signature(void **state)
 {
-    static const char *const HEADERS[] = {"{\"alg\":\"none\"}", "{\"alg\":\"None\",\"kid\":\"r1\"}", "{\"alg\":\"NONE\"}", "{\"alg\":\"\"}", "{}",
+    static const char *const HEADERS[] = {"{\"alg\":\"none\"}",
+                                          "{\"alg\":\"None\",\"kid\":\"r1\"}",
+                                          "{\"alg\":\"NONE\"}",
+                                          "{\"alg\":\"\"}",
+                                          "{}",
                                           "{\"alg\":\"rs256\",\"kid\":\"r1\"}"};
     for (size_t i = 0; i < sizeof HEADERS / sizeof *HEADERS; i++) {
         struct buffer token = token_unsigned(HEADERS[i], "{" CLAIMS "}");
@@ -223,13 +236,16 @@ static void refuses_a_public_key_used_as_a_shared_secret(void **state)
 static void refuses_the_signature_of_another_key_or_kind(void **state)
 {
     assert_refused(token_make(other_rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", "{" CLAIMS "}"), "signature");
-    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"e1\"}", "{" CLAIMS "}"), "kid"); /* that one is an EC key */
+    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"e1\"}", "{" CLAIMS "}"),
+                   "kid"); /* that one is an EC key */
     assert_refused(token_make(ec_key, "{\"alg\":\"RS256\",\"kid\":\"r1\"}", "{" CLAIMS "}"), "signature");
     assert_refused(token_make(rsa_key, "{\"alg\":\"ES256\",\"kid\":\"e1\"}", "{" CLAIMS "}"), "signature");
     assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r2\"}", "{" CLAIMS "}"), "kid");
-    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"crit\":[\"exp\"]}", "{" CLAIMS "}"), "crit");
+    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"crit\":[\"exp\"]}", "{" CLAIMS "}"),
+                   "crit");
     assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"typ\":\"at+jwt\"}", "{" CLAIMS "}"), "typ");
-    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"typ\":\"logout+jwt\"}", "{" CLAIMS "}"), "typ");
+    assert_refused(token_make(rsa_key, "{\"alg\":\"RS256\",\"kid\":\"r1\",\"typ\":\"logout+jwt\"}", "{" CLAIMS "}"),
+                   "typ");
     assert_believed(token_make(rsa_key, "{\"alg\":\"RS256\"}", "{" CLAIMS "}")); /* the only RSA key there is */
 }
 
@@ -271,13 +287,15 @@ static void refuses_claims_that_do_not_fit(void **state)
     };
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++)
         assert_refused(token_make(ec_key, "{\"alg\":\"ES256\",\"kid\":\"e1\"}", CASES[i].claims), CASES[i].why);
-    assert_believed(token_make(ec_key, "{\"alg\":\"ES256\",\"kid\":\"e1\"}",
-                               CASE(ISS, "[\"other\",\"millrace\"]", "\"n-1\"", "1789000059.5", "1788999941", SUB ",\"azp\":\"millrace\"")));
+    assert_believed(token_make(
+        ec_key, "{\"alg\":\"ES256\",\"kid\":\"e1\"}",
+        CASE(ISS, "[\"other\",\"millrace\"]", "\"n-1\"", "1789000059.5", "1788999941", SUB ",\"azp\":\"millrace\"")));
 }
 
 static void refuses_what_is_no_token(void **state)
 {
-    static const char *const TOKENS[] = {"", ".", "..", "...", "a", "a.b", "a.b.c", "e30.e30.", "e30=.e30.e30", "e30.e30.e30.e30", "e30.\xff.e30"};
+    static const char *const TOKENS[] = {
+        "", ".", "..", "...", "a", "a.b", "a.b.c", "e30.e30.", "e30=.e30.e30", "e30.e30.e30.e30", "e30.\xff.e30"};
     for (size_t i = 0; i < sizeof TOKENS / sizeof *TOKENS; i++) {
         struct checked checked = check_at(slice_from_string(TOKENS[i]), NOW);
         assert_int_not_equal(checked.code, ERROR_NONE);
@@ -293,7 +311,8 @@ static void an_email_is_verified_only_when_the_token_says_so(void **state)
     static const struct {
         const char *claim;
         bool verified;
-    } CASES[] = {{"true", true}, {"\"true\"", true}, {"false", false}, {"\"false\"", false}, {"1", false}, {"null", false}, {"[true]", false}};
+    } CASES[] = {{"true", true}, {"\"true\"", true}, {"false", false}, {"\"false\"", false},
+                 {"1", false},   {"null", false},    {"[true]", false}};
     for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
         char claims[512];
         snprintf(claims, sizeof claims, "{" CLAIMS ",\"email\":\"a@b.example\",\"email_verified\":%s}", CASES[i].claim);
@@ -310,13 +329,17 @@ static void skips_keys_that_are_weak_broken_or_not_for_signing(void **state)
 {
     struct buffer text = {0};
     EVP_PKEY *short_key = EVP_RSA_gen(1024);
-    buffer_printf(&text, "{\"keys\":[{%s,\"use\":\"enc\"},{%s,\"alg\":\"RS512\"},{\"kty\":\"oct\",\"k\":\"AAAA\"},7,null,{}", rsa_jwk, rsa_jwk);
+    buffer_printf(&text,
+                  "{\"keys\":[{%s,\"use\":\"enc\"},{%s,\"alg\":\"RS512\"},{\"kty\":\"oct\",\"k\":\"AAAA\"},7,null,{}",
+                  rsa_jwk, rsa_jwk);
     buffer_append_string(&text, ",{\"kty\":\"RSA\",\"e\":\"AQAB\"");
     append_number(&text, "n", short_key, OSSL_PKEY_PARAM_RSA_N, 0);
-    buffer_append_string(&text, "},{\"kty\":\"RSA\",\"e\":\"AQ\""); /* exponent 1: every text would be its own signature */
+    buffer_append_string(&text,
+                         "},{\"kty\":\"RSA\",\"e\":\"AQ\""); /* exponent 1: every text would be its own signature */
     append_number(&text, "n", rsa_key, OSSL_PKEY_PARAM_RSA_N, 0);
-    buffer_append_string(&text, "},{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\","
-                                "\"y\":\"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI\"}]}"); /* not on the curve */
+    buffer_append_string(&text,
+                         "},{\"kty\":\"EC\",\"crv\":\"P-256\",\"x\":\"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE\","
+                         "\"y\":\"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI\"}]}"); /* not on the curve */
     buffer_append_byte(&text, 0);
     struct oidc_keys *keys = keys_read(text.data);
     assert_int_equal(oidc_keys_count(keys), 0);
@@ -331,11 +354,13 @@ static void refuses_to_choose_between_two_keys(void **state)
     buffer_printf(&text, "{\"keys\":[{%s,\"kid\":\"a\"},{%s,\"kid\":\"b\"}]}", rsa_jwk, rsa_jwk);
     buffer_append_byte(&text, 0);
     struct oidc_keys *keys = keys_read(text.data);
-    struct oidc_token_rules rules = {.issuer = SLICE("https://login.example"), .audience = SLICE("millrace"), .nonce = SLICE("n-1"), .now_ms = NOW};
+    struct oidc_token_rules rules = {
+        .issuer = SLICE("https://login.example"), .audience = SLICE("millrace"), .nonce = SLICE("n-1"), .now_ms = NOW};
     struct oidc_claims claims;
     struct error error;
     struct arena *arena = arena_create(1 << 16);
-    assert_int_equal(oidc_token_check(arena, buffer_slice(&token), keys, &rules, &claims, &error), ERROR_UNAUTHENTICATED);
+    assert_int_equal(oidc_token_check(arena, buffer_slice(&token), keys, &rules, &claims, &error),
+                     ERROR_UNAUTHENTICATED);
     assert_string_equal(error.field, "kid");
     arena_destroy(arena);
     oidc_keys_destroy(keys);

@@ -15,14 +15,16 @@ static enum error_code oidc_link_row(void *context, const struct meta_row *row, 
 }
 
 /* The user whom this provider has vouched for before; a deleted one counts no more. `ret_user->id` "" : nobody. */
-static enum error_code oidc_find_linked(const struct control_call *call, struct meta_session *session, const struct oidc_provider *provider,
-                                        const struct oidc_claims *claims, struct control_user *ret_user, struct error *error)
+static enum error_code oidc_find_linked(const struct control_call *call, struct meta_session *session,
+                                        const struct oidc_provider *provider, const struct oidc_claims *claims,
+                                        struct control_user *ret_user, struct error *error)
 {
     struct oidc_link link = {0};
     *ret_user = (struct control_user){0};
-    enum error_code code = meta_query(session,
-                                      "select user_identity_id, user_id from user_identities where identity_provider_id = $1 and subject = $2",
-                                      META_PARAMETERS(meta_string(provider->id), meta_text(claims->subject)), oidc_link_row, &link, error);
+    enum error_code code = meta_query(
+        session,
+        "select user_identity_id, user_id from user_identities where identity_provider_id = $1 and subject = $2",
+        META_PARAMETERS(meta_string(provider->id), meta_text(claims->subject)), oidc_link_row, &link, error);
     if (code != ERROR_NONE || !link.id[0]) return code;
     code = control_user_find(call, session, link.user_id, ret_user, error);
     if (code != ERROR_NONE) return code;
@@ -30,7 +32,8 @@ static enum error_code oidc_find_linked(const struct control_call *call, struct 
         return meta_execute(session, "update user_identities set last_login_at = $1 where user_identity_id = $2",
                             META_PARAMETERS(meta_integer(call->now_ms), meta_string(link.id)), NULL, error);
     *ret_user = (struct control_user){0};
-    return meta_execute(session, "delete from user_identities where user_identity_id = $1", META_PARAMETERS(meta_string(link.id)), NULL, error);
+    return meta_execute(session, "delete from user_identities where user_identity_id = $1",
+                        META_PARAMETERS(meta_string(link.id)), NULL, error);
 }
 
 static bool oidc_domain_is_listed(const struct oidc_provider *provider, const char *email)
@@ -51,36 +54,42 @@ static enum oidc_refusal oidc_judge_user(const struct oidc_provider *provider, c
     return OIDC_ACCEPTED;
 }
 
-static enum error_code oidc_add_link(const struct control_call *call, struct meta_session *session, const struct oidc_provider *provider,
-                                     const struct oidc_claims *claims, const char *user_id, struct error *error)
+static enum error_code oidc_add_link(const struct control_call *call, struct meta_session *session,
+                                     const struct oidc_provider *provider, const struct oidc_claims *claims,
+                                     const char *user_id, struct error *error)
 {
     char id[37];
     control_id_make(call->now_ms, id);
     enum error_code code = meta_execute(session,
-                                        "insert into user_identities (user_identity_id, user_id, identity_provider_id, subject, created_at, last_login_at) "
+                                        "insert into user_identities (user_identity_id, user_id, identity_provider_id, "
+                                        "subject, created_at, last_login_at) "
                                         "values ($1, $2, $3, $4, $5, $5)",
-                                        META_PARAMETERS(meta_string(id), meta_string(user_id), meta_string(provider->id),
-                                                        meta_text(claims->subject), meta_integer(call->now_ms)), NULL, error);
+                                        META_PARAMETERS(meta_string(id), meta_string(user_id),
+                                                        meta_string(provider->id), meta_text(claims->subject),
+                                                        meta_integer(call->now_ms)),
+                                        NULL, error);
     return code != ERROR_NONE ? code
-                              : identity_audit(call, session, "user.identity_linked", CONTROL_AUDIT_SUCCESS, user_id, provider->organization_id,
-                                               provider->code, error);
+                              : identity_audit(call, session, "user.identity_linked", CONTROL_AUDIT_SUCCESS, user_id,
+                                               provider->organization_id, provider->code, error);
 }
 
 /* An account whose address nobody has shown to own may have been made, with a password, by somebody who waits for its
  * owner to come: what was there before loses its password and sessions. */
-static enum error_code oidc_take_over_unverified(const struct control_call *call, struct meta_session *session, struct control_user *user,
-                                                 struct error *error)
+static enum error_code oidc_take_over_unverified(const struct control_call *call, struct meta_session *session,
+                                                 struct control_user *user, struct error *error)
 {
-    enum error_code code = meta_execute(session, "update users set email_verified = true, email_verified_at = $1, updated_at = $1 where user_id = $2",
-                                        META_PARAMETERS(meta_integer(call->now_ms), meta_string(user->id)), NULL, error);
+    enum error_code code = meta_execute(
+        session, "update users set email_verified = true, email_verified_at = $1, updated_at = $1 where user_id = $2",
+        META_PARAMETERS(meta_integer(call->now_ms), meta_string(user->id)), NULL, error);
     if (code == ERROR_NONE) code = control_user_set_password(call, session, user, "", "", error);
     user->email_verified = true;
     user->password_hash[0] = 0;
     return code;
 }
 
-static enum error_code oidc_create_user(const struct control_call *call, struct meta_session *session, const struct oidc_provider *provider,
-                                        const struct oidc_claims *claims, const char *email, struct control_user *ret_user,
+static enum error_code oidc_create_user(const struct control_call *call, struct meta_session *session,
+                                        const struct oidc_provider *provider, const struct oidc_claims *claims,
+                                        const char *email, struct control_user *ret_user,
                                         enum oidc_refusal *ret_refusal, struct error *error)
 {
     if (!provider->auto_create_users || !oidc_domain_is_listed(provider, email)) {
@@ -88,19 +97,24 @@ static enum error_code oidc_create_user(const struct control_call *call, struct 
         return ERROR_NONE;
     }
     char id[37];
-    struct control_new_user fresh = {.email = email, .organization_id = provider->organization_id, .first_name = claims->first_name,
-                                     .last_name = claims->last_name, .email_verified = true,
+    struct control_new_user fresh = {.email = email,
+                                     .organization_id = provider->organization_id,
+                                     .first_name = claims->first_name,
+                                     .last_name = claims->last_name,
+                                     .email_verified = true,
                                      .role = provider->default_role_id[0] ? provider->default_role_id : NULL};
     enum error_code code = control_user_create(call, session, &fresh, id, error);
     if (code == ERROR_NONE) code = control_user_find(call, session, id, ret_user, error);
-    if (code == ERROR_NONE) *ret_refusal = oidc_judge_user(provider, ret_user); /* a role may have become a strong one meanwhile */
-    if (code == ERROR_NONE && *ret_refusal == OIDC_ACCEPTED) code = oidc_add_link(call, session, provider, claims, id, error);
+    if (code == ERROR_NONE)
+        *ret_refusal = oidc_judge_user(provider, ret_user); /* a role may have become a strong one meanwhile */
+    if (code == ERROR_NONE && *ret_refusal == OIDC_ACCEPTED)
+        code = oidc_add_link(call, session, provider, claims, id, error);
     return code;
 }
 
-enum error_code oidc_user_resolve(const struct control_call *call, struct meta_session *session, const struct oidc_provider *provider,
-                                  const struct oidc_claims *claims, struct control_user *ret_user, enum oidc_refusal *ret_refusal,
-                                  struct error *error)
+enum error_code oidc_user_resolve(const struct control_call *call, struct meta_session *session,
+                                  const struct oidc_provider *provider, const struct oidc_claims *claims,
+                                  struct control_user *ret_user, enum oidc_refusal *ret_refusal, struct error *error)
 {
     enum error_code code = oidc_find_linked(call, session, provider, claims, ret_user, error);
     if (code != ERROR_NONE) return code;
@@ -119,7 +133,8 @@ enum error_code oidc_user_resolve(const struct control_call *call, struct meta_s
     }
     if (code != ERROR_NONE) return code;
     *ret_refusal = oidc_judge_user(provider, ret_user);
-    if (*ret_refusal == OIDC_ACCEPTED && provider->allowed_domains.size && !oidc_domain_is_listed(provider, email)) *ret_refusal = OIDC_NO_ACCOUNT;
+    if (*ret_refusal == OIDC_ACCEPTED && provider->allowed_domains.size && !oidc_domain_is_listed(provider, email))
+        *ret_refusal = OIDC_NO_ACCOUNT;
     if (*ret_refusal != OIDC_ACCEPTED) return ERROR_NONE;
     if (!ret_user->email_verified) code = oidc_take_over_unverified(call, session, ret_user, error);
     return code != ERROR_NONE ? code : oidc_add_link(call, session, provider, claims, ret_user->id, error);

@@ -32,7 +32,8 @@ static enum error_code transfer_check_url(const struct control_transfer *transfe
     if (!is_url || slice_index_of(transfer->url, '@') >= 0)
         return error_set(error, ERROR_INVALID, "not a URL that can be asked");
     if (slice_equal_ignore_case(url.scheme, SLICE("https"))) return ERROR_NONE;
-    if (slice_equal_ignore_case(url.scheme, SLICE("http")) && transfer->may_be_plain && control_transfer_is_loopback(transfer->url))
+    if (slice_equal_ignore_case(url.scheme, SLICE("http")) && transfer->may_be_plain &&
+        control_transfer_is_loopback(transfer->url))
         return ERROR_NONE;
     return error_set(error, ERROR_INVALID, "%.*s: only https is asked", SLICE_ARGS(url.origin));
 }
@@ -54,18 +55,19 @@ static size_t transfer_receive(char *data, size_t size, size_t count, void *cont
     return answer->out->failed ? 0 : size * count;
 }
 
-static enum error_code transfer_judge(CURL *easy, CURLcode result, const char *reason, const struct transfer_answer *answer,
-                                      struct slice origin, struct error *error)
+static enum error_code transfer_judge(CURL *easy, CURLcode result, const char *reason,
+                                      const struct transfer_answer *answer, struct slice origin, struct error *error)
 {
     long status = 0;
     curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     if (answer->is_too_large)
-        return error_set(error, ERROR_TOO_LARGE, "%.*s answered with more than %d bytes", SLICE_ARGS(origin), CONTROL_TRANSFER_LIMIT);
+        return error_set(error, ERROR_TOO_LARGE, "%.*s answered with more than %d bytes", SLICE_ARGS(origin),
+                         CONTROL_TRANSFER_LIMIT);
     if (answer->out->failed) return error_set(error, ERROR_MEMORY, "out of memory for an answer");
     if (result != CURLE_OK) return error_set(error, ERROR_UNAVAILABLE, "%.*s: %s", SLICE_ARGS(origin), reason);
     if (status == 200) return ERROR_NONE;
-    return error_set(error, status >= 400 && status < 500 ? ERROR_FORBIDDEN : ERROR_UNAVAILABLE, "%.*s answered with status %ld",
-                     SLICE_ARGS(origin), status);
+    return error_set(error, status >= 400 && status < 500 ? ERROR_FORBIDDEN : ERROR_UNAVAILABLE,
+                     "%.*s answered with status %ld", SLICE_ARGS(origin), status);
 }
 
 static void transfer_set(CURL *easy, const struct control_transfer *transfer, const struct buffer *texts, char *reason)
@@ -119,7 +121,8 @@ enum error_code control_transfer_run(const struct control_transfer *transfer, st
         curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, transfer_receive);
         curl_easy_setopt(easy, CURLOPT_WRITEDATA, &answer);
         CURLcode result = curl_easy_perform(easy);
-        code = transfer_judge(easy, result, reason[0] ? reason : curl_easy_strerror(result), &answer, url.origin, error);
+        code = transfer_judge(easy, result, reason[0] ? reason : curl_easy_strerror(result), &answer, url.origin,
+                              error);
     }
     curl_easy_cleanup(easy);
     curl_slist_free_all(headers);
@@ -137,7 +140,8 @@ void control_transfer_append_encoded(struct buffer *out, struct slice text)
     static const char DIGITS[] = "0123456789ABCDEF";
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
-        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr("-._~", c));
+        bool is_plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                        (c && strchr("-._~", c));
         if (is_plain) buffer_append_byte(out, (char)c);
         else {
             buffer_append_byte(out, '%');

@@ -60,13 +60,15 @@ static enum error_code doctor_count_migrations(struct meta_database *database, c
     struct migrate_meta target;
     migrate_meta_init(&target, database, service->name);
     enum error_code code = migrate_list_create(service->files, &migrations, &count, error);
-    if (code == ERROR_NONE) code = migrate_status(&target.target, migrations, count, doctor_count_migration, counts, error);
+    if (code == ERROR_NONE)
+        code = migrate_status(&target.target, migrations, count, doctor_count_migration, counts, error);
     migrate_list_free(migrations);
     return code;
 }
 
 /* Opens core and looks at the migrations of all services. *ret_core stays NULL unless it can be asked. */
-static void doctor_open_metadata(const struct settings *settings, struct doctor_finding *finding, struct meta_database **ret_core)
+static void doctor_open_metadata(const struct settings *settings, struct doctor_finding *finding,
+                                 struct meta_database **ret_core)
 {
     char location[PATH_MAX], folder[PATH_MAX];
     struct error error = {0};
@@ -91,10 +93,13 @@ static void doctor_open_metadata(const struct settings *settings, struct doctor_
         doctor_say(finding, DOCTOR_FAIL, "%s", error.message);
         doctor_advise(finding, "nothing about users and keys could be looked at");
     } else if (counts.edited || counts.unknown) {
-        doctor_say(finding, DOCTOR_FAIL, "%u migrations were changed after they were applied, %u are of a newer program", counts.edited, counts.unknown);
+        doctor_say(finding, DOCTOR_FAIL,
+                   "%u migrations were changed after they were applied, %u are of a newer program", counts.edited,
+                   counts.unknown);
         doctor_advise(finding, "see `millrace migrate status`; run the program that made this metadata");
     } else if (counts.pending) {
-        doctor_say(finding, DOCTOR_WARN, "%u migrations are pending; users and keys were not looked at", counts.pending);
+        doctor_say(finding, DOCTOR_WARN, "%u migrations are pending; users and keys were not looked at",
+                   counts.pending);
         doctor_advise(finding, "the server applies them at its start, `millrace migrate up` does now");
     } else {
         doctor_say(finding, DOCTOR_OK, "the metadata can be read and has all its migrations");
@@ -110,13 +115,16 @@ void doctor_run(const struct settings *settings, int64_t now_ms, struct doctor_r
     struct meta_database *core = NULL;
     struct error error = {0};
     *ret_report = (struct doctor_report){0};
-    for (const struct doctor_check *check = doctor_setting_checks; check->name; check++) check->run(&doctor, doctor_add(ret_report, check->name));
+    for (const struct doctor_check *check = doctor_setting_checks; check->name; check++)
+        check->run(&doctor, doctor_add(ret_report, check->name));
     struct doctor_finding *metadata = doctor_add(ret_report, "metadata");
     doctor_open_metadata(settings, metadata, &core);
     if (!core) return;
-    if (meta_session_begin(core, 60000, &doctor.session, &error) != ERROR_NONE) doctor_say(metadata, DOCTOR_FAIL, "%s", error.message);
+    if (meta_session_begin(core, 60000, &doctor.session, &error) != ERROR_NONE)
+        doctor_say(metadata, DOCTOR_FAIL, "%s", error.message);
     else
-        for (const struct doctor_check *check = doctor_people_checks; check->name; check++) check->run(&doctor, doctor_add(ret_report, check->name));
+        for (const struct doctor_check *check = doctor_people_checks; check->name; check++)
+            check->run(&doctor, doctor_add(ret_report, check->name));
     meta_session_end(doctor.session);
     meta_close(core);
 }

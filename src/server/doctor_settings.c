@@ -25,12 +25,14 @@ static bool doctor_check_private(struct doctor_finding *finding, const char *wha
         return false;
     }
     if (status.st_mode & 077) {
-        doctor_say(finding, DOCTOR_FAIL, "%s %s is open to other users of this machine (mode %03o)", what, path, (unsigned)status.st_mode & 0777);
+        doctor_say(finding, DOCTOR_FAIL, "%s %s is open to other users of this machine (mode %03o)", what, path,
+                   (unsigned)status.st_mode & 0777);
         doctor_advise(finding, "chmod %s %s", S_ISDIR(status.st_mode) ? "700" : "600", path);
         return false;
     }
     if (status.st_uid != geteuid()) {
-        doctor_say(finding, DOCTOR_WARN, "%s %s belongs to the user with number %u, and this is %u", what, path, (unsigned)status.st_uid, (unsigned)geteuid());
+        doctor_say(finding, DOCTOR_WARN, "%s %s belongs to the user with number %u, and this is %u", what, path,
+                   (unsigned)status.st_uid, (unsigned)geteuid());
         doctor_advise(finding, "run doctor as the user that runs the server, or give it the file");
         return false;
     }
@@ -55,7 +57,9 @@ static void check_secret_file(const struct doctor *doctor, struct doctor_finding
     if (access(path, F_OK) == 0) (void)doctor_check_private(finding, "the secret", path);
     else if (settings->meta_url[0]) {
         doctor_say(finding, DOCTOR_WARN, "the secret lies in the metadata database, beside what it seals");
-        doctor_advise(finding, "set security.secret_file, the same on all servers, so that a copy of the database alone opens nothing");
+        doctor_advise(
+            finding,
+            "set security.secret_file, the same on all servers, so that a copy of the database alone opens nothing");
     } else doctor_say(finding, DOCTOR_OK, "there is no secret yet: the server makes it at its first start");
 }
 
@@ -67,7 +71,8 @@ static void check_password_files(const struct doctor *doctor, struct doctor_find
     for (size_t i = 0; i < 2; i++)
         if (paths[i][0] && !doctor_check_private(finding, "the password file", paths[i])) return;
     if (settings->store_password[0] || settings->mail_password[0]) {
-        doctor_say(finding, DOCTOR_WARN, "%s is given as a setting, where it is seen in process lists, environments and configuration files",
+        doctor_say(finding, DOCTOR_WARN,
+                   "%s is given as a setting, where it is seen in process lists, environments and configuration files",
                    settings->store_password[0] ? "store.password" : "mail.password");
         doctor_advise(finding, "use %s", settings->store_password[0] ? "store.password_file" : "mail.password_file");
     }
@@ -77,14 +82,19 @@ static void check_disk_space(const struct doctor *doctor, struct doctor_finding 
 {
     struct statvfs disk;
     if (statvfs(doctor->settings->data, &disk) != 0) {
-        doctor_say(finding, DOCTOR_WARN, "the disk of %s cannot be looked at: %s", doctor->settings->data, strerror(errno));
+        doctor_say(finding, DOCTOR_WARN, "the disk of %s cannot be looked at: %s", doctor->settings->data,
+                   strerror(errno));
         doctor_advise(finding, "check the setting data");
         return;
     }
-    double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize, all_bytes = (double)disk.f_blocks * (double)disk.f_frsize;
+    double free_bytes = (double)disk.f_bavail * (double)disk.f_frsize,
+           all_bytes = (double)disk.f_blocks * (double)disk.f_frsize;
     double share = all_bytes > 0 ? free_bytes / all_bytes : 0;
-    enum doctor_level level = free_bytes < DOCTOR_GIB || share < 0.03 ? DOCTOR_FAIL : share < 0.10 ? DOCTOR_WARN : DOCTOR_OK;
-    doctor_say(finding, level, "%.1f GiB (%.0f %%) of the data folder's disk are free", free_bytes / DOCTOR_GIB, share * 100);
+    enum doctor_level level = free_bytes < DOCTOR_GIB || share < 0.03 ? DOCTOR_FAIL
+                              : share < 0.10                          ? DOCTOR_WARN
+                                                                      : DOCTOR_OK;
+    doctor_say(finding, level, "%.1f GiB (%.0f %%) of the data folder's disk are free", free_bytes / DOCTOR_GIB,
+               share * 100);
     if (level != DOCTOR_OK) doctor_advise(finding, "make room: with a full disk events are refused");
 }
 
@@ -106,12 +116,17 @@ static void check_listen(const struct doctor *doctor, struct doctor_finding *fin
     if (os_socket_parse_address(doctor->settings->listen, host, &port, &error) != ERROR_NONE) {
         doctor_say(finding, DOCTOR_FAIL, "%s", error.message);
         doctor_advise(finding, "set listen to HOST:PORT");
-    } else if (doctor_is_loopback_host(host)) doctor_say(finding, DOCTOR_OK, "only this machine reaches the server (%s)", doctor->settings->listen);
+    } else if (doctor_is_loopback_host(host))
+        doctor_say(finding, DOCTOR_OK, "only this machine reaches the server (%s)", doctor->settings->listen);
     else if (slice_starts_with(slice_from_string(url), SLICE("https://")))
-        doctor_say(finding, DOCTOR_OK, "listens on %s; TLS is the work of what stands in front (%s)", doctor->settings->listen, url);
+        doctor_say(finding, DOCTOR_OK, "listens on %s; TLS is the work of what stands in front (%s)",
+                   doctor->settings->listen, url);
     else {
-        doctor_say(finding, DOCTOR_FAIL, "listens on %s, and http.public_url is not https: passwords and keys may travel in the open", doctor->settings->listen);
-        doctor_advise(finding, "listen on loopback behind a proxy that speaks TLS, and set http.public_url to its https address");
+        doctor_say(finding, DOCTOR_FAIL,
+                   "listens on %s, and http.public_url is not https: passwords and keys may travel in the open",
+                   doctor->settings->listen);
+        doctor_advise(
+            finding, "listen on loopback behind a proxy that speaks TLS, and set http.public_url to its https address");
     }
 }
 
@@ -119,10 +134,13 @@ static void check_public_url(const struct doctor *doctor, struct doctor_finding 
 {
     struct slice url = slice_from_string(doctor->settings->public_url);
     if (url.size == 0) {
-        doctor_say(finding, DOCTOR_WARN, "http.public_url is empty: mails hold no links and single sign-on works on this machine only");
+        doctor_say(finding, DOCTOR_WARN,
+                   "http.public_url is empty: mails hold no links and single sign-on works on this machine only");
         doctor_advise(finding, "set http.public_url to the address people type");
-    } else if (slice_starts_with(url, SLICE("https://"))) doctor_say(finding, DOCTOR_OK, "people come by %s", doctor->settings->public_url);
-    else if (control_transfer_is_loopback(url)) doctor_say(finding, DOCTOR_OK, "people come by %s, on this machine", doctor->settings->public_url);
+    } else if (slice_starts_with(url, SLICE("https://")))
+        doctor_say(finding, DOCTOR_OK, "people come by %s", doctor->settings->public_url);
+    else if (control_transfer_is_loopback(url))
+        doctor_say(finding, DOCTOR_OK, "people come by %s, on this machine", doctor->settings->public_url);
     else {
         doctor_say(finding, DOCTOR_FAIL, "http.public_url is not https: cookies are not kept to encrypted connections");
         doctor_advise(finding, "put a proxy that speaks TLS in front, and set http.public_url to https://...");
@@ -135,11 +153,13 @@ static void check_trusted_proxies(const struct doctor *doctor, struct doctor_fin
     while (rest.size) {
         struct slice part = slice_trim(slice_cut(&rest, ','));
         if (!slice_ends_with(part, SLICE("/0"))) continue;
-        doctor_say(finding, DOCTOR_FAIL, "http.trusted_proxies holds %.*s: every client may say which address it has", SLICE_ARGS(part));
+        doctor_say(finding, DOCTOR_FAIL, "http.trusted_proxies holds %.*s: every client may say which address it has",
+                   SLICE_ARGS(part));
         doctor_advise(finding, "name the addresses of your proxies; limits and keys' address rules depend on it");
         return;
     }
-    doctor_say(finding, DOCTOR_OK, "forwarding headers are believed from %s", doctor->settings->trusted_proxies[0] ? doctor->settings->trusted_proxies : "nobody");
+    doctor_say(finding, DOCTOR_OK, "forwarding headers are believed from %s",
+               doctor->settings->trusted_proxies[0] ? doctor->settings->trusted_proxies : "nobody");
 }
 
 static void check_engine_listen(const struct doctor *doctor, struct doctor_finding *finding)
@@ -149,8 +169,10 @@ static void check_engine_listen(const struct doctor *doctor, struct doctor_findi
     const char *address = doctor->settings->engine_listen;
     if (!address[0]) doctor_say(finding, DOCTOR_OK, "the event store can be reached through its private socket only");
     else {
-        bool is_local = os_socket_parse_address(address, host, &port, NULL) == ERROR_NONE && doctor_is_loopback_host(host);
-        doctor_say(finding, is_local ? DOCTOR_WARN : DOCTOR_FAIL, "engine.listen is %s: %s may read and change the events of all tenants, without a password", address,
+        bool is_local = os_socket_parse_address(address, host, &port, NULL) == ERROR_NONE &&
+                        doctor_is_loopback_host(host);
+        doctor_say(finding, is_local ? DOCTOR_WARN : DOCTOR_FAIL,
+                   "engine.listen is %s: %s may read and change the events of all tenants, without a password", address,
                    is_local ? "every program on this machine" : "everybody who reaches it");
         doctor_advise(finding, "leave engine.listen empty; `millrace sql` needs no port");
     }
@@ -171,12 +193,17 @@ static void check_store_url(const struct doctor *doctor, struct doctor_finding *
             return;
         }
         if (!slice_starts_with(host, SLICE("http://")) || control_transfer_is_loopback(host)) continue;
-        doctor_say(finding, has_password ? DOCTOR_FAIL : DOCTOR_WARN, "store.url is plain http: events%s cross the network in the open", has_password ? " and the password" : "");
+        doctor_say(finding, has_password ? DOCTOR_FAIL : DOCTOR_WARN,
+                   "store.url is plain http: events%s cross the network in the open",
+                   has_password ? " and the password" : "");
         doctor_advise(finding, "use https in store.url (port 8443), with store.ca_file for certificates of your own");
     }
 }
 
-static bool doctor_text_has(struct slice text, const char *needle) { return slice_find(text, slice_from_string(needle)) >= 0; }
+static bool doctor_text_has(struct slice text, const char *needle)
+{
+    return slice_find(text, slice_from_string(needle)) >= 0;
+}
 
 static void check_meta_url(const struct doctor *doctor, struct doctor_finding *finding)
 {
@@ -193,9 +220,12 @@ static void check_meta_url(const struct doctor *doctor, struct doctor_finding *f
     struct slice user = slice_first(authority, at < 0 ? 0 : (size_t)at), host = slice_from(authority, (size_t)(at + 1));
     char host_url[300];
     snprintf(host_url, sizeof host_url, "http://%.*s/", (int)(host.size < 256 ? host.size : 256), host.data);
-    bool is_local = (host.size == 0 && (doctor_text_has(query, "host=/") || doctor_text_has(query, "host=%2F") || !doctor_text_has(query, "host="))) ||
+    bool is_local = (host.size == 0 && (doctor_text_has(query, "host=/") || doctor_text_has(query, "host=%2F") ||
+                                        !doctor_text_has(query, "host="))) ||
                     control_transfer_is_loopback(slice_from_string(host_url));
-    bool is_checked = doctor_text_has(query, "sslmode=verify-full"), is_encrypted = is_checked || doctor_text_has(query, "sslmode=require") || doctor_text_has(query, "sslmode=verify-ca");
+    bool is_checked = doctor_text_has(query, "sslmode=verify-full"),
+         is_encrypted = is_checked || doctor_text_has(query, "sslmode=require") ||
+                        doctor_text_has(query, "sslmode=verify-ca");
     if (!is_local && !is_encrypted) {
         doctor_say(finding, DOCTOR_FAIL, "meta.url leads to another machine and does not insist on TLS");
         doctor_advise(finding, "add sslmode=verify-full&sslrootcert=FILE to meta.url");
@@ -203,8 +233,11 @@ static void check_meta_url(const struct doctor *doctor, struct doctor_finding *f
         doctor_say(finding, DOCTOR_WARN, "meta.url insists on TLS but does not check whom it speaks to");
         doctor_advise(finding, "use sslmode=verify-full with sslrootcert in meta.url");
     } else if (slice_index_of(user, ':') >= 0 || doctor_text_has(query, "password=")) {
-        doctor_say(finding, DOCTOR_WARN, "meta.url holds the password, where it is seen in process lists, environments and configuration files");
-        doctor_advise(finding, "leave it out and use libpq's password file (~/.pgpass, mode 600), or a Unix socket with peer authentication");
+        doctor_say(
+            finding, DOCTOR_WARN,
+            "meta.url holds the password, where it is seen in process lists, environments and configuration files");
+        doctor_advise(finding, "leave it out and use libpq's password file (~/.pgpass, mode 600), or a Unix socket "
+                               "with peer authentication");
     } else doctor_say(finding, DOCTOR_OK, "meta.url holds no password, and the way there is safe");
 }
 

@@ -29,7 +29,8 @@ static void run_sql(struct fixture *f, const char *sql, const struct meta_value 
     struct meta_session *session;
     struct error error = {0};
     assert_int_equal(meta_session_begin(f->control.core, 0, &session, &error), ERROR_NONE);
-    if (meta_execute(session, sql, parameters, count, NULL, &error) != ERROR_NONE) fail_msg("%s: %s", sql, error.message);
+    if (meta_execute(session, sql, parameters, count, NULL, &error) != ERROR_NONE)
+        fail_msg("%s: %s", sql, error.message);
     meta_session_end(session);
 }
 
@@ -54,13 +55,35 @@ static void open_metadata(struct fixture *f)
     struct error error = {0};
     snprintf(f->location, sizeof f->location, "sqlite:%s/metadata", f->folder);
     if (control_open(f->location, &f->control, &error) != ERROR_NONE) fail_msg("%s", error.message);
-    run_sql(f, "insert into regions (region_id, name, code, created_at, updated_at) values ('0190a000-0000-7000-8000-000000000003', 'r', 'r1', 1, 1)", NULL, 0);
-    run_sql(f, "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values ('" ORGANIZATION "', '0190a000-0000-7000-8000-000000000003', 'o', 'o1', 1, 1)", NULL, 0);
-    run_sql(f, "insert into workspaces (workspace_id, organization_id, name, code, created_at, updated_at) values ('0190a000-0000-7000-8000-000000000004', '" ORGANIZATION "', 'w', 'w1', 1, 1)", NULL, 0);
-    run_sql(f, "insert into tenants (tenant_id, workspace_id, name, code, created_at, updated_at) values ('" TENANT "', '0190a000-0000-7000-8000-000000000004', 't', 't1', 1, 1)", NULL, 0);
-    run_sql(f, "insert into users (user_id, organization_id, email, email_verified, created_at, updated_at) values ('0190a000-0000-7000-8000-0000000000a1', '" ORGANIZATION "', 'owner@shop.example', true, 1, 1)", NULL, 0);
-    run_sql(f, "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select '0190a000-0000-7000-8000-0000000000f1', '0190a000-0000-7000-8000-0000000000a1', role_id, 1 from roles where role_type = 'super_admin'", NULL, 0);
-    run_sql(f, "insert into mfa_secrets (mfa_id, user_id, secret_encrypted, is_enabled, created_at, updated_at) values ('m', '0190a000-0000-7000-8000-0000000000a1', 'x', true, 1, 1)", NULL, 0);
+    run_sql(f,
+            "insert into regions (region_id, name, code, created_at, updated_at) values "
+            "('0190a000-0000-7000-8000-000000000003', 'r', 'r1', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into organizations (organization_id, region_id, name, code, created_at, updated_at) values "
+            "('" ORGANIZATION "', '0190a000-0000-7000-8000-000000000003', 'o', 'o1', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into workspaces (workspace_id, organization_id, name, code, created_at, updated_at) values "
+            "('0190a000-0000-7000-8000-000000000004', '" ORGANIZATION "', 'w', 'w1', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into tenants (tenant_id, workspace_id, name, code, created_at, updated_at) values ('" TENANT
+            "', '0190a000-0000-7000-8000-000000000004', 't', 't1', 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into users (user_id, organization_id, email, email_verified, created_at, updated_at) values "
+            "('0190a000-0000-7000-8000-0000000000a1', '" ORGANIZATION "', 'owner@shop.example', true, 1, 1)",
+            NULL, 0);
+    run_sql(f,
+            "insert into user_roles (user_role_id, user_id, role_id, assigned_at) select "
+            "'0190a000-0000-7000-8000-0000000000f1', '0190a000-0000-7000-8000-0000000000a1', role_id, 1 from roles "
+            "where role_type = 'super_admin'",
+            NULL, 0);
+    run_sql(f,
+            "insert into mfa_secrets (mfa_id, user_id, secret_encrypted, is_enabled, created_at, updated_at) values "
+            "('m', '0190a000-0000-7000-8000-0000000000a1', 'x', true, 1, 1)",
+            NULL, 0);
 }
 
 static int remove_path(const char *path, const struct stat *status, int type, struct FTW *walk) { return remove(path); }
@@ -86,7 +109,8 @@ static const struct doctor_finding *find(struct fixture *f, const char *check)
 static void assert_level(struct fixture *f, const char *check, enum doctor_level level, const char *text)
 {
     const struct doctor_finding *finding = find(f, check);
-    if (finding->level != level || !strstr(finding->message, text)) fail_msg("%s: %s %s", check, doctor_level_name(finding->level), finding->message);
+    if (finding->level != level || !strstr(finding->message, text))
+        fail_msg("%s: %s %s", check, doctor_level_name(finding->level), finding->message);
     assert_int_equal(finding->advice[0] != 0, level != DOCTOR_OK); /* whoever complains says what to do */
 }
 
@@ -165,7 +189,8 @@ static void finds_settings_that_send_secrets_in_the_open(void **state)
         {"store.url", "127.0.0.1:1", "", "https://u:p@a.example", "", DOCTOR_FAIL, "holds a user"},
         {"meta.url", "127.0.0.1:1", "", "", "postgres://u@127.0.0.1:1/d", DOCTOR_OK, ""},
         {"meta.url", "127.0.0.1:1", "", "", "postgres://u:geheim@127.0.0.1:1/d", DOCTOR_WARN, "holds the password"},
-        {"meta.url", "127.0.0.1:1", "", "", "postgres://u@127.0.0.1:1/d?password=geheim", DOCTOR_WARN, "holds the password"},
+        {"meta.url", "127.0.0.1:1", "", "", "postgres://u@127.0.0.1:1/d?password=geheim", DOCTOR_WARN,
+         "holds the password"},
         {"meta.url", "127.0.0.1:1", "", "", "postgres://u@[::1]:1/d", DOCTOR_OK, ""},
     };
     f->settings.store_password_file = "";
@@ -256,14 +281,23 @@ static void finds_keys_that_are_too_open(void **state)
 {
     struct fixture *f = *state;
     open_metadata(f);
-    run_sql(f, "insert into api_keys (api_key_id, tenant_id, kind, key_id, prefix, allowed_origins, created_at, last_used_at, updated_at) "
-               "values ('0190a000-0000-7000-8000-0000000000b1', '" TENANT "', 'write', 'w1', 'w1-prefix', 'https://shop.example', 1, $1, 1)", META_PARAMETERS(meta_integer(NOW - DAY)));
-    run_sql(f, "insert into api_keys (api_key_id, tenant_id, kind, key_id, secret_hash, prefix, created_at, last_used_at, expires_at, updated_at) "
-               "values ('0190a000-0000-7000-8000-0000000000b2', '" TENANT "', 'secret', 's1', 'x', 's1-prefix', 1, $1, $2, 1)", META_PARAMETERS(meta_integer(NOW - DAY), meta_integer(NOW + DAY)));
+    run_sql(f,
+            "insert into api_keys (api_key_id, tenant_id, kind, key_id, prefix, allowed_origins, created_at, "
+            "last_used_at, updated_at) "
+            "values ('0190a000-0000-7000-8000-0000000000b1', '" TENANT
+            "', 'write', 'w1', 'w1-prefix', 'https://shop.example', 1, $1, 1)",
+            META_PARAMETERS(meta_integer(NOW - DAY)));
+    run_sql(f,
+            "insert into api_keys (api_key_id, tenant_id, kind, key_id, secret_hash, prefix, created_at, last_used_at, "
+            "expires_at, updated_at) "
+            "values ('0190a000-0000-7000-8000-0000000000b2', '" TENANT
+            "', 'secret', 's1', 'x', 's1-prefix', 1, $1, $2, 1)",
+            META_PARAMETERS(meta_integer(NOW - DAY), meta_integer(NOW + DAY)));
     assert_level(f, "open write keys", DOCTOR_OK, "");
     assert_level(f, "keys without end", DOCTOR_OK, "");
     assert_level(f, "unused keys", DOCTOR_OK, "");
-    run_sql(f, "update api_keys set allowed_origins = '', expires_at = null, last_used_at = $1", META_PARAMETERS(meta_integer(NOW - 91 * DAY)));
+    run_sql(f, "update api_keys set allowed_origins = '', expires_at = null, last_used_at = $1",
+            META_PARAMETERS(meta_integer(NOW - 91 * DAY)));
     assert_level(f, "open write keys", DOCTOR_WARN, "1 write keys may be used from every page: w1-prefix");
     assert_level(f, "keys without end", DOCTOR_WARN, "1 secret keys never expire: s1-prefix");
     assert_level(f, "unused keys", DOCTOR_WARN, "2 keys");
@@ -275,12 +309,18 @@ static void finds_what_waits_too_long(void **state)
 {
     struct fixture *f = *state;
     open_metadata(f);
-    run_sql(f, "insert into mail_outbox (mail_id, recipient, message_encrypted, next_attempt_at, last_error, created_at) values ('m', 'a@b.example', 'x', 1, 'Connection refused', $1)",
+    run_sql(f,
+            "insert into mail_outbox (mail_id, recipient, message_encrypted, next_attempt_at, last_error, created_at) "
+            "values ('m', 'a@b.example', 'x', 1, 'Connection refused', $1)",
             META_PARAMETERS(meta_integer(NOW - DAY)));
     assert_level(f, "waiting mail", DOCTOR_WARN, "Connection refused");
-    run_sql(f, "insert into audit_outbox (sequence, event_id, event, created_at) values (1000, 'e', '{}', $1)", META_PARAMETERS(meta_integer(NOW - DAY)));
+    run_sql(f, "insert into audit_outbox (sequence, event_id, event, created_at) values (1000, 'e', '{}', $1)",
+            META_PARAMETERS(meta_integer(NOW - DAY)));
     assert_level(f, "waiting audit", DOCTOR_WARN, "1 audit events");
-    run_sql(f, "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, created_at, updated_at) values ('p', '" ORGANIZATION "', 'n', 'sso', 'http://127.0.0.1:1', 'c', 1, 1)", NULL, 0);
+    run_sql(f,
+            "insert into identity_providers (identity_provider_id, organization_id, name, code, issuer, client_id, "
+            "created_at, updated_at) values ('p', '" ORGANIZATION "', 'n', 'sso', 'http://127.0.0.1:1', 'c', 1, 1)",
+            NULL, 0);
     assert_level(f, "single sign-on", DOCTOR_FAIL, "sso");
     run_sql(f, "update identity_providers set issuer = 'https://idp.example'", NULL, 0);
     assert_level(f, "single sign-on", DOCTOR_WARN, "no client secret");

@@ -6,14 +6,18 @@
 
 #define MAIL_PASSWORD_FILE_LIMIT 4096
 
-enum error_code mail_settings_read(const struct settings *settings, struct buffer *password, struct control_mail_settings *ret_mail,
-                                   struct error *error)
+enum error_code mail_settings_read(const struct settings *settings, struct buffer *password,
+                                   struct control_mail_settings *ret_mail, struct error *error)
 {
-    *ret_mail = (struct control_mail_settings){.url = settings->mail_url, .from = settings->mail_from, .user = settings->mail_user,
-                                               .password = settings->mail_password, .ca_file = settings->mail_ca_file};
+    *ret_mail = (struct control_mail_settings){.url = settings->mail_url,
+                                               .from = settings->mail_from,
+                                               .user = settings->mail_user,
+                                               .password = settings->mail_password,
+                                               .ca_file = settings->mail_ca_file};
     if (!settings->mail_url[0]) return ERROR_NONE;
     if (settings->mail_password[0] && settings->mail_password_file[0])
-        return error_set_field(error, ERROR_INVALID, "mail.password_file", "give mail.password or mail.password_file, not both");
+        return error_set_field(error, ERROR_INVALID, "mail.password_file",
+                               "give mail.password or mail.password_file, not both");
     if (settings->mail_password_file[0]) {
         enum error_code code = os_file_read(settings->mail_password_file, MAIL_PASSWORD_FILE_LIMIT, password, error);
         if (code != ERROR_NONE) return code;
