@@ -14,6 +14,7 @@
 #include "base/json_writer.h"
 #include "base/map.h"
 #include "base/metric.h"
+#include "base/network.h"
 #include "base/queue.h"
 #include "base/time.h"
 #include "base/uuid.h"
@@ -274,6 +275,40 @@ static void metrics_print_as_prometheus_text(void **state)
     metric_registry_destroy(registry);
 }
 
+static void network_addresses_lie_in_prefixes(void **state)
+{
+    static const struct {
+        const char *prefix, *address;
+        bool parses, matches;
+    } cases[] = {
+        {"10.0.0.0/8", "10.255.0.1", true, true},      {"10.0.0.0/8", "11.0.0.1", true, false},
+        {"10.9.9.9/8", "10.0.0.1", true, true},        {"192.0.2.128/25", "192.0.2.127", true, false},
+        {"192.0.2.7", "::ffff:192.0.2.7", true, true}, {"2001:db8::/33", "2001:db8:7fff::1", true, true},
+        {"2001:db8::/33", "2001:db8:8000::", true, false}, {"::/0", "10.0.0.1", true, true},
+        {"0.0.0.0/0", "2001:db8::1", true, false},     {"10.0.0.0/33", "", false, false},
+        {"::/129", "", false, false},                  {"10.0.0.0/", "", false, false},
+        {"10.0.0/8", "", false, false},                {"", "", false, false},
+        {"10.0.0.0/8x", "", false, false},             {"localhost", "", false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct network_prefix prefix;
+        uint8_t bytes[16];
+        if (network_prefix_parse(slice_from_string(cases[i].prefix), &prefix) != cases[i].parses) fail_msg("%s", cases[i].prefix);
+        if (!cases[i].parses) continue;
+        assert_true(network_address_parse(slice_from_string(cases[i].address), bytes));
+        if (network_prefix_matches(&prefix, bytes) != cases[i].matches) fail_msg("%s in %s", cases[i].address, cases[i].prefix);
+    }
+    uint8_t bytes[16];
+    char text[NETWORK_ADDRESS_TEXT_SIZE];
+    assert_true(network_address_parse(SLICE("2001:DB8:0::1"), bytes));
+    network_address_format(bytes, text);
+    assert_string_equal("2001:db8::1", text);
+    assert_true(network_address_parse(SLICE("::ffff:192.0.2.7"), bytes));
+    network_address_format(bytes, text);
+    assert_string_equal("192.0.2.7", text);
+    assert_false(network_address_parse(slice_make("192.0.2.7\0x", 11), bytes));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -292,6 +327,7 @@ int main(void)
         cmocka_unit_test(queue_is_bounded_keeps_order_and_drains_after_close),
         cmocka_unit_test(errors_name_the_field_and_map_to_statuses),
         cmocka_unit_test(metrics_print_as_prometheus_text),
+        cmocka_unit_test(network_addresses_lie_in_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,8 @@
 /* Errors of the whole request carry the dialect's own code in error.field; errors of one event carry the field. */
 #define CODE_MISSING_CLIENT_ID "INGEST_MISSING_CLIENT_ID"
 #define CODE_INVALID_CLIENT_ID "INGEST_INVALID_CLIENT_ID"
+#define CODE_ORIGIN "INGEST_ORIGIN_NOT_AUTHORIZED"
+#define CODE_ADDRESS "INGEST_IP_NOT_AUTHORIZED"
 #define CODE_UNKNOWN_TYPE "INGEST_UNKNOWN_EVENT_TYPE"
 #define CODE_NOT_ARRAY "INGEST_BATCH_NOT_ARRAY"
 #define CODE_BATCH_TOO_LARGE "INGEST_BATCH_TOO_LARGE"
@@ -430,6 +432,8 @@ enum error_code analytics_databuddy_decode_batch(const struct domain_input *inpu
 static const char *databuddy_code(const struct error *error, const struct request *request, int *status)
 {
     *status = error_code_http_status(error->code);
+    if (error->code == ERROR_FORBIDDEN && strcmp(error->field, "origin") == 0) return CODE_ORIGIN;
+    if (error->code == ERROR_FORBIDDEN && strcmp(error->field, "address") == 0) return CODE_ADDRESS;
     switch (error->code) {
     case ERROR_UNAUTHENTICATED:
     case ERROR_FORBIDDEN:
@@ -451,6 +455,8 @@ const char *analytics_databuddy_refuse(const struct error *error, const struct r
     if (strcmp(code, CODE_INVALID_SCHEMA) == 0) message = SLICE("Invalid event schema");
     if (strcmp(code, CODE_MISSING_CLIENT_ID) == 0) message = SLICE("Missing client ID");
     if (strcmp(code, CODE_INVALID_CLIENT_ID) == 0) message = SLICE("Invalid or inactive client ID");
+    if (strcmp(code, CODE_ORIGIN) == 0) message = SLICE("Origin not authorized");
+    if (strcmp(code, CODE_ADDRESS) == 0) message = SLICE("IP address not authorized");
     char request_id[24];
     snprintf(request_id, sizeof request_id, "%llu", (unsigned long long)request->id);
     struct json_writer writer = {.out = body};

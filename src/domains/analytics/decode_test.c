@@ -416,6 +416,29 @@ static void databuddy_bad_events_say_why(void **state)
     buffer_free(&body);
 }
 
+static void databuddy_says_which_place_a_key_is_not_for(void **state)
+{
+    static const struct {
+        const char *field, *expected;
+        int status;
+    } cases[] = {{"origin", "basket.INGEST_ORIGIN_NOT_AUTHORIZED", 403},
+                 {"address", "basket.INGEST_IP_NOT_AUTHORIZED", 403},
+                 {"", "basket.INGEST_INVALID_CLIENT_ID", 400}};
+    struct harness *harness = *state;
+    const struct domain_route *route = &analytics_domain.routes[2];
+    assert_string_equal(route->path, "/");
+    harness_reset(harness);
+    harness->request.body = SLICE_EMPTY;
+    harness_header(harness, "databuddy-client-id", "id");
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct error error;
+        error_set_field(&error, ERROR_FORBIDDEN, cases[i].field, "not from there");
+        buffer_clear(&harness->body);
+        harness->content_type = route->refuse(&error, &harness->request, &harness->status, &harness->body);
+        check_body_has(harness, cases[i].status, cases[i].expected);
+    }
+}
+
 int main(int argc, char **argv)
 {
     testdata = argc > 1 ? argv[1] : "src/domains/analytics/testdata";
@@ -433,6 +456,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(databuddy_repeats_are_ordinary_successes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(databuddy_visitors_are_hidden_unless_told_otherwise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(databuddy_bad_events_say_why, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(databuddy_says_which_place_a_key_is_not_for, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
