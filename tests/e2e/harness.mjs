@@ -141,6 +141,7 @@ export class Server {
     this.settings = settings;
     this.environment = environment;
     this.tenants = {};
+    this.owner = { email: 'owner@millrace.example', password: 'twelve slow barges on the canal' };
     this.log = '';
     this.port = 0;
     running.add(this);
@@ -160,7 +161,7 @@ export class Server {
   /** Starts on the port of the time before, so that clients find the server again. */
   async start() {
     const words = ['serve', '--data', this.directory, '--listen', `127.0.0.1:${this.port}`, ...this.settings];
-    const child = spawn(binary, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWith(this.environment) });
+    const child = spawn(binary, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWith({ MILLRACE_OWNER_EMAIL: this.owner.email, MILLRACE_OWNER_PASSWORD: this.owner.password, ...this.environment }) });
     let out = '';
     this.child = child;
     this.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));
@@ -239,6 +240,31 @@ export class Server {
 
   get(path, key, headers = {}) {
     return this.send(path, { headers: { ...(key ? { authorization: `Bearer ${key}` } : {}), ...headers } });
+  }
+
+  /** A request to the API: `body` as JSON, `token` (a key or an access token) in Authorization. */
+  api(method, path, body, token, headers = {}) {
+    return this.send(path, {
+      method,
+      headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...(token ? { authorization: `Bearer ${token}` } : {}), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    });
+  }
+
+  /** Headers that make the request come from an address of its own, as through a proxy on this machine: open routes are
+   *  limited per address. */
+  someAddress() {
+    const byte = () => 1 + Math.floor(Math.random() * 250);
+    return { 'x-forwarded-for': `93.${byte()}.${byte()}.${byte()}` };
+  }
+
+  /** Logs in, and waits until all loops know the user: { token, refresh_token, session_id }. */
+  async login(email, password) {
+    const answer = await this.api('POST', '/v1/auth/login', { email, password }, null, this.someAddress());
+    if (answer.status !== 200) throw new Error(`login of ${email}: ${answer.status} ${answer.text}`);
+    const { access_token: token, refresh_token, session_id } = answer.json;
+    await waitFor(`${email} is known`, async () => (await this.api('GET', '/v1/auth/me', undefined, token)).status === 200);
+    return { token, refresh_token, session_id };
   }
 
   /** POST of a value as JSON, or of a string or Buffer as it is. */
