@@ -94,5 +94,5 @@ enum error_code identity_written(const struct buffer *body, struct error *error)
 
 struct slice identity_link(const struct control_call *call, const char *page, const char *token)
 {
-    return arena_printf(call->arena, "%s/%s#token=%s", call->control->public_url, page, token);
+    return arena_printf(call->arena, "%s/#%s=%s", call->control->public_url, page, token);
 }

@@ -48,7 +48,7 @@ void identity_write_time(struct json_writer *writer, const char *name, int64_t u
 void identity_write_flag(struct json_writer *writer, const char *name, bool value);
 /* ERROR_MEMORY when the answer did not fit. */
 enum error_code identity_written(const struct buffer *body, struct error *error) MUST_CHECK;
-/* The page's address of a token: "https://shop.example/reset-password#token=..": behind '#', where no log sees it. */
+/* The page's address of a token: "https://shop.example/#reset-password=..": behind '#', where no log sees it. */
 struct slice identity_link(const struct control_call *call, const char *page, const char *token);
 
 #endif

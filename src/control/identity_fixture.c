@@ -120,9 +120,10 @@ static enum error_code take_token(void *context, const struct meta_row *row, str
     struct mails *mails = context;
     struct buffer text = {0};
     assert_int_equal(ERROR_NONE, tenant_secret_open(mails->fixture->control.secret, "mail", meta_row_text(row, 0), &text, error));
-    ptrdiff_t at = slice_find(buffer_slice(&text), SLICE("#token="));
-    if (at >= 0 && (size_t)at + 7 + TENANT_TOKEN_SIZE <= text.size)
-        snprintf(mails->token, TENANT_TOKEN_SIZE + 1, "%.*s", TENANT_TOKEN_SIZE, text.data + at + 7);
+    ptrdiff_t at = slice_find(buffer_slice(&text), SLICE("/#"));
+    struct slice token = slice_from(buffer_slice(&text), at < 0 ? text.size : (size_t)at);
+    slice_cut(&token, '=');
+    if (token.size >= TENANT_TOKEN_SIZE) snprintf(mails->token, TENANT_TOKEN_SIZE + 1, "%.*s", TENANT_TOKEN_SIZE, token.data);
     buffer_free(&text);
     return ERROR_NONE;
 }

@@ -90,6 +90,31 @@ enum error_code control_user_find(const struct control_call *call, struct meta_s
     return user_find(call, session, USER_SELECT "u.user_id = $1", user_id, ret_user, error);
 }
 
+struct user_each {
+    enum error_code (*each)(void *context, const struct control_user *user, struct error *error);
+    void *context;
+};
+
+static enum error_code user_give(void *context, const struct meta_row *row, struct error *error)
+{
+    const struct user_each *each = context;
+    struct control_user user = {0};
+    enum error_code code = user_take(&user, row, error);
+    return code == ERROR_NONE ? each->each(each->context, &user, error) : code;
+}
+
+enum error_code control_user_each(const struct control_call *call, struct meta_session *session, bool deleted_too,
+                                  enum error_code (*each)(void *context, const struct control_user *user, struct error *error),
+                                  void *context, struct error *error)
+{
+    struct user_each all = {each, context};
+    return meta_query(session,
+                      deleted_too ? USER_SELECT "($1 = '' or u.organization_id = $1) order by u.created_at, u.user_id"
+                                  : USER_SELECT "($1 = '' or u.organization_id = $1) and u.deleted_at is null"
+                                                " order by u.created_at, u.user_id",
+                      META_PARAMETERS(meta_string(call->organization_id), meta_integer(call->now_ms)), user_give, &all, error);
+}
+
 enum error_code control_user_reach(const struct control_call *call, const struct control_user *user, struct error *error)
 {
     if (call->organization_id[0] && strcmp(call->organization_id, user->organization_id) != 0)

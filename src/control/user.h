@@ -36,6 +36,11 @@ enum error_code control_user_find_by_email(const struct control_call *call, stru
 enum error_code control_user_find(const struct control_call *call, struct meta_session *session, const char *user_id,
                                   struct control_user *ret_user, struct error *error) MUST_CHECK;
 
+/* Gives every user, oldest first; those of call->organization_id when it is set. An error of `each` ends it. */
+enum error_code control_user_each(const struct control_call *call, struct meta_session *session, bool deleted_too,
+                                  enum error_code (*each)(void *context, const struct control_user *user, struct error *error),
+                                  void *context, struct error *error) MUST_CHECK;
+
 struct control_new_user {
     const char *email;              /* of control_email_read */
     const char *organization_id;

@@ -8,6 +8,7 @@ static const struct command commands[] = {
     {"serve", "take events and answer questions", command_serve},
     {"demo", "a server with a demo tenant and sample traffic, or the traffic alone", command_demo},
     {"tenant", "create, list, delete, restore and purge tenants", command_tenant},
+    {"user", "make, list, lock and help users", command_user},
     {"role", "show and make roles, give them to users and take them away", command_role},
     {"key", "make, list, rotate and revoke keys of programs, and see how they are used", command_key},
     {"audit", "list who did what, and check that nothing of it was changed", command_audit},
