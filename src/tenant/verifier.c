@@ -53,6 +53,7 @@ struct verifier_job {
     struct tenant_verifier_wait *waits;
     unsigned char mac[VERIFIER_MAC_SIZE];
     int64_t version;
+    char key_id[TENANT_KEY_ID_SIZE];
     char secret[TENANT_KEY_SECRET_SIZE];
     char hash[TENANT_PHC_LIMIT];
     enum error_code code;
@@ -285,34 +286,53 @@ static void verifier_done(struct os_task *task)
     free(job);
 }
 
+/* A job for this text, under way already or new. NULL with `error` filled when there is no room for it. */
+static struct verifier_job *verifier_job_find(struct tenant_verifier_loop *loop, struct slice key, int64_t version,
+                                              const char *hash, struct error *error)
+{
+    struct slice key_id, secret;
+    unsigned char mac[VERIFIER_MAC_SIZE];
+    size_t same_key = 0;
+    if (!tenant_key_split(key, &key_id, &secret) || secret.size != TENANT_KEY_SECRET_SIZE || strlen(hash) >= TENANT_PHC_LIMIT) {
+        error_set(error, ERROR_UNAVAILABLE, "the key cannot be checked now");
+        return NULL;
+    }
+    verifier_mac(loop->verifier, key, mac);
+    for (struct verifier_job *job = loop->jobs; job; job = job->next) {
+        if (job->version == version && memcmp(job->mac, mac, sizeof mac) == 0) return job;
+        same_key += memcmp(job->key_id, key_id.data, TENANT_KEY_ID_SIZE) == 0;
+    }
+    struct verifier_job *job = same_key < TENANT_VERIFIER_KEY_LIMIT ? calloc(1, sizeof *job) : NULL;
+    if (job) {
+        *job = (struct verifier_job){.task.run = verifier_done, .loop = loop, .version = version, .next = loop->jobs};
+        memcpy(job->mac, mac, sizeof mac);
+        memcpy(job->key_id, key_id.data, TENANT_KEY_ID_SIZE);
+        memcpy(job->secret, secret.data, TENANT_KEY_SECRET_SIZE);
+        memcpy(job->hash, hash, strlen(hash) + 1);
+        /* A thread may be done with it at once, but it comes back through this loop, after this callback. */
+        if (queue_try_push(loop->verifier->queue, job)) {
+            loop->jobs = job;
+            return job;
+        }
+        OPENSSL_cleanse(job->secret, sizeof job->secret);
+        free(job);
+    }
+    error_set(error, ERROR_UNAVAILABLE, "too many keys are being checked for the first time; send this again later");
+    return NULL;
+}
+
 enum error_code tenant_verifier_wait(const struct tenant_view *view, struct slice key, struct tenant_verifier_wait *wait,
                                      struct error *error)
 {
-    struct tenant_verifier_loop *loop = view->verifier;
     struct slice key_id, secret;
     bool is_previous = false;
     const struct tenant_key *found = NULL;
-    if (loop && tenant_key_split(key, &key_id, &secret) && secret.size == TENANT_KEY_SECRET_SIZE)
+    if (view->verifier && tenant_key_split(key, &key_id, &secret))
         found = tenant_snapshot_key(tenant_view_snapshot(view), key_id, &is_previous);
     const char *hash = !found ? NULL : is_previous ? found->previous_secret_hash : found->secret_hash;
-    if (!hash || strlen(hash) >= TENANT_PHC_LIMIT) return error_set(error, ERROR_UNAVAILABLE, "the key cannot be checked now");
-    unsigned char mac[VERIFIER_MAC_SIZE];
-    verifier_mac(loop->verifier, key, mac);
-    struct verifier_job *job = loop->jobs;
-    while (job && (job->version != found->version || memcmp(job->mac, mac, sizeof mac) != 0)) job = job->next;
-    if (!job) {
-        job = calloc(1, sizeof *job);
-        if (!job) return error_set(error, ERROR_MEMORY, "no memory to check the key; send the same request again");
-        *job = (struct verifier_job){.task.run = verifier_done, .loop = loop, .version = found->version, .next = loop->jobs};
-        memcpy(job->mac, mac, sizeof mac);
-        memcpy(job->secret, secret.data, TENANT_KEY_SECRET_SIZE);
-        memcpy(job->hash, hash, strlen(hash) + 1);
-        if (!queue_try_push(loop->verifier->queue, job)) {
-            free(job);
-            return error_set(error, ERROR_UNAVAILABLE, "too many keys are being checked for the first time; send this again later");
-        }
-        loop->jobs = job;
-    }
+    if (!hash) return error_set(error, ERROR_UNAVAILABLE, "the key cannot be checked now");
+    struct verifier_job *job = verifier_job_find(view->verifier, key, found->version, hash, error);
+    if (!job) return ERROR_UNAVAILABLE;
     wait->next = job->waits;
     job->waits = wait;
     return ERROR_NONE;

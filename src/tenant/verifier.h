@@ -17,6 +17,7 @@
  */
 #define TENANT_VERIFIER_THREADS 2       /* Argon2 at once: 19 MiB and a processor each */
 #define TENANT_VERIFIER_QUEUE_LIMIT 256 /* jobs: about three seconds of both threads, longer no client should wait */
+#define TENANT_VERIFIER_KEY_LIMIT 16    /* jobs of one key at one loop: who tries secrets of one key leaves room for the others */
 #define TENANT_VERIFIER_FAILED_MS 30000
 /* A good result is asked for again after this time: somebody may have changed a hash by hand. */
 #define TENANT_VERIFIER_GOOD_MS (60LL * 60 * 1000)
@@ -38,7 +39,7 @@ struct tenant_verifier_wait {
     void (*done)(struct tenant_verifier_wait *wait, enum error_code code, const struct error *error);
     struct tenant_verifier_wait *next; /* private */
 };
-/* On the view's loop. ERROR_UNAVAILABLE when too many wait: refuse with `error`, `done` is not called. */
+/* On the view's loop. ERROR_UNAVAILABLE when too many wait, in all or for this key: refuse with `error`, `done` is not called. */
 enum error_code tenant_verifier_wait(const struct tenant_view *view, struct slice key,
                                      struct tenant_verifier_wait *wait, struct error *error) MUST_CHECK;
 

@@ -178,15 +178,36 @@ static void the_secret_before_a_rotation_works_until_its_grace_ends(void **state
     assert_int_equal(TENANT_KEY_ACCEPTED, check(f, 0, KEY));
 }
 
+static void secrets_tried_for_one_key_leave_room_for_others(void **state)
+{
+    struct fixture *f = *state;
+    static struct waiter waiters[2 * TENANT_VERIFIER_KEY_LIMIT];
+    memset(waiters, 0, sizeof waiters);
+    int taken = 0;
+    for (int i = 0; i < 2 * TENANT_VERIFIER_KEY_LIMIT; i++) {
+        char key[] = KEY;
+        snprintf(key + sizeof KEY - 5, 5, "%04d", i);
+        waiters[i].wait.done = note;
+        taken += tenant_verifier_wait(&f->views[0], slice_from_string(key), &waiters[i].wait, &f->error) == ERROR_NONE;
+    }
+    assert_int_equal(TENANT_VERIFIER_KEY_LIMIT, taken);
+    struct waiter another = {.wait.done = note};
+    OK(tenant_verifier_wait(&f->views[0], SLICE(OLD_KEY), &another.wait, &f->error));
+    turn_until(f, 0, &another);
+    assert_int_equal(TENANT_KEY_ACCEPTED, check(f, 0, OLD_KEY));
+}
+
 static void the_queue_is_bounded_and_stopping_answers_all(void **state)
 {
     struct fixture *f = *state;
     static struct waiter waiters[2 * TENANT_VERIFIER_QUEUE_LIMIT];
     memset(waiters, 0, sizeof waiters);
     int taken = 0, refused = 0, answered = 0;
-    for (int i = 0; i < 2 * TENANT_VERIFIER_QUEUE_LIMIT; i++) { /* each another wrong secret */
-        char key[] = KEY;
-        snprintf(key + sizeof KEY - 5, 5, "%04d", i);
+    for (int i = 0; i < 2 * TENANT_VERIFIER_QUEUE_LIMIT; i++) { /* each another key */
+        char key[] = KEY, key_id[] = KEY_ID;
+        snprintf(key_id + sizeof KEY_ID - 5, 5, "%04d", i);
+        memcpy(key + strlen("mrs_"), key_id, TENANT_KEY_ID_SIZE);
+        assert_non_null(tenant_snapshot_add_key(f->snapshot, slice_from_string(key_id), SLICE_EMPTY, f->key));
         waiters[i].wait.done = note;
         enum error_code code = tenant_verifier_wait(&f->views[0], slice_from_string(key), &waiters[i].wait, &f->error);
         taken += code == ERROR_NONE;
@@ -223,6 +244,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_wrong_secret_costs_argon2_once_in_its_time_and_reads_like_an_unknown_key, setup, teardown),
         cmocka_unit_test_setup_teardown(what_was_verified_dies_with_the_version, setup, teardown),
         cmocka_unit_test_setup_teardown(the_secret_before_a_rotation_works_until_its_grace_ends, setup, teardown),
+        cmocka_unit_test_setup_teardown(secrets_tried_for_one_key_leave_room_for_others, setup, teardown),
         cmocka_unit_test_setup_teardown(the_queue_is_bounded_and_stopping_answers_all, setup, teardown),
         cmocka_unit_test_setup_teardown(a_loop_that_ends_with_waiters_leaves_nothing_behind, setup, teardown),
     };
