@@ -6,6 +6,7 @@
 
 #include "base/uuid.h"
 #include "server/domains.h"
+#include "server/stopping.h"
 #include "server/store_migrations.h"
 
 /* A mutation rewrites every part that holds a row of the tenant. */
@@ -48,6 +49,8 @@ static enum error_code purge_events_table(const struct purge_events *events, str
     char sql[512];
     bool is_table = false;
     int64_t rows = 0;
+    /* What is left is done when the job runs again. */
+    if (stopping_is_asked()) return error_set(error, ERROR_CANCELLED, "told to end before all events of a tenant were removed");
     enum error_code code = purge_events_is_table(events, migrations->session, database, table, &is_table, error);
     if (code != ERROR_NONE || !is_table) return code;
     snprintf(sql, sizeof sql, "SELECT count() FROM %s.%s WHERE %s = '%s'", database, table, tenant_column, tenant_id);

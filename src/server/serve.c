@@ -27,6 +27,7 @@
 #include "server/people.h"
 #include "server/places.h"
 #include "server/remote_store.h"
+#include "server/scheduled_jobs.h"
 #include "server/stopping.h"
 #include "server/store_migrations.h"
 #include "tenant/refresher.h"
@@ -78,6 +79,7 @@ struct server {
     struct tenant_refresher *refresher;
     struct loader *loader;
     struct audit_mover *audit;
+    struct scheduled_jobs *jobs;
     size_t loop_count;
     struct server_loop *loops;
     char url[320];
@@ -287,6 +289,8 @@ static enum error_code server_start_loops(struct server *server, struct error *e
     code = tenant_refresher_start(people_control(server->people)->core, loops, views, server->loop_count, server_report_refresh, server,
                                   &server->refresher, error);
     if (code == ERROR_NONE) code = people_start(server->people, tenant_refresher_key_states(server->refresher), error);
+    if (code == ERROR_NONE)
+        code = scheduled_jobs_start(server->settings, people_control(server->people), server->store, &server->jobs, error);
     for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++) {
         code = server_loop_listen(&server->loops[i], host, port, error);
         if (code == ERROR_NONE) port = listen_listener_port(server->loops[i].listener);
@@ -368,6 +372,7 @@ void server_stop(struct server *server)
     /* Questions and changes first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
     query_pool_stop(server->pool);
     control_pool_stop(server->control_pool);
+    scheduled_jobs_stop(server->jobs);
     tenant_refresher_stop(server->refresher);
     for (size_t i = 0; i < server->loop_count; i++)
         if (server->loops[i].thread.running) os_loop_post(server->loops[i].loop, &server->loops[i].drain_task);
