@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The belt on one event loop: decode into the open batch, hand it to the spool, answer after the sync. */
-#include "ingest/ingest.h"
+#include "ingest/ingest_private.h"
 
 #include <stdlib.h>
 
@@ -9,80 +9,11 @@
 #include "enrich/client_address.h"
 #include "ingest/requests.h"
 #include "os/clock.h"
-#include "tenant/verifier.h"
 
-/* One being synced, one queued behind it; the third fills up. More would only make groups smaller. */
-#define INGEST_BATCHES 3
 /* How soon an answer is looked at again that depends on another loop's batch. */
 #define INGEST_DEFERRED_MS 2
 /* How long an answer waits for its rows to be selectable when the request asks for that. */
 #define INGEST_WAIT_STORED_US 30000000
-
-struct ingest {
-    struct ingest_settings settings;
-    const struct ingest_tables *tables;
-    size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
-    struct metric *requests, *accepted, *refused, *duplicates, *failed, *replayed;
-    struct metric_histogram *latency;
-};
-
-/* A request whose answer is written and waits for durability. Lives in the request's arena. */
-struct ingest_waiter {
-    struct ingest_waiter *next;
-    struct request *request;
-    const struct domain_route *route;
-    int status;
-    const char *content_type;
-    struct slice body;
-    struct buffer large;               /* holds the body when the arena has no room for it */
-    int64_t started_us;
-    struct ingest_window_key *pending; /* ids another batch had not settled yet */
-    size_t pending_count;
-    bool is_incomplete;                /* no memory for the answer or for all pending ids: it must not say 200 */
-    bool has_answer_key;               /* the request came with an Idempotency-Key */
-    struct ingest_window_key answer_key;
-    uint64_t body_hash;
-    bool wait_stored;                  /* answer only when the rows can be selected */
-    uint64_t segment;                  /* then: the segment that must be stored */
-    struct slice rate_headers;         /* of a key with a rate limit */
-};
-
-/* A request whose Idempotency-Key another one is working on: taken up again a little later. Or one whose secret key is
- * being verified: taken up again when that is done. In the request's arena. */
-struct ingest_parked {
-    struct tenant_verifier_wait wait; /* first */
-    struct ingest_loop *loop;
-    struct ingest_parked *next;
-    const struct domain *domain;
-    const struct domain_route *route;
-    struct request *request;
-};
-
-struct ingest_batch {
-    struct spool_batch spool_batch; /* first: the spool gives it back */
-    struct os_task settled;
-    struct ingest_loop *loop;
-    enum error_code result;
-    struct ingest_waiter *waiters, **waiters_end;
-    struct buffer claimed;          /* struct ingest_window_key of the ids in this batch */
-    bool in_use;                    /* open or under way */
-};
-
-struct ingest_loop {
-    struct ingest *ingest;
-    struct os_loop *loop;
-    const struct tenant_view *view;
-    struct json_parser *json;
-    struct buffer answer;           /* reused for every request's answer */
-    struct ingest_batch batches[INGEST_BATCHES];
-    struct ingest_batch *open;      /* never NULL */
-    size_t under_way;
-    struct ingest_waiter *deferred;
-    struct ingest_parked *parked;
-    size_t unverified;              /* requests that wait for their key to be verified */
-    struct os_timer deferred_timer;
-    struct os_turn_hook hook;
-};
 
 /* What a domain's decoder writes into during one request. */
 struct domain_rows {
@@ -145,9 +76,8 @@ void ingest_destroy(struct ingest *ingest) { free(ingest); }
 
 /* ---- answers ---- */
 
-/* `extra_headers` empty: those of the error's code. */
-static void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
-                               const struct error *error, struct slice extra_headers)
+void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
+                        const struct error *error, struct slice extra_headers)
 {
     if (!route->refuse) {
         if (extra_headers.size) request_respond_error_with(request, error, extra_headers);
@@ -248,9 +178,6 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
     buffer_free(&large);
     return true;
 }
-
-static void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
-                        struct request *request, bool is_repeated);
 
 static void ingest_answer_or_defer(struct ingest_loop *loop, struct ingest_waiter *waiter)
 {
@@ -552,60 +479,14 @@ static void ingest_append_answer(struct ingest_loop *loop, struct slice tenant, 
     ingest_requests_append(loop->open->spool_batch.blocks[loop->ingest->requests_table], tenant, waiter->answer_key, &answer, now_ms);
 }
 
-/* ---- keys ---- */
-
-static void ingest_key_verified(struct tenant_verifier_wait *wait, enum error_code code, const struct error *error)
-{
-    struct ingest_parked *parked = (struct ingest_parked *)wait;
-    parked->loop->unverified--;
-    if (code) ingest_refuse(parked->loop, parked->route, parked->request, error);
-    else ingest_take(parked->loop, parked->domain, parked->route, parked->request, false);
-}
-
-static void ingest_wait_for_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
-                                struct request *request, struct slice key)
-{
-    struct error error;
-    struct ingest_parked *parked = arena_allocate(request->arena, sizeof *parked);
-    enum error_code code = parked ? ERROR_NONE : error_set(&error, ERROR_MEMORY, "no memory to check the key; send the same request again");
-    if (!code) {
-        *parked = (struct ingest_parked){.wait.done = ingest_key_verified, .loop = loop, .domain = domain, .route = route, .request = request};
-        code = tenant_verifier_wait(loop->view, key, &parked->wait, &error);
-    }
-    if (code) ingest_refuse(loop, route, request, &error);
-    else loop->unverified++;
-}
-
-/* False when the request is answered or waits for its key. */
-static bool ingest_check_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
-                             struct request *request, bool is_repeated, struct domain_input *input, struct slice *rate_headers)
-{
-    struct tenant_key_request wanted = {.key = route->find_key(request), .needed = route->permission,
-                                        .origin = request_header_get(request, "origin"),
-                                        .client_address = input->client_address, .now_ms = request->received_ms,
-                                        .is_repeated = is_repeated};
-    struct tenant_key_result result;
-    struct error error = {0};
-    char headers[TENANT_RATE_HEADERS_SIZE];
-    enum tenant_key_outcome outcome = tenant_key_check(loop->view, &wanted, &result, &error);
-    input->key = result.key;
-    if (outcome == TENANT_KEY_PENDING) ingest_wait_for_key(loop, domain, route, request, wanted.key);
-    if (outcome == TENANT_KEY_REFUSED)
-        ingest_refuse_with(loop, route, request, &error, tenant_rate_headers(&result.rate, headers));
-    if (outcome != TENANT_KEY_ACCEPTED) return false;
-    if (result.rate.limit) *rate_headers = arena_copy(request->arena, tenant_rate_headers(&result.rate, headers));
-    return true;
-}
-
 void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                    struct request *request)
 {
     ingest_take(loop, domain, route, request, false);
 }
 
-/* `is_repeated`: its key was checked and counted before. */
-static void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
-                        struct request *request, bool is_repeated)
+void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                 struct request *request, bool is_repeated)
 {
     struct ingest *ingest = loop->ingest;
     struct error error = {0};

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the files of the belt share: one loop's batches, and the requests that wait. */
+#ifndef INGEST_INGEST_PRIVATE_H
+#define INGEST_INGEST_PRIVATE_H
+
+#include "ingest/ingest.h"
+#include "tenant/verifier.h"
+
+/* One being synced, one queued behind it; the third fills up. More would only make groups smaller. */
+#define INGEST_BATCHES 3
+
+struct ingest {
+    struct ingest_settings settings;
+    const struct ingest_tables *tables;
+    size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
+    struct metric *requests, *accepted, *refused, *duplicates, *failed, *replayed;
+    struct metric_histogram *latency;
+};
+
+/* A request whose answer is written and waits for durability. Lives in the request's arena. */
+struct ingest_waiter {
+    struct ingest_waiter *next;
+    struct request *request;
+    const struct domain_route *route;
+    int status;
+    const char *content_type;
+    struct slice body;
+    struct buffer large;               /* holds the body when the arena has no room for it */
+    int64_t started_us;
+    struct ingest_window_key *pending; /* ids another batch had not settled yet */
+    size_t pending_count;
+    bool is_incomplete;                /* no memory for the answer or for all pending ids: it must not say 200 */
+    bool has_answer_key;               /* the request came with an Idempotency-Key */
+    struct ingest_window_key answer_key;
+    uint64_t body_hash;
+    bool wait_stored;                  /* answer only when the rows can be selected */
+    uint64_t segment;                  /* then: the segment that must be stored */
+    struct slice rate_headers;         /* of a key with a rate limit */
+};
+
+/* A request whose Idempotency-Key another one is working on: taken up again a little later. Or one whose secret key is
+ * being verified: taken up again when that is done. In the request's arena. */
+struct ingest_parked {
+    struct tenant_verifier_wait wait; /* first */
+    struct ingest_loop *loop;
+    struct ingest_parked *next;
+    const struct domain *domain;
+    const struct domain_route *route;
+    struct request *request;
+};
+
+struct ingest_batch {
+    struct spool_batch spool_batch; /* first: the spool gives it back */
+    struct os_task settled;
+    struct ingest_loop *loop;
+    enum error_code result;
+    struct ingest_waiter *waiters, **waiters_end;
+    struct buffer claimed;          /* struct ingest_window_key of the ids in this batch */
+    bool in_use;                    /* open or under way */
+};
+
+struct ingest_loop {
+    struct ingest *ingest;
+    struct os_loop *loop;
+    const struct tenant_view *view;
+    struct json_parser *json;
+    struct buffer answer;           /* reused for every request's answer */
+    struct ingest_batch batches[INGEST_BATCHES];
+    struct ingest_batch *open;      /* never NULL */
+    size_t under_way;
+    struct ingest_waiter *deferred;
+    struct ingest_parked *parked;
+    size_t unverified;              /* requests that wait for their key to be verified */
+    struct os_timer deferred_timer;
+    struct os_turn_hook hook;
+};
+
+/* ingest.c */
+/* As ingest_handle. `is_repeated`: its key was checked and counted before. */
+void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                 struct request *request, bool is_repeated);
+/* As ingest_refuse. `extra_headers` empty: those of the error's code. */
+void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
+                        const struct error *error, struct slice extra_headers);
+
+/* key.c */
+/* Fills input->key and the headers that tell of its rate. False when the request is answered or waits for its key. */
+bool ingest_check_key(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                      struct request *request, bool is_repeated, struct domain_input *input, struct slice *rate_headers);
+
+#endif
