@@ -7,8 +7,8 @@ import { defineConfig } from 'vite';
 const licences = {
   name: 'millrace-licences',
   generateBundle() {
-    const text = readFileSync(new URL('node_modules/uplot/LICENSE', import.meta.url), 'utf8');
-    this.emitFile({ type: 'asset', fileName: 'licences.txt', source: `uPlot\n\n${text}` });
+    const licence = (name) => `${name}\n\n${readFileSync(new URL(`node_modules/${name}/LICENSE`, import.meta.url), 'utf8')}`;
+    this.emitFile({ type: 'asset', fileName: 'licences.txt', source: ['uplot', 'uqr'].map(licence).join('\n') });
   },
 };
 

@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import { readFile } from 'node:fs/promises';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { Account, MOCK_EMAIL, MOCK_PASSWORD } from './page_mock_account.mjs';
 
 export const MOCK_KEY = 'sk_mock_0123456789abcdef';
 const DIST = fileURLToPath(new URL('../../ui/dist/', import.meta.url));
@@ -16,7 +17,7 @@ const TYPES = {
   '.txt': 'text/plain; charset=utf-8',
 };
 // The strictest policy the page must live with.
-const POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+const POLICY = "default-src 'self'; style-src 'self'; img-src 'self' data:; script-src 'self'; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 const MEASURES = ['visitors', 'page_views', 'sessions', 'events'];
 const VALUES = {
@@ -138,6 +139,8 @@ export class Mock {
   young = false;
   delay_ms = 0;
   events = [];
+  /** People, keys and what else is owned. */
+  account = new Account();
 
   async start(port = 0) {
     this.server = createServer((request, response) => {
@@ -166,10 +169,14 @@ export class Mock {
       response.end(JSON.stringify(body));
     };
     try {
-      if (request.headers.authorization !== `Bearer ${MOCK_KEY}`) {
-        throw new Refusal(401, 'unauthorized', 'This key is not known. Check that it was copied whole.');
+      const owned = await this.account.answer(request, url);
+      if (owned) return owned.body === undefined ? response.writeHead(owned.status, owned.headers).end() : json(owned.status, owned.body, owned.headers);
+      const session = request.headers.authorization ? undefined : this.account.who(request);
+      if (!session && request.headers.authorization !== `Bearer ${MOCK_KEY}`) {
+        throw new Refusal(401, 'unauthorized', request.headers.authorization ? 'This key is not known. Check that it was copied whole.' : 'the session has ended');
       }
-      if (url.pathname === '/v1/tenant') return json(200, { id: 'tn_mock', name: 'Northwind Outfitters' });
+      const tenant = this.account.tenants.find(({ tenant_id }) => tenant_id === request.headers['millrace-tenant']) ?? this.account.tenants[0];
+      if (url.pathname === '/v1/tenant') return json(200, { id: tenant.tenant_id, name: tenant.name });
       this.asked.push({ path: url.pathname, query: url.searchParams });
       if (this.delay_ms) await new Promise((resolve) => setTimeout(resolve, this.delay_ms));
       if (this.failure) throw this.failure;
@@ -178,8 +185,8 @@ export class Mock {
       throw new Refusal(404, 'not_found', 'There is nothing at this address.');
     } catch (error) {
       if (!('status' in error)) throw error;
-      const { status, code, message, field, retry_after } = error;
-      json(status, { error: { code, message, ...(field ? { field } : {}) }, request_id: 'req_mock_7f3a' }, retry_after ? { 'retry-after': String(retry_after) } : {});
+      const { status, code, message, field, retry_after, headers } = error;
+      json(status, { error: { code, message, ...(field ? { field } : {}) }, request_id: 'req_mock_7f3a' }, { ...headers, ...(retry_after ? { 'retry-after': String(retry_after) } : {}) });
     }
   }
 
@@ -261,5 +268,5 @@ export class Mock {
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const mock = await new Mock().start(Number(process.argv[2] ?? 8090));
-  console.log(`${mock.url}/#key=${MOCK_KEY}`);
+  console.log(`${mock.url}/#key=${MOCK_KEY}\nor sign in as ${MOCK_EMAIL} with "${MOCK_PASSWORD}"`);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page itself: puts the parts together, asks the questions of the current view, and keeps them fresh.
-import { Api, ApiError, type Measure, type Numbers, type Series, type Tenant } from './api';
+import { ApiError, type Api, type Measure, type Numbers, type Series, type Tenant } from './api';
 import { Chart } from './chart';
 import { element, icon, set_attribute, set_text } from './dom';
 import { range, wall_clock } from './format';
@@ -20,8 +20,9 @@ import {
   type Interval,
   type View,
 } from './state';
-import { theme_is_dark, theme_toggle, theme_watch } from './theme';
+import { theme_watch } from './theme';
 import { Toolbar } from './toolbar';
+import type { Topbar } from './topbar';
 
 /** How often a running period is asked again: an event must show within two seconds of being sent. */
 const POLL_MS = 1000;
@@ -55,7 +56,6 @@ const long_columns = (dimension: string): ListColumn[] =>
       ];
 
 export class Dashboard {
-  private readonly api: Api;
   private view: View = view_parse(location.search);
   private series: Series | null = null;
   /** Totals of the previous period up to this time of day; null: compare with all of it. */
@@ -85,9 +85,7 @@ export class Dashboard {
   private readonly dates = element('p', { class: 'dates' });
   private readonly live_text = element('span', {}, 'Live');
   private readonly live_button = element('button', { type: 'button', class: 'live', onclick: () => this.live_toggle() }, element('span', { class: 'pulse' }), this.live_text);
-  private readonly theme_button = element('button', { type: 'button', class: 'icon-button', onclick: theme_toggle });
   private readonly banner = element('div', { class: 'banner', role: 'alert' });
-  private readonly progress = element('div', { class: 'progress', 'aria-hidden': 'true' });
   private readonly empty = element('div', { class: 'empty', role: 'status' });
   private readonly legend = element('div', { class: 'legend' });
   private readonly chart_area = element('div', { class: 'chart-area loading' });
@@ -95,8 +93,11 @@ export class Dashboard {
   private readonly main: HTMLElement;
   readonly root: HTMLElement;
 
-  constructor(key: string, private readonly leave: (message: string) => void) {
-    this.api = new Api(key);
+  constructor(
+    private readonly api: Api,
+    private readonly topbar: Topbar,
+    private readonly leave: (message: string) => void,
+  ) {
     const pick = (dimension: string, value: string): void => this.filter_toggle(dimension, value);
     const panel = (dimension: () => string, limit: number, columns: (dimension: string) => ListColumn[]): Panel => ({ list: new List(pick), dimension, limit, columns });
     const pages = panel(() => 'path', LIST_ROWS, short_columns);
@@ -125,35 +126,12 @@ export class Dashboard {
       ),
       element('footer', { class: 'foot' }, this.updated, element('span', {}, 'Millrace')),
     );
-    this.root = element(
-      'div',
-      { class: 'app' },
-      element(
-        'header',
-        { class: 'topbar' },
-        element('div', { class: 'topbar-inner' },
-          element('div', { class: 'brand' }, element('span', { class: 'brand-mark' }, icon('mark')), 'Millrace'),
-          element(
-            'div',
-            { class: 'topbar-tools' },
-            this.live_button,
-            this.theme_button,
-            element('button', { type: 'button', class: 'icon-button', title: 'Sign out', 'aria-label': 'Sign out', onclick: () => this.leave('') }, icon('leave')),
-          ),
-        ),
-        this.progress,
-      ),
-      this.main,
-    );
+    topbar.tools.prepend(this.live_button);
+    this.root = element('div', { class: 'app' }, topbar.root, this.main);
   }
 
   start(): void {
-    this.cleanups.push(
-      theme_watch(() => {
-        this.theme_show();
-        this.chart.theme_changed();
-      }),
-    );
+    this.cleanups.push(theme_watch(() => this.chart.theme_changed()));
     const listen = (target: EventTarget, name: string, listener: () => void): void => {
       target.addEventListener(name, listener);
       this.cleanups.push(() => target.removeEventListener(name, listener));
@@ -165,12 +143,16 @@ export class Dashboard {
       void this.load();
     });
     document.title = 'Millrace';
-    this.theme_show();
     this.live_show();
     history.replaceState(null, '', view_format(this.view));
     for (const { list } of this.panels) list.show_loading();
     void this.load();
     this.api.tenant().then((tenant) => this.tenant_show(tenant), (error) => this.refused(error));
+  }
+
+  /** Of what is shown. */
+  address(): string {
+    return view_format(this.view);
   }
 
   stop(): void {
@@ -230,7 +212,7 @@ export class Dashboard {
     const { from, to } = view_range(this.view);
     set_text(this.dates, `${range(wall_clock(from), wall_clock(to))} · ${this.view.timezone.replace(/_/g, ' ')}`);
     this.main.setAttribute('aria-busy', 'true');
-    this.progress.classList.add('running');
+    this.topbar.progress.classList.add('running');
     try {
       const lists = Promise.all(this.panels.map((panel) => this.panel_load(panel, loading.signal)));
       const question = this.series_question();
@@ -255,7 +237,7 @@ export class Dashboard {
     }
     if (loading.signal.aborted) return;
     this.main.removeAttribute('aria-busy');
-    this.progress.classList.remove('running');
+    this.topbar.progress.classList.remove('running');
     this.live_show();
     this.poll_schedule();
   }
@@ -432,13 +414,6 @@ export class Dashboard {
     set_attribute(this.live_button, 'aria-pressed', String(this.live));
     set_attribute(this.live_button, 'aria-label', 'Live updates');
     this.live_button.title = this.live ? 'Numbers refresh every second. Press to pause.' : 'Press to refresh every second again.';
-  }
-
-  private theme_show(): void {
-    const dark = theme_is_dark();
-    this.theme_button.replaceChildren(icon(dark ? 'sun' : 'moon'));
-    set_attribute(this.theme_button, 'aria-label', dark ? 'Use light colours' : 'Use dark colours');
-    this.theme_button.title = dark ? 'Light' : 'Dark';
   }
 
   private tabs_make(): HTMLElement {

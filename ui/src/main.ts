@@ -1,49 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
-// Starts the page: takes a key from the address once, then shows either the sign-in card or the numbers.
+// Starts the page: who is here (a key, a signed-in user, nobody), and which view the address names.
 import './style.css';
+import { Api, error_text, key_credentials } from './api';
 import { Dashboard } from './dashboard';
-import { signin_make } from './signin';
+import { element, icon } from './dom';
+import { Session } from './session';
+import { Settings } from './settings/settings';
+import { signin_make, type SigninTask } from './signin';
 import { theme_start } from './theme';
+import { Topbar, link, type Frame } from './topbar';
 
 const STORAGE = 'millrace.key';
-
-/** The key of `#key=…`; taken out of the address at once, so that it is neither copied nor remembered. */
-function key_from_address(): string | null {
-  const fragment = new URLSearchParams(location.hash.slice(1));
-  const key = fragment.get('key');
-  if (key === null) return null;
-  history.replaceState(null, '', location.pathname + location.search);
-  return key.trim() || null;
-}
-
 const app = document.getElementById('app')!;
-let dashboard: Dashboard | null = null;
 
-function leave(message: string): void {
-  sessionStorage.removeItem(STORAGE);
-  dashboard?.stop();
-  dashboard = null;
-  document.title = 'Sign in · Millrace';
-  app.replaceChildren(signin_make(message, enter));
+interface View {
+  root: HTMLElement;
+  start: () => void;
+  stop: () => void;
+}
+let api: Api | null = null;
+let session: Session | null = null;
+let view: View | null = null;
+let bar: Topbar | null = null;
+let numbers = './';
+
+const in_settings = (): boolean => /^settings(\/|$)/.test(new URLSearchParams(location.search).get('view') ?? '');
+
+const frame: Frame = {
+  go: (search) => {
+    history.pushState(null, '', search);
+    show();
+  },
+  numbers: () => numbers,
+  refresh: () => show(),
+  leave: (message) => void leave(message),
+};
+
+/** What fragments ask for; they are taken out of the address at once, so that secrets are neither copied nor remembered. */
+function task_from_address(): SigninTask | null {
+  const fragment = new URLSearchParams(location.hash.slice(1));
+  const pages: Record<string, SigninTask['kind']> = { '/reset-password': 'reset', '/verify-email': 'verify' };
+  for (const kind of ['key', 'reset', 'verify', 'error'] as const) {
+    const text = fragment.get(kind) ?? (pages[location.pathname] === kind ? fragment.get('token') : null);
+    if (text === null) continue;
+    history.replaceState(null, '', (kind === 'key' ? location.pathname : '/') + location.search);
+    return text.trim() ? { kind, text: text.trim() } : null;
+  }
+  return null;
 }
 
-function enter(key: string): void {
-  dashboard?.stop();
+function end(): void {
+  view?.stop();
+  bar?.stop();
+  view = bar = null;
+  // Whatever was open over a view goes with it.
+  for (const dialog of document.querySelectorAll('dialog')) dialog.close();
+}
+
+function ask_in(message: string, task: SigninTask | null): void {
+  end();
+  api = session = null;
+  document.title = 'Sign in · Millrace';
+  app.replaceChildren(signin_make({ key: enter_by_key, user: () => void enter_by_cookie('You are signed in, but the browser did not keep the cookie.') }, message, task));
+}
+
+/** A message means that the server has shown the door. */
+async function leave(message: string): Promise<void> {
+  if (!api) return;
+  const by_key = session === null;
+  sessionStorage.removeItem(STORAGE);
+  if (session && !message) {
+    try {
+      await session.close();
+    } catch (error) {
+      // The cookies are still good: saying "signed out" would be a lie.
+      return notice(`You are not signed out: ${error_text(error)}`);
+    }
+    numbers = './';
+    history.replaceState(null, '', './');
+  }
+  ask_in(message, by_key ? { kind: 'key', text: '' } : null);
+}
+
+function notice(text: string): void {
+  const close = element('button', { type: 'button', class: 'icon-button', 'aria-label': 'Close', onclick: () => box.remove() }, icon('close'));
+  const box = element('div', { class: 'notice', role: 'alert' }, element('span', {}, text), close);
+  app.append(box);
+}
+
+function enter_by_key(key: string): void {
   sessionStorage.setItem(STORAGE, key);
-  dashboard = new Dashboard(key, leave);
-  app.replaceChildren(dashboard.root);
-  dashboard.start();
+  session = null;
+  api = new Api(key_credentials(key));
+  show();
+}
+
+/** `otherwise` is said when there turns out to be nobody. */
+async function enter_by_cookie(otherwise: string): Promise<void> {
+  try {
+    session = await Session.open();
+  } catch (error) {
+    return ask_in(error_text(error), null);
+  }
+  if (!session) return ask_in(otherwise, null);
+  session.ended = () => frame.leave('Your session has ended. Sign in again.');
+  api = session.api;
+  show();
+}
+
+/** Nothing to look at yet: says how to get there. */
+class Welcome implements View {
+  readonly root: HTMLElement;
+  constructor(topbar: Topbar) {
+    this.root = element(
+      'div',
+      { class: 'app' },
+      topbar.root,
+      element(
+        'main',
+        { class: 'page' },
+        element('div', { class: 'card nothing' }, icon('empty'), element('h1', {}, 'No tenant yet'), element('p', {}, 'Events belong to a tenant: a website, a project or an account. None is open to you so far.'), link(frame, '?view=settings/tenants', { class: 'primary' }, 'Go to tenants')),
+      ),
+    );
+  }
+  start(): void {
+    document.title = 'Millrace';
+  }
+  stop(): void {}
+}
+
+/** Draws what the address names. */
+function show(): void {
+  if (!api) return;
+  if (view instanceof Dashboard) numbers = view.address();
+  end();
+  if (session && in_settings()) {
+    bar = new Topbar(session, frame, 'settings');
+    view = new Settings(session, bar, frame);
+  } else {
+    bar = new Topbar(session, frame, 'numbers');
+    view = session && !session.tenant() ? new Welcome(bar) : new Dashboard(api, bar, frame.leave);
+  }
+  app.replaceChildren(view.root);
+  view.start();
 }
 
 function start(): void {
-  const key = key_from_address() ?? sessionStorage.getItem(STORAGE);
-  if (key) enter(key);
-  else leave('');
+  const task = task_from_address();
+  const key = task?.kind === 'key' ? task.text : sessionStorage.getItem(STORAGE);
+  if (task && task.kind !== 'key') ask_in('', task);
+  else if (key) enter_by_key(key);
+  else void enter_by_cookie('');
 }
 
 theme_start();
 start();
-// A link with a key, opened in a tab that already shows the page, only changes the fragment.
+// A link with a key or a token, opened in a tab that already shows the page, only changes the fragment.
 window.addEventListener('hashchange', () => {
-  if (location.hash.startsWith('#key=')) start();
+  if (location.hash.length > 1) start();
+});
+window.addEventListener('popstate', () => {
+  // The numbers follow their own addresses.
+  if (!(view instanceof Dashboard && !in_settings())) show();
 });
