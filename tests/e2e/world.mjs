@@ -31,10 +31,12 @@ async function makeSide(server, owner, side, regionId) {
   const organization = (await made(await installation('/v1/organizations', { name: `organization ${mine}`, code: mine, region_id: regionId }))).organization_id;
   const headers = { 'millrace-organization': organization };
   const post = async (path, body, more = {}) => made(await server.api('POST', path, body, owner, { ...headers, ...more }));
+  const known = (more) => async () => (await server.api('GET', '/v1/keys', undefined, owner, { ...headers, ...more })).status !== 404;
+  await waitFor('the new organization is known to the loops', known({}));
   const workspace = (await post('/v1/workspaces', { name: `workspace ${mine}` })).workspace_id;
   const tenant = (await post('/v1/tenants', { name: `tenant ${mine}`, workspace_id: workspace })).tenant_id;
   const inTenant = { 'millrace-tenant': tenant };
-  await waitFor('the new tenant is known to the loops', async () => (await server.api('GET', '/v1/keys', undefined, owner, { ...headers, ...inTenant })).status === 200);
+  await waitFor('the new tenant is known to the loops', known(inTenant));
   const key = async (kind) => post('/v1/keys', { kind, name: `key ${mine} ${kind}` }, inTenant);
   const [write, secret] = [await key('write'), await key('secret')];
   const role = (await post('/v1/roles', { name: `role ${mine}` })).role_id;
@@ -88,6 +90,13 @@ async function plant(server, document, world) {
 /** { server, document, owner, alpha, beta } */
 export async function makeWorld(settings = {}) {
   const server = await Server.start({ tenants: [], ...settings });
+  return fill(server).catch(async (error) => {
+    await server.remove(); // nobody else knows it yet
+    throw error;
+  });
+}
+
+async function fill(server) {
   const document = (await server.get('/openapi.json')).json;
   const owner = (await server.login(server.owner.email, server.owner.password)).token;
   const { data } = (await server.api('GET', '/v1/regions', undefined, owner)).json;
