@@ -11,6 +11,12 @@
 #define RESET_PAGE "reset-password"
 #define VERIFY_PAGE "verify-email"
 
+/* Links start with the address of the page, which only the operator knows: a request's Host header may be anybody's. */
+static bool account_can_mail_links(const struct control_call *call)
+{
+    return call->control->mail_is_configured && call->control->public_url[0];
+}
+
 static enum error_code account_insert_reset(const struct control_call *call, struct meta_session *session,
                                             const char *user_id, int64_t life_ms, char token[TENANT_TOKEN_SIZE + 1],
                                             struct error *error)
@@ -49,7 +55,7 @@ enum error_code control_account_send_reset(const struct control_call *call, stru
                                                 is_invitation ? CONTROL_INVITE_MS : CONTROL_RESET_MS, token, error);
     if (code != ERROR_NONE) return code;
     struct slice link = identity_link(call, RESET_PAGE, token);
-    if (!call->control->mail_is_configured) {
+    if (!account_can_mail_links(call)) {
         *ret_link = link;
         return ERROR_NONE;
     }
@@ -96,7 +102,7 @@ static enum error_code account_forgot(const struct control_call *call, struct me
     if (code != ERROR_NONE) return code;
     if (!user->id[0]) *ret_reason = "unknown user";
     else if (!user->is_active || user->is_locked) *ret_reason = "user may not log in";
-    else if (!call->control->mail_is_configured) *ret_reason = "no mail is configured";
+    else if (!account_can_mail_links(call)) *ret_reason = "no mail is configured";
     else if (recent >= CONTROL_MAILS_PER_HOUR) *ret_reason = "too many within an hour";
     if (*ret_reason) {
         /* As much work as for those who get a mail, or the time would tell who has an account. */
@@ -195,7 +201,7 @@ static enum error_code account_reset_run(const struct control_call *call, const 
     if (code == ERROR_NONE && !taken) code = account_bad_token(error);
     if (code == ERROR_NONE) code = control_user_set_password(call, session, &user, phc, "", error);
     /* The token came by mail, so the address is his. */
-    if (code == ERROR_NONE && call->control->mail_is_configured)
+    if (code == ERROR_NONE && account_can_mail_links(call))
         code = meta_execute(session,
                             "update users set email_verified = true, email_verified_at = coalesce(email_verified_at, $1)"
                             " where user_id = $2",
@@ -347,7 +353,7 @@ static enum error_code account_resend_run(const struct control_call *call, const
     enum error_code code = identity_find_self(call, &user, error);
     if (code != ERROR_NONE) return code;
     if (user.email_verified) return error_set(error, ERROR_CONFLICT, "this address is verified already");
-    if (!call->control->mail_is_configured)
+    if (!account_can_mail_links(call))
         return error_set(error, ERROR_UNAVAILABLE, "this installation sends no mail: an administrator must set it up");
     code = identity_begin(call, &session, error);
     if (code == ERROR_NONE)

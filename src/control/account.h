@@ -12,7 +12,7 @@
 
 /*
  * Makes a token with which the user chooses a password, in the caller's transaction, and mails its link; without
- * configured mail *ret_link gets the link (in the call's arena) for whoever asked, else it is empty.
+ * configured mail or public address *ret_link gets the link (in the call's arena) for whoever asked, else it is empty.
  */
 enum error_code control_account_send_reset(const struct control_call *call, struct meta_session *session,
                                            const struct control_user *user, bool is_invitation, struct slice *ret_link,

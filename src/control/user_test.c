@@ -71,6 +71,10 @@ static void mails_the_invitation_where_mail_is_configured(void **state)
     assert_string_equal("true", identity_get(f->admin, NULL, "mailed"));
     assert_true(slice_find(buffer_slice(&f->admin->out), SLICE("reset-password")) < 0);
     identity_mailed_token(f->base, "bob@shop.example", token);
+    /* A mail without an address to go to helps nobody. */
+    f->base->control.public_url[0] = 0;
+    IDENTITY_OK(f->admin, identity_act(f->admin, METHOD_POST, "/v1/users", "{\"email\":\"carl@shop.example\"}", NULL));
+    assert_true(slice_starts_with(slice_from_string(identity_get(f->admin, NULL, "link")), SLICE("/#reset-password=")));
 }
 
 static void gives_no_role_that_is_more_than_ones_own(void **state)
