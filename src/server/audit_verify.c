@@ -13,6 +13,7 @@
 
 #define VERIFY_PAGE 5000        /* rows asked for at once: some MB */
 #define VERIFY_WAIT_STEP_MS 200
+#define VERIFY_SURELY_MOVED_MS (7LL * 24 * 3600 * 1000) /* no outbox stands still for a week unseen */
 
 /* Rows that are the same in all of this are one event that was stored twice (control/audit_outbox.h); the order of the columns below counts. */
 #define VERIFY_TEXTS 16
@@ -161,17 +162,35 @@ static enum error_code verify_find(struct verify *verify, int64_t sequence, stru
     }
 }
 
-/* Where the chain begins. */
-static enum error_code verify_begin(struct verify *verify, int64_t *ret_first, struct error *error)
+/* The oldest event there is now; 0: none. */
+static enum error_code verify_look_first(struct verify *verify, int64_t *ret_first, int64_t *ret_time_ms, struct error *error)
 {
     enum error_code code = verify_read_outbox(verify, 0, error);
     if (code == ERROR_NONE) code = verify_read_page(verify, 0, error);
-    *ret_first = 0;
+    *ret_first = *ret_time_ms = 0;
     if (code != ERROR_NONE) return code;
-    if (verify->row_count) *ret_first = verify->rows[0].sequence;
-    if (verify->outbox.count && (!*ret_first || verify->outbox.events[0].sequence < *ret_first))
+    if (verify->row_count) {
+        *ret_first = verify->rows[0].sequence;
+        *ret_time_ms = verify->rows[0].time_ms;
+    }
+    if (verify->outbox.count && (!*ret_first || verify->outbox.events[0].sequence < *ret_first)) {
         *ret_first = verify->outbox.events[0].sequence;
+        *ret_time_ms = os_clock_wall_ms();
+    }
     return ERROR_NONE;
+}
+
+/* Where the chain begins. What seems to be past its retention may be on its way to the event store: that is waited for,
+ * unless the chain begins so long ago that its events are certainly there. */
+static enum error_code verify_begin(struct verify *verify, int64_t *ret_first, struct error *error)
+{
+    int64_t until_ms = os_clock_monotonic_ms() + verify->wait_ms, time_ms;
+    for (;;) {
+        enum error_code code = verify_look_first(verify, ret_first, &time_ms, error);
+        if (code != ERROR_NONE || *ret_first == 1 || os_clock_monotonic_ms() > until_ms) return code;
+        if (*ret_first && time_ms < os_clock_wall_ms() - VERIFY_SURELY_MOVED_MS) return ERROR_NONE;
+        poll(NULL, 0, VERIFY_WAIT_STEP_MS);
+    }
 }
 
 static enum error_code verify_event(struct verify *verify, const struct control_audit_record *record,
@@ -225,7 +244,7 @@ enum error_code audit_verify(const char *service, struct meta_database *database
     enum error_code code = verify.parser && verify.page_arena && verify.outbox_arena
                                ? control_audit_head_read(database, &head, error)
                                : error_set(error, ERROR_MEMORY, "out of memory checking audit events");
-    if (code == ERROR_NONE) code = verify_begin(&verify, &first, error);
+    if (code == ERROR_NONE && head.sequence > 0) code = verify_begin(&verify, &first, error);
     if (code == ERROR_NONE && head.sequence > 0) {
         /* All of them gone by age leaves nothing to check; but the newest of a chain that is in use does not go. */
         if (first == 0) first = head.sequence;
