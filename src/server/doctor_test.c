@@ -262,6 +262,9 @@ static void finds_people_who_are_weak_or_locked(void **state)
     assert_level(f, "second factor", DOCTOR_WARN, "owner@shop.example");
     run_sql(f, "update user_roles set expires_at = 5", NULL, 0);
     assert_level(f, "second factor", DOCTOR_FAIL, "no super administrator");
+    run_sql(f, "update users set deleted_at = 1", NULL, 0);
+    assert_level(f, "second factor", DOCTOR_WARN, "no users yet");
+    run_sql(f, "update users set deleted_at = null", NULL, 0);
     assert_level(f, "locked users", DOCTOR_OK, "");
     run_sql(f, "update users set locked_until = $1", META_PARAMETERS(meta_integer(NOW + 1)));
     assert_level(f, "locked users", DOCTOR_WARN, "owner@shop.example");
