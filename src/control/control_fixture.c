@@ -45,7 +45,8 @@ struct json_value control_fixture_json(struct control_fixture *fixture, const ch
     size_t size = strlen(text);
     assert_true(size + JSON_PADDING <= sizeof fixture->padded);
     memcpy(fixture->padded, text, size);
-    assert_int_equal(json_parse(fixture->parser, slice_make(fixture->padded, size), &root, &fixture->error), ERROR_NONE);
+    assert_int_equal(json_parse(fixture->parser, slice_make(fixture->padded, size), &root, &fixture->error),
+                     ERROR_NONE);
     return root;
 }
 

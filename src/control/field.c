@@ -101,7 +101,8 @@ static enum error_code field_read_email(struct arena *arena, const struct contro
 {
     if (text.size == 0 && field_may_be_empty(field)) return field_keep(arena, text, value, error);
     if (text.size > (size_t)control_field_most(field) || !field_is_email(text))
-        return field_fail(field, "must be an email address like name@example.com, of at most 254 bytes of ASCII", error);
+        return field_fail(field, "must be an email address like name@example.com, of at most 254 bytes of ASCII",
+                          error);
     enum error_code code = field_keep(arena, text, value, error);
     if (code) return code;
     char *lower = (char *)value->text.data; /* the arena's copy */

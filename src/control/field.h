@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fields of things and of requests: one table reads them from JSON or a query string, bounds, documents and writes them. */
+/* Fields of things and of requests: one table reads them from JSON or a query string, bounds, documents and writes
+ * them. */
 #ifndef CONTROL_FIELD_H
 #define CONTROL_FIELD_H
 
@@ -39,7 +40,8 @@ struct control_field {
     unsigned flags;
     int64_t least, most;                   /* bytes, values or items by type; most 0: the type's own limit */
     const char *const *words;              /* of CONTROL_WORD, ended by NULL */
-    const struct control_resource *refers; /* of CONTROL_ID: a living thing in the same scope; NULL: checked elsewhere */
+    const struct control_resource
+        *refers; /* of CONTROL_ID: a living thing in the same scope; NULL: checked elsewhere */
     const char *fallback;                  /* value when absent, as text; NULL: none */
     const char *help;                      /* one line, for OpenAPI */
 };

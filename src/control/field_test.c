@@ -12,7 +12,12 @@
 static const char *const colours[] = {"red", "green", NULL};
 static const struct control_resource thing = {.name = "thing"};
 static const struct control_field all[] = {
-    {.name = "title", .type = CONTROL_TEXT, .flags = CONTROL_REQUIRED, .least = 1, .most = 10, .help = "what it is called"},
+    {.name = "title",
+     .type = CONTROL_TEXT,
+     .flags = CONTROL_REQUIRED,
+     .least = 1,
+     .most = 10,
+     .help = "what it is called"},
     {.name = "notes", .type = CONTROL_LONG_TEXT, .most = 20},
     {.name = "password", .type = CONTROL_SECRET, .least = 4, .most = 12},
     {.name = "code", .type = CONTROL_CODE, .flags = CONTROL_IMMUTABLE, .most = 8},
@@ -77,13 +82,14 @@ static void every_type_is_read(void **state)
 {
     struct fixture *fixture = *state;
     struct control_value *values = fixture->values;
-    assert_int_equal(read_json(fixture,
-                               "{\"title\":\"Zo\\u00eb\",\"notes\":\"a\\nb\",\"password\":\" pw \",\"code\":\"my-1\","
-                               "\"email\":\"Ann.B@Example.COM\",\"link\":\"https://a.example/x?y#z\",\"colour\":\"red\","
-                               "\"size\":-5,\"until\":\"2026-01-31T12:00:00+01:00\",\"layout\":{\"a\":[1,2.5,null]},"
-                               "\"tags\":[\"x\",\"y z\"],\"thing_id\":\"0192F0C1-0000-7000-8000-0000000000AB\"}",
-                               false),
-                     ERROR_NONE);
+    assert_int_equal(
+        read_json(fixture,
+                  "{\"title\":\"Zo\\u00eb\",\"notes\":\"a\\nb\",\"password\":\" pw \",\"code\":\"my-1\","
+                  "\"email\":\"Ann.B@Example.COM\",\"link\":\"https://a.example/x?y#z\",\"colour\":\"red\","
+                  "\"size\":-5,\"until\":\"2026-01-31T12:00:00+01:00\",\"layout\":{\"a\":[1,2.5,null]},"
+                  "\"tags\":[\"x\",\"y z\"],\"thing_id\":\"0192F0C1-0000-7000-8000-0000000000AB\"}",
+                  false),
+        ERROR_NONE);
     assert_text(values[TITLE], "Zo\xc3\xab");
     assert_text(values[NOTES], "a\nb");
     assert_text(values[PASSWORD], " pw ");
@@ -177,7 +183,8 @@ static void every_refusal_names_the_field_and_what_is_allowed(void **state)
     };
     struct fixture *fixture = *state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        if (read_json(fixture, rows[i].json, rows[i].is_update) != ERROR_INVALID) fail_msg("accepted: %s", rows[i].json);
+        if (read_json(fixture, rows[i].json, rows[i].is_update) != ERROR_INVALID)
+            fail_msg("accepted: %s", rows[i].json);
         assert_int_equal(fixture->error.code, ERROR_INVALID);
         assert_string_equal(fixture->error.field, rows[i].field);
         if (!strstr(fixture->error.message, rows[i].says))
@@ -194,14 +201,27 @@ static void a_secret_is_not_repeated_in_a_refusal(void **state)
 
 static void query_strings_are_read_by_the_same_rules(void **state)
 {
-    static const struct { int field; const char *text; enum error_code code; int64_t integer; const char *read; } rows[] = {
-        {ACTIVE, "true", ERROR_NONE, 1, NULL},    {ACTIVE, "false", ERROR_NONE, 0, NULL},
-        {ACTIVE, "1", ERROR_INVALID, 0, NULL},    {SIZE, "42", ERROR_NONE, 42, NULL},
-        {SIZE, "x", ERROR_INVALID, 0, NULL},      {SIZE, "1000", ERROR_INVALID, 0, NULL},
-        {UNTIL, "1000", ERROR_NONE, 1000, NULL},  {UNTIL, "1970-01-01", ERROR_NONE, 0, NULL},
-        {TAGS, "a, b,c", ERROR_NONE, 0, "a\nb\nc"}, {TAGS, "a,b,c,d", ERROR_INVALID, 0, NULL},
-        {LAYOUT, "[1]", ERROR_NONE, 0, "[1]"},    {LAYOUT, "[1", ERROR_INVALID, 0, NULL},
-        {TITLE, "\xff", ERROR_INVALID, 0, NULL},  {COLOUR, "red", ERROR_NONE, 0, "red"},
+    static const struct {
+        int field;
+        const char *text;
+        enum error_code code;
+        int64_t integer;
+        const char *read;
+    } rows[] = {
+        {ACTIVE, "true", ERROR_NONE, 1, NULL},
+        {ACTIVE, "false", ERROR_NONE, 0, NULL},
+        {ACTIVE, "1", ERROR_INVALID, 0, NULL},
+        {SIZE, "42", ERROR_NONE, 42, NULL},
+        {SIZE, "x", ERROR_INVALID, 0, NULL},
+        {SIZE, "1000", ERROR_INVALID, 0, NULL},
+        {UNTIL, "1000", ERROR_NONE, 1000, NULL},
+        {UNTIL, "1970-01-01", ERROR_NONE, 0, NULL},
+        {TAGS, "a, b,c", ERROR_NONE, 0, "a\nb\nc"},
+        {TAGS, "a,b,c,d", ERROR_INVALID, 0, NULL},
+        {LAYOUT, "[1]", ERROR_NONE, 0, "[1]"},
+        {LAYOUT, "[1", ERROR_INVALID, 0, NULL},
+        {TITLE, "\xff", ERROR_INVALID, 0, NULL},
+        {COLOUR, "red", ERROR_NONE, 0, "red"},
         {LINK, "https://\xff/", ERROR_INVALID, 0, NULL},
     };
     struct fixture *fixture = *state;
@@ -224,9 +244,12 @@ static void values_of_rows_are_written_by_their_type(void **state)
     struct buffer out = {0};
     struct json_writer writer = {.out = &out};
     const struct meta_value columns[COUNT] = {
-        [TITLE] = {.type = META_TEXT, .bytes = SLICE("a\"b")}, [PASSWORD] = {.type = META_TEXT, .bytes = SLICE("secret")},
-        [ACTIVE] = {.type = META_INTEGER, .integer = 1},       [SIZE] = {.type = META_INTEGER, .integer = -5},
-        [UNTIL] = {.type = META_INTEGER, .integer = 1000},     [LAYOUT] = {.type = META_TEXT, .bytes = SLICE("{\"a\":1}")},
+        [TITLE] = {.type = META_TEXT, .bytes = SLICE("a\"b")},
+        [PASSWORD] = {.type = META_TEXT, .bytes = SLICE("secret")},
+        [ACTIVE] = {.type = META_INTEGER, .integer = 1},
+        [SIZE] = {.type = META_INTEGER, .integer = -5},
+        [UNTIL] = {.type = META_INTEGER, .integer = 1000},
+        [LAYOUT] = {.type = META_TEXT, .bytes = SLICE("{\"a\":1}")},
         [TAGS] = {.type = META_TEXT, .bytes = SLICE("x\ny")},
     };
     struct meta_row row = {columns, COUNT};
@@ -236,7 +259,8 @@ static void values_of_rows_are_written_by_their_type(void **state)
         control_field_write(&all[order[i]], &row, (size_t)order[i], &writer);
     json_writer_array_end(&writer);
     buffer_append_byte(&out, 0);
-    assert_string_equal(out.data, "[\"a\\\"b\",null,true,-5,\"1970-01-01T00:00:01.000Z\",{\"a\":1},[\"x\",\"y\"],null]");
+    assert_string_equal(out.data,
+                        "[\"a\\\"b\",null,true,-5,\"1970-01-01T00:00:01.000Z\",{\"a\":1},[\"x\",\"y\"],null]");
     buffer_free(&out);
 }
 

@@ -157,7 +157,8 @@ void control_field_schema_write(const struct control_field *field, struct json_w
     }
     if (field->help || field->refers) {
         struct buffer text = {0};
-        buffer_printf(&text, "%s%s", field->help ? field->help : "the id of a ", field->help ? "" : field->refers->name);
+        buffer_printf(&text, "%s%s", field->help ? field->help : "the id of a ",
+                      field->help ? "" : field->refers->name);
         json_writer_key(writer, "description");
         json_writer_string(writer, buffer_slice(&text));
         buffer_free(&text);

@@ -38,8 +38,9 @@ static enum error_code job_claim(struct control *control, const struct control_j
                                  int64_t now_ms, bool *ret_claimed, struct error *error)
 {
     int64_t changed = 0;
-    enum error_code code = job_execute(control, "insert into jobs (name, next_run_at) values ($1, $2) on conflict (name) do nothing",
-                                       META_PARAMETERS(meta_string(job->name), meta_integer(now_ms)), NULL, error);
+    enum error_code code =
+        job_execute(control, "insert into jobs (name, next_run_at) values ($1, $2) on conflict (name) do nothing",
+                    META_PARAMETERS(meta_string(job->name), meta_integer(now_ms)), NULL, error);
     if (!code)
         code = job_execute(control,
                            "update jobs set locked_by = $2, locked_until = $4 where name = $1"
@@ -69,8 +70,8 @@ static enum error_code job_finish(struct control *control, const struct control_
                        NULL, error);
 }
 
-static enum error_code job_run(struct control *control, const struct control_job *job, const char *owner, int64_t now_ms,
-                               struct error *error)
+static enum error_code job_run(struct control *control, const struct control_job *job, const char *owner,
+                               int64_t now_ms, struct error *error)
 {
     struct error result = {0};
     int64_t begun_us = os_clock_monotonic_us();

@@ -33,7 +33,8 @@ static enum error_code run(const struct control_call *call, void *context, struc
 static size_t run_due(struct control_fixture *fixture, const struct control_job *jobs, int64_t now_ms)
 {
     size_t done = 99;
-    if (control_jobs_run_due(&fixture->control, jobs, now_ms, &done, &fixture->error)) fail_msg("%s", fixture->error.message);
+    if (control_jobs_run_due(&fixture->control, jobs, now_ms, &done, &fixture->error))
+        fail_msg("%s", fixture->error.message);
     return done;
 }
 
@@ -51,7 +52,8 @@ static void a_job_runs_when_it_is_due(void **state)
     assert_int_equal(run_due(fixture, jobs, now + HOUR), 1);
     assert_int_equal(run_due(fixture, jobs, now + 2 * HOUR), 2);
     assert_int_equal(count.runs, 5);
-    assert_int_equal(control_fixture_number(fixture, "select count(*) from jobs where last_result = 'done' and locked_by = ''"), 2);
+    assert_int_equal(
+        control_fixture_number(fixture, "select count(*) from jobs where last_result = 'done' and locked_by = ''"), 2);
 }
 
 static void one_server_of_several_does_it(void **state)
@@ -89,7 +91,8 @@ static void the_claim_of_a_dead_server_ends(void **state)
     const struct control_job jobs[] = {{"purge", HOUR, run, &count}, {0}};
     int64_t now = fixture->call.now_ms;
     char sql[256];
-    snprintf(sql, sizeof sql, "insert into jobs (name, next_run_at, locked_by, locked_until) values ('purge', 0, 'dead', %lld)",
+    snprintf(sql, sizeof sql,
+             "insert into jobs (name, next_run_at, locked_by, locked_until) values ('purge', 0, 'dead', %lld)",
              (long long)(now + CONTROL_JOB_LOCK_MS));
     control_fixture_execute(fixture, sql);
     assert_int_equal(run_due(fixture, jobs, now), 0);

@@ -103,7 +103,8 @@ static enum error_code purge_service(const struct control_call *call, const stru
 }
 
 static enum error_code purge_thing(const struct control_call *call, const struct purge_kind *kind, const char *id,
-                                   const char *organization_id, struct control_purge_report *report, struct error *error)
+                                   const char *organization_id, struct control_purge_report *report,
+                                   struct error *error)
 {
     enum error_code code = purge_service(call, kind, id, organization_id, PURGE_PRODUCT, report, error);
     if (!code) code = purge_service(call, kind, id, organization_id, PURGE_BILLING, report, error);
@@ -221,7 +222,8 @@ enum error_code control_purge_due(const struct control_call *call, control_purge
                                   struct error *error)
 {
     enum error_code code = ERROR_NONE;
-    for (size_t i = 0; purge_kinds[i] && !code; i++) code = purge_kind_due(call, purge_kinds[i], events, context, error);
+    for (size_t i = 0; purge_kinds[i] && !code; i++)
+        code = purge_kind_due(call, purge_kinds[i], events, context, error);
     return code ? code : purge_rows_due(call, error);
 }
 

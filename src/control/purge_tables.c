@@ -54,7 +54,8 @@ static const struct purge_kind purge_workspaces = {
 static const struct purge_step user_steps[] = {USER_STEPS, {0}};
 static const struct purge_kind purge_users = {
     .type = "user",
-    .due = "select user_id, organization_id from users where deleted_at < cast($1 as bigint) order by user_id limit 100",
+    .due =
+        "select user_id, organization_id from users where deleted_at < cast($1 as bigint) order by user_id limit 100",
     .steps = user_steps,
 };
 
@@ -77,7 +78,8 @@ static const struct purge_kind purge_roles = {
 #define PROVIDERS                                                                                                      \
     "(select identity_provider_id from identity_providers where identity_provider_id = $1 or organization_id = $1)"
 #define PROVIDER_STEPS                                                                                                 \
-    CORE(user_identities, "identity_provider_id in " PROVIDERS), CORE(identity_logins, "identity_provider_id in " PROVIDERS), \
+    CORE(user_identities, "identity_provider_id in " PROVIDERS),                                                       \
+        CORE(identity_logins, "identity_provider_id in " PROVIDERS),                                                   \
         CORE(identity_providers, "identity_provider_id = $1 or organization_id = $1")
 static const struct purge_step provider_steps[] = {PROVIDER_STEPS, {0}};
 static const struct purge_kind purge_providers = {
@@ -127,7 +129,8 @@ const struct purge_step purge_product_rows[] = {
 /* Sessions are kept for 30 days after their end, for people who look where they were logged in; so are their refresh
  * tokens, by whose reuse theft is seen. */
 #define DAYS_30 "2592000000"
-#define OVER "(select session_id from user_sessions where expires_at < $1 - " DAYS_30 " or revoked_at < $1 - " DAYS_30 ")"
+#define OVER                                                                                                           \
+    "(select session_id from user_sessions where expires_at < $1 - " DAYS_30 " or revoked_at < $1 - " DAYS_30 ")"
 const struct purge_step purge_expired_rows[] = {
     CORE(refresh_tokens, "session_id in " OVER),
     CORE(user_sessions, "session_id in " OVER),

@@ -8,10 +8,10 @@
 enum control_change { CONTROL_CREATED, CONTROL_UPDATED, CONTROL_DELETED, CONTROL_RESTORED, CONTROL_CHANGE_COUNT };
 
 /*
- * Model: a `struct control_resource` says what a kind of thing is called, where its rows lie, to whom they belong, which
- * permissions guard it and which fields it has. control_resource_* do the rest for all kinds: reading JSON with a clear
- * error per field, SQL, scope, soft delete and restore, audit events, JSON out. api/ makes routes and OpenAPI from the
- * same tables, the command line its listings.
+ * Model: a `struct control_resource` says what a kind of thing is called, where its rows lie, to whom they belong,
+ * which permissions guard it and which fields it has. control_resource_* do the rest for all kinds: reading JSON with a
+ * clear error per field, SQL, scope, soft delete and restore, audit events, JSON out. api/ makes routes and OpenAPI
+ * from the same tables, the command line its listings.
  *
  * A thing as JSON: its id under the name of id_column, the scope_column, the fields in their order (no CONTROL_SECRET),
  * created_at, updated_at, and deleted_at (null while it lives) where it can be restored.
@@ -19,8 +19,8 @@ enum control_change { CONTROL_CREATED, CONTROL_UPDATED, CONTROL_DELETED, CONTROL
  * Scope: rows for which `belongs` holds. A super admin who has chosen no organization or tenant, and one who handles
  * things that are created by the installation, reaches all rows.
  *
- * Parents: a required field with `refers` to a kind that can be restored. A thing is hidden while its parent is deleted,
- * and is not restored before it.
+ * Parents: a required field with `refers` to a kind that can be restored. A thing is hidden while its parent is
+ * deleted, and is not restored before it.
  *
  * A READ_ONLY field named created_by gets the actor's id on create.
  */
@@ -43,8 +43,8 @@ struct control_resource {
     size_t limit;                   /* living rows per scope, with the reason in `limit_reason` */
     const char *limit_reason;
     const struct control_field *fields; /* ended by a NULL name; created_at, updated_at, deleted_at are added */
-    /* Besides what the fields say; may be NULL. Called inside the transaction when the change has been made: it looks at
-     * the result and refuses what must not be, which undoes it. */
+    /* Besides what the fields say; may be NULL. Called inside the transaction when the change has been made: it looks
+     * at the result and refuses what must not be, which undoes it. */
     enum error_code (*check)(const struct control_call *call, struct meta_session *session, enum control_change change,
                              struct slice id, struct error *error);
     const char *help;

@@ -115,8 +115,8 @@ static const struct control_value *resource_find_name(const struct control_resou
     return NULL;
 }
 
-/* Tries "my-shop", "my-shop-2", .. until one is free: the transaction has the right to write, so it stays free. Codes of
- * deleted things stay theirs. */
+/* Tries "my-shop", "my-shop-2", .. until one is free: the transaction has the right to write, so it stays free. Codes
+ * of deleted things stay theirs. */
 static enum error_code resource_make_code(const struct control_call *call, const struct control_resource *resource,
                                           struct meta_session *session, const struct control_field *field,
                                           struct slice name, struct control_value *value, struct error *error)

@@ -155,7 +155,8 @@ enum error_code control_resource_list(const struct control_call *call, const str
                                      .limit = page->limit ? page->limit : RESOURCE_PAGE_DEFAULT};
     if (page->limit > CONTROL_PAGE_LIMIT)
         return error_set_field(error, ERROR_INVALID, "limit", "limit must be 1 to %d", CONTROL_PAGE_LIMIT);
-    enum error_code code = page->cursor.size ? resource_cursor_read(page->cursor, &after_ms, after_id, error) : ERROR_NONE;
+    enum error_code code =
+        page->cursor.size ? resource_cursor_read(page->cursor, &after_ms, after_id, error) : ERROR_NONE;
     if (!code) code = resource_list_query(call, resource, page, &query, list.limit, after_ms, after_id, error);
     if (!code) code = meta_session_begin(resource_database(call, resource), 0, &session, error);
     if (!code) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Things by table, on every database: made, read in pages, changed, deleted, restored; scope, parents, conflicts, events. */
+/* Things by table, on every database: made, read in pages, changed, deleted, restored; scope, parents, conflicts,
+ * events. */
 #include "meta/test_backend.h"
 
 #include "control/control_fixture.h"
@@ -49,10 +50,11 @@ static void a_thing_is_made_read_changed_deleted_and_restored(void **state)
     assert_string_equal(control_fixture_member(fixture, "created_at"), "2026-01-31T12:00:00.000Z");
 
     fixture->call.now_ms += 1000;
-    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant,
-                                            "{\"name\":\"Shop\",\"is_active\":false,\"settings\":{\"a\":[1,true,\"x\"]},"
-                                            "\"domain\":\"shop.example\"}"),
-                     ERROR_NONE);
+    assert_int_equal(
+        control_fixture_update(fixture, &control_tenants, tree.tenant,
+                               "{\"name\":\"Shop\",\"is_active\":false,\"settings\":{\"a\":[1,true,\"x\"]},"
+                               "\"domain\":\"shop.example\"}"),
+        ERROR_NONE);
     assert_string_equal(control_fixture_member(fixture, "name"), "Shop");
     assert_string_equal(control_fixture_member(fixture, "is_active"), "false");
     assert_string_equal(control_fixture_member(fixture, "code"), "my-shop");
@@ -62,9 +64,11 @@ static void a_thing_is_made_read_changed_deleted_and_restored(void **state)
     assert_int_equal(control_resource_delete(&fixture->call, &control_tenants, id, &fixture->error), ERROR_NONE);
     assert_int_equal(control_fixture_get(fixture, &control_tenants, tree.tenant), ERROR_NOT_FOUND);
     assert_int_equal(control_resource_delete(&fixture->call, &control_tenants, id, &fixture->error), ERROR_NOT_FOUND);
-    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"name\":\"x\"}"), ERROR_NOT_FOUND);
+    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"name\":\"x\"}"),
+                     ERROR_NOT_FOUND);
     assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){0}), 0);
-    assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){.include_deleted = true}), 1);
+    assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){.include_deleted = true}),
+                     1);
 
     buffer_clear(&fixture->out);
     assert_int_equal(control_resource_restore(&fixture->call, &control_tenants, id, &fixture->out, &fixture->error),
@@ -81,16 +85,19 @@ static void every_change_has_its_audit_event_and_raises_the_revision_where_acces
     make_tree(fixture, "A", &tree);
     struct slice id = slice_from_string(tree.tenant);
     int64_t revision = control_fixture_number(fixture, "select revision from access_revision");
-    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"domain\":\"a.example\"}"), ERROR_NONE);
+    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"domain\":\"a.example\"}"),
+                     ERROR_NONE);
     assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision);
-    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"is_active\":false}"), ERROR_NONE);
+    assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{\"is_active\":false}"),
+                     ERROR_NONE);
     assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision + 1);
     assert_int_equal(control_resource_delete(&fixture->call, &control_tenants, id, &fixture->error), ERROR_NONE);
     buffer_clear(&fixture->out);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_tenants, id, &fixture->out, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_restore(&fixture->call, &control_tenants, id, &fixture->out, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision + 3);
-    static const char *const actions[] = {"organization.created", "workspace.created", "tenant.created", "tenant.deleted",
-                                          "tenant.restored"};
+    static const char *const actions[] = {"organization.created", "workspace.created", "tenant.created",
+                                          "tenant.deleted", "tenant.restored"};
     for (size_t i = 0; i < sizeof actions / sizeof *actions; i++)
         assert_true(control_fixture_audited(fixture, fixture->control.core, actions[i]) >= 1);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "tenant.updated"), 2);
@@ -98,7 +105,8 @@ static void every_change_has_its_audit_event_and_raises_the_revision_where_acces
     assert_int_equal(control_fixture_update(fixture, &control_tenants, tree.tenant, "{}"), ERROR_NONE);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "tenant.updated"), 2);
     /* What is refused leaves no event. */
-    assert_int_equal(control_fixture_create(fixture, &control_workspaces, "{\"name\":\"A\",\"code\":\"a\"}"), ERROR_CONFLICT);
+    assert_int_equal(control_fixture_create(fixture, &control_workspaces, "{\"name\":\"A\",\"code\":\"a\"}"),
+                     ERROR_CONFLICT);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "workspace.created"), 2); /* default, A */
 }
 
@@ -135,9 +143,12 @@ static void nothing_of_another_organization_is_reached(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct slice id = slice_from_string(rows[i].id);
         assert_int_equal(control_fixture_get(fixture, rows[i].resource, rows[i].id), ERROR_NOT_FOUND);
-        assert_int_equal(control_fixture_update(fixture, rows[i].resource, rows[i].id, "{\"name\":\"mine\"}"), ERROR_NOT_FOUND);
-        assert_int_equal(control_resource_delete(&fixture->call, rows[i].resource, id, &fixture->error), ERROR_NOT_FOUND);
-        assert_int_equal(control_resource_restore(&fixture->call, rows[i].resource, id, &fixture->out, &fixture->error), ERROR_NOT_FOUND);
+        assert_int_equal(control_fixture_update(fixture, rows[i].resource, rows[i].id, "{\"name\":\"mine\"}"),
+                         ERROR_NOT_FOUND);
+        assert_int_equal(control_resource_delete(&fixture->call, rows[i].resource, id, &fixture->error),
+                         ERROR_NOT_FOUND);
+        assert_int_equal(control_resource_restore(&fixture->call, rows[i].resource, id, &fixture->out, &fixture->error),
+                         ERROR_NOT_FOUND);
         assert_int_equal(control_fixture_list(fixture, rows[i].resource, (struct control_page){0}), 1);
     }
     snprintf(body, sizeof body, "{\"name\":\"x\",\"workspace_id\":\"%s\"}", a.workspace);
@@ -172,14 +183,20 @@ static void children_hide_with_their_parent_and_are_not_restored_before_it(void 
     struct tree tree;
     make_tree(fixture, "A", &tree);
     struct slice tenant = slice_from_string(tree.tenant), workspace = slice_from_string(tree.workspace);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_workspaces, workspace, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_workspaces, workspace, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(control_fixture_get(fixture, &control_tenants, tree.tenant), ERROR_NOT_FOUND);
     assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){0}), 0);
-    assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){.include_deleted = true}), 1);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_workspaces, workspace, &fixture->out, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_fixture_list(fixture, &control_tenants, (struct control_page){.include_deleted = true}),
+                     1);
+    assert_int_equal(
+        control_resource_restore(&fixture->call, &control_workspaces, workspace, &fixture->out, &fixture->error),
+        ERROR_NONE);
     assert_int_equal(control_resource_delete(&fixture->call, &control_tenants, tenant, &fixture->error), ERROR_NONE);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_workspaces, workspace, &fixture->error), ERROR_NONE);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_tenants, tenant, &fixture->out, &fixture->error), ERROR_CONFLICT);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_workspaces, workspace, &fixture->error),
+                     ERROR_NONE);
+    assert_int_equal(control_resource_restore(&fixture->call, &control_tenants, tenant, &fixture->out, &fixture->error),
+                     ERROR_CONFLICT);
     assert_string_equal(fixture->error.field, "workspace_id");
     assert_int_equal(control_fixture_number(fixture, "select count(*) from tenants where deleted_at is null"), 0);
 }
@@ -189,12 +206,19 @@ static void restoring_what_somebody_else_replaced_is_a_conflict(void **state)
     struct control_fixture *fixture = *state;
     struct tree tree;
     make_tree(fixture, "A", &tree);
-    assert_int_equal(control_fixture_create(fixture, &control_links, "{\"slug\":\"abc\",\"name\":\"n\",\"target_url\":\"https://a.example/\"}"), ERROR_NONE);
+    assert_int_equal(control_fixture_create(fixture, &control_links,
+                                            "{\"slug\":\"abc\",\"name\":\"n\",\"target_url\":\"https://a.example/\"}"),
+                     ERROR_NONE);
     char first[37];
     snprintf(first, 37, "%s", control_fixture_member(fixture, "link_id"));
-    assert_int_equal(control_resource_delete(&fixture->call, &control_links, slice_from_string(first), &fixture->error), ERROR_NONE);
-    assert_int_equal(control_fixture_create(fixture, &control_links, "{\"slug\":\"abc\",\"name\":\"n\",\"target_url\":\"https://b.example/\"}"), ERROR_NONE);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_links, slice_from_string(first), &fixture->out, &fixture->error), ERROR_CONFLICT);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_links, slice_from_string(first), &fixture->error),
+                     ERROR_NONE);
+    assert_int_equal(control_fixture_create(fixture, &control_links,
+                                            "{\"slug\":\"abc\",\"name\":\"n\",\"target_url\":\"https://b.example/\"}"),
+                     ERROR_NONE);
+    assert_int_equal(control_resource_restore(&fixture->call, &control_links, slice_from_string(first), &fixture->out,
+                                              &fixture->error),
+                     ERROR_CONFLICT);
     assert_string_equal(fixture->error.field, "slug");
     assert_int_equal(control_fixture_audited(fixture, fixture->control.product, "link.created"), 2);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.product, "link.restored"), 0);
@@ -223,13 +247,22 @@ static void pages_neither_skip_nor_repeat_while_rows_come_and_go(void **state)
             total++;
             /* What was read already is deleted, and something new comes: neither moves the rest. */
             if (i == 0)
-                assert_int_equal(control_resource_delete(&fixture->call, &control_dashboards, slice_from_string(control_fixture_row_member(fixture, i, "dashboard_id")), &fixture->error), ERROR_NONE);
+                assert_int_equal(
+                    control_resource_delete(&fixture->call, &control_dashboards,
+                                            slice_from_string(control_fixture_row_member(fixture, i, "dashboard_id")),
+                                            &fixture->error),
+                    ERROR_NONE);
         }
         snprintf(cursor, sizeof cursor, "%s", control_fixture_member(fixture, "next_cursor"));
         if (strcmp(cursor, "null") == 0) break;
         if (pages == 0) {
             fixture->call.now_ms++;
-            assert_int_equal(control_resource_create(&fixture->call, &control_dashboards, control_fixture_json(fixture, "{\"name\":\"d23\"}"), &(struct buffer){0}, &fixture->error), ERROR_NONE);
+            struct buffer made = {0};
+            assert_int_equal(control_resource_create(&fixture->call, &control_dashboards,
+                                                     control_fixture_json(fixture, "{\"name\":\"d23\"}"), &made,
+                                                     &fixture->error),
+                             ERROR_NONE);
+            buffer_free(&made);
         }
     }
     assert_int_equal(total, 24);
@@ -237,12 +270,15 @@ static void pages_neither_skip_nor_repeat_while_rows_come_and_go(void **state)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct control_page page = {.cursor = slice_from_string(bad[i])};
         buffer_clear(&fixture->out);
-        assert_int_equal(control_resource_list(&fixture->call, &control_dashboards, &page, &fixture->out, &fixture->error), ERROR_INVALID);
+        assert_int_equal(
+            control_resource_list(&fixture->call, &control_dashboards, &page, &fixture->out, &fixture->error),
+            ERROR_INVALID);
         assert_string_equal(fixture->error.field, "cursor");
         assert_int_equal(fixture->out.size, 0);
     }
     struct control_page page = {.limit = 201};
-    assert_int_equal(control_resource_list(&fixture->call, &control_dashboards, &page, &fixture->out, &fixture->error), ERROR_INVALID);
+    assert_int_equal(control_resource_list(&fixture->call, &control_dashboards, &page, &fixture->out, &fixture->error),
+                     ERROR_INVALID);
     assert_string_equal(fixture->error.field, "limit");
 }
 
@@ -254,9 +290,12 @@ static void input_never_becomes_sql(void **state)
     make_tree(fixture, "A", &tree);
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
         assert_int_equal(control_fixture_get(fixture, &control_tenants, ids[i]), ERROR_NOT_FOUND);
-    assert_int_equal(control_fixture_create(fixture, &control_dashboards, "{\"name\":\"'); drop table dashboards; --\"}"), ERROR_NONE);
+    assert_int_equal(
+        control_fixture_create(fixture, &control_dashboards, "{\"name\":\"'); drop table dashboards; --\"}"),
+        ERROR_NONE);
     assert_string_equal(control_fixture_member(fixture, "name"), "'); drop table dashboards; --");
-    assert_int_equal(control_fixture_create(fixture, &control_dashboards, "{\"name\\\" = 1\":\"x\",\"name\":\"y\"}"), ERROR_INVALID);
+    assert_int_equal(control_fixture_create(fixture, &control_dashboards, "{\"name\\\" = 1\":\"x\",\"name\":\"y\"}"),
+                     ERROR_INVALID);
 }
 
 static void a_kind_has_at_most_its_limit(void **state)
@@ -273,18 +312,25 @@ static void a_kind_has_at_most_its_limit(void **state)
     assert_int_equal(control_fixture_create(fixture, &few, "{\"name\":\"2\"}"), ERROR_NONE);
     assert_int_equal(control_fixture_create(fixture, &few, "{\"name\":\"3\"}"), ERROR_CONFLICT);
     assert_string_equal(fixture->error.message, "there can be at most 2 dashboards here: two are enough");
-    assert_int_equal(control_resource_delete(&fixture->call, &few, slice_from_string(first), &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_delete(&fixture->call, &few, slice_from_string(first), &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(control_fixture_create(fixture, &few, "{\"name\":\"3\"}"), ERROR_NONE);
-    assert_int_equal(control_resource_restore(&fixture->call, &few, slice_from_string(first), &fixture->out, &fixture->error), ERROR_CONFLICT);
+    assert_int_equal(
+        control_resource_restore(&fixture->call, &few, slice_from_string(first), &fixture->out, &fixture->error),
+        ERROR_CONFLICT);
 }
 
 static void what_is_in_use_is_not_removed(void **state)
 {
     struct control_fixture *fixture = *state;
     fixture->call.actor.is_super = true;
-    assert_int_equal(control_resource_delete(&fixture->call, &control_regions, slice_from_string(fixture->defaults.region_id), &fixture->error), ERROR_CONFLICT);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_regions,
+                                             slice_from_string(fixture->defaults.region_id), &fixture->error),
+                     ERROR_CONFLICT);
     assert_int_equal(control_fixture_create(fixture, &control_regions, "{\"name\":\"North\"}"), ERROR_NONE);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_regions, id_of(fixture, "region_id"), &fixture->error), ERROR_NONE);
+    assert_int_equal(
+        control_resource_delete(&fixture->call, &control_regions, id_of(fixture, "region_id"), &fixture->error),
+        ERROR_NONE);
     assert_int_equal(control_fixture_list(fixture, &control_regions, (struct control_page){0}), 1);
 }
 
@@ -311,7 +357,8 @@ static void created_by_is_who_made_it(void **state)
     make_tree(fixture, "A", &tree);
     fixture->call.actor.kind = CONTROL_ACTOR_USER;
     snprintf(fixture->call.actor.id, 37, "%s", "0192f0c1-0000-7000-8000-0000000000ab");
-    assert_int_equal(control_fixture_create(fixture, &control_dashboards, "{\"name\":\"d\",\"is_public\":true}"), ERROR_NONE);
+    assert_int_equal(control_fixture_create(fixture, &control_dashboards, "{\"name\":\"d\",\"is_public\":true}"),
+                     ERROR_NONE);
     assert_string_equal(control_fixture_member(fixture, "created_by"), fixture->call.actor.id);
     assert_string_equal(control_fixture_member(fixture, "is_public"), "true");
     assert_string_equal(control_fixture_member(fixture, "tenant_id"), tree.tenant);

@@ -86,7 +86,8 @@ static enum error_code change_insert(struct resource_change *change, struct meta
         bool is_maker = field->flags & CONTROL_READ_ONLY && strcmp(field->name, "created_by") == 0;
         if (!change->values[i].given && !is_maker) continue;
         buffer_printf(&query.sql, ", \"%s\"", field->name);
-        query.values[query.count++] = is_maker ? meta_string(call->actor.id) : resource_value(field, &change->values[i]);
+        query.values[query.count++] =
+            is_maker ? meta_string(call->actor.id) : resource_value(field, &change->values[i]);
     }
     query.values[query.count++] = meta_integer(call->now_ms);
     for (size_t i = 1; i <= query.count; i++) buffer_printf(&places, "$%zu, ", i);

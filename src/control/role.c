@@ -182,13 +182,14 @@ static enum error_code role_check_tenant(struct meta_session *session, const cha
 {
     int64_t count = 0;
     if (!tenant_id[0]) return ERROR_NONE;
-    enum error_code code =
-        meta_query(session,
-                   "select count(*) from tenants t join workspaces w on w.workspace_id = t.workspace_id"
-                   " where t.tenant_id = $1 and w.organization_id = $2 and t.deleted_at is null",
-                   META_PARAMETERS(meta_string(tenant_id), meta_string(organization_id)), role_take_counts, &count, error);
+    enum error_code code = meta_query(
+        session,
+        "select count(*) from tenants t join workspaces w on w.workspace_id = t.workspace_id"
+        " where t.tenant_id = $1 and w.organization_id = $2 and t.deleted_at is null",
+        META_PARAMETERS(meta_string(tenant_id), meta_string(organization_id)), role_take_counts, &count, error);
     if (!code && !count)
-        code = error_set_field(error, ERROR_INVALID, "tenant_id", "tenant_id must be a tenant of the user's organization");
+        code =
+            error_set_field(error, ERROR_INVALID, "tenant_id", "tenant_id must be a tenant of the user's organization");
     return code;
 }
 
@@ -216,7 +217,8 @@ enum error_code control_role_assign(const struct control_call *call, struct meta
     enum error_code code = role_find_user(call, session, user_id, organization_id, error);
     if (!code) code = role_find(call, session, role_id, &role, error);
     if (!code && role.organization_id[0] && strcmp(role.organization_id, organization_id) != 0)
-        code = error_set_field(error, ERROR_INVALID, "role_id", "the role belongs to another organization than the user");
+        code =
+            error_set_field(error, ERROR_INVALID, "role_id", "the role belongs to another organization than the user");
     if (!code) code = role_check_tenant(session, tenant_id, organization_id, error);
     if (!code) code = role_check_assign(call, session, role_id, &role, tenant_id, error);
     if (!code)
@@ -310,15 +312,17 @@ enum error_code control_role_check_user(const struct control_call *call, struct 
     if (!code && super) code = control_super_admin_check(call, session, error);
     /* A user who comes back logs in again. */
     if (!code && change == CONTROL_DELETED)
-        code = meta_execute(session,
-                            "update user_sessions set is_active = $3, revoked_at = $2, updated_at = $2,"
-                            " revoked_reason = 'user deleted' where user_id = $1 and revoked_at is null",
-                            META_PARAMETERS(meta_text(id), meta_integer(call->now_ms), meta_boolean(false)), NULL, error);
+        code =
+            meta_execute(session,
+                         "update user_sessions set is_active = $3, revoked_at = $2, updated_at = $2,"
+                         " revoked_reason = 'user deleted' where user_id = $1 and revoked_at is null",
+                         META_PARAMETERS(meta_text(id), meta_integer(call->now_ms), meta_boolean(false)), NULL, error);
     if (!code && change == CONTROL_DELETED)
-        code = meta_execute(session,
-                            "update refresh_tokens set is_revoked = $3, revoked_at = $2 where user_id = $1"
-                            " and revoked_at is null",
-                            META_PARAMETERS(meta_text(id), meta_integer(call->now_ms), meta_boolean(true)), NULL, error);
+        code =
+            meta_execute(session,
+                         "update refresh_tokens set is_revoked = $3, revoked_at = $2 where user_id = $1"
+                         " and revoked_at is null",
+                         META_PARAMETERS(meta_text(id), meta_integer(call->now_ms), meta_boolean(true)), NULL, error);
     return code;
 }
 

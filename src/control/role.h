@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles in the metadata: the built-in ones written there, custom ones guarded against those who make themselves more. */
+/* Roles in the metadata: the built-in ones written there, custom ones guarded against those who make themselves more.
+ */
 #ifndef CONTROL_ROLE_H
 #define CONTROL_ROLE_H
 
@@ -32,7 +33,8 @@ enum error_code control_role_actor_permissions(const struct control_call *call, 
                                                const char *tenant_id, const char *without_role,
                                                struct tenant_permission_set *ret_permissions,
                                                struct error *error) MUST_CHECK;
-/* Gives a role to a user in the caller's transaction, with all checks. `tenant_id` "" : everywhere in the organization. */
+/* Gives a role to a user in the caller's transaction, with all checks. `tenant_id` "" : everywhere in the organization.
+ */
 enum error_code control_role_assign(const struct control_call *call, struct meta_session *session, const char *user_id,
                                     const char *role_id, const char *tenant_id, int64_t expires_ms,
                                     char ret_user_role_id[37], struct error *error) MUST_CHECK;

@@ -84,8 +84,16 @@ static enum error_code role_permissions_get(const struct control_call *call, con
 }
 
 static const struct control_field permission_fields[] = {
-    {.name = "granted", .type = CONTROL_WORDS, .flags = CONTROL_REQUIRED, .most = TENANT_PERMISSION_COUNT, .help = "names of permissions"},
-    {.name = "denied", .type = CONTROL_WORDS, .fallback = "", .most = TENANT_PERMISSION_COUNT, .help = "names of permissions that no other role gives back"},
+    {.name = "granted",
+     .type = CONTROL_WORDS,
+     .flags = CONTROL_REQUIRED,
+     .most = TENANT_PERMISSION_COUNT,
+     .help = "names of permissions"},
+    {.name = "denied",
+     .type = CONTROL_WORDS,
+     .fallback = "",
+     .most = TENANT_PERMISSION_COUNT,
+     .help = "names of permissions that no other role gives back"},
     {0},
 };
 
@@ -194,12 +202,16 @@ static enum error_code role_permissions_put(const struct control_call *call, con
 
 static const struct control_field assignment_fields[] = {
     {.name = "role_id", .type = CONTROL_ID, .flags = CONTROL_REQUIRED, .help = "the role"},
-    {.name = "tenant_id", .type = CONTROL_ID, .flags = CONTROL_NULLABLE, .help = "where; everywhere in the organization without it"},
+    {.name = "tenant_id",
+     .type = CONTROL_ID,
+     .flags = CONTROL_NULLABLE,
+     .help = "where; everywhere in the organization without it"},
     {.name = "expires_at", .type = CONTROL_TIME, .flags = CONTROL_NULLABLE, .help = "until when"},
     {0},
 };
 
-static void assignment_write_time(struct json_writer *writer, const char *name, const struct meta_row *row, size_t column)
+static void assignment_write_time(struct json_writer *writer, const char *name, const struct meta_row *row,
+                                  size_t column)
 {
     static const struct control_field time = {.name = "time", .type = CONTROL_TIME};
     json_writer_key(writer, name);

@@ -76,11 +76,12 @@ static enum error_code role_read_tables(struct meta_session *session, struct rol
         code = meta_query(session, "select role_type from roles where organization_id is null", NULL, 0, role_read_role,
                           tables, error);
     if (!code)
-        code = meta_query(session,
-                          "select r.role_type, p.name, case when rp.is_denied then 1 else 0 end from role_permissions rp"
-                          " join roles r on r.role_id = rp.role_id"
-                          " join permissions p on p.permission_id = rp.permission_id where r.organization_id is null",
-                          NULL, 0, role_read_pair, tables, error);
+        code =
+            meta_query(session,
+                       "select r.role_type, p.name, case when rp.is_denied then 1 else 0 end from role_permissions rp"
+                       " join roles r on r.role_id = rp.role_id"
+                       " join permissions p on p.permission_id = rp.permission_id where r.organization_id is null",
+                       NULL, 0, role_read_pair, tables, error);
     return code;
 }
 

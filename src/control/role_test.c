@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Roles: the built-in ones as the program says, custom ones that give nobody more than he has, the last super administrator. */
+/* Roles: the built-in ones as the program says, custom ones that give nobody more than he has, the last super
+ * administrator. */
 #include "meta/test_backend.h"
 
 #include "base/uuid.h"
@@ -51,8 +52,8 @@ static enum error_code run(struct control_fixture *fixture, enum request_method 
     fixture->error = (struct error){0};
     enum error_code code = ERROR_NONE;
     if (action->body)
-        code = control_fields_read(fixture->call.arena, action->body, control_fixture_json(fixture, body), false, values,
-                                   &fixture->error);
+        code = control_fields_read(fixture->call.arena, action->body, control_fixture_json(fixture, body), false,
+                                   values, &fixture->error);
     return code ? code : action->run(&fixture->call, &input, &output, &fixture->error);
 }
 
@@ -74,7 +75,8 @@ static enum error_code assign_type(struct control_fixture *fixture, const char *
     return assign(fixture, user_id, role_id, tenant_id, 0);
 }
 
-static enum error_code put(struct control_fixture *fixture, const char *role_id, const char *granted, const char *denied)
+static enum error_code put(struct control_fixture *fixture, const char *role_id, const char *granted,
+                           const char *denied)
 {
     char body[512];
     snprintf(body, sizeof body, "{\"granted\":[%s],\"denied\":[%s]}", granted, denied);
@@ -118,7 +120,8 @@ static void the_tables_hold_what_the_program_says(void **state)
     int64_t pairs = 0;
     for (int type = 0; type < TENANT_ROLE_CUSTOM; type++) {
         struct tenant_permission_set set = tenant_role_permissions((enum tenant_role_type)type);
-        for (int i = 0; i < TENANT_PERMISSION_COUNT; i++) pairs += tenant_permission_has(&set, (enum tenant_permission)i);
+        for (int i = 0; i < TENANT_PERMISSION_COUNT; i++)
+            pairs += tenant_permission_has(&set, (enum tenant_permission)i);
     }
     assert_int_equal(control_fixture_number(fixture, "select count(*) from permissions"), TENANT_PERMISSION_COUNT);
     assert_int_equal(control_fixture_number(fixture, "select count(*) from roles"), TENANT_ROLE_CUSTOM);
@@ -128,16 +131,18 @@ static void the_tables_hold_what_the_program_says(void **state)
     assert_int_equal(control_role_sync(fixture->control.core, 2, &fixture->error), ERROR_NONE);
     assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision);
     /* What an older program left, or somebody changed, is put right. */
-    control_fixture_execute(fixture,
-        "insert into permissions (permission_id, resource, action, name, created_at) values ('old', 'old', 'x', 'old:x', 1);"
-        "insert into role_permissions (role_permission_id, role_id, permission_id, granted_at)"
-        " select 'old', role_id, 'old', 1 from roles where role_type = 'viewer';"
-        "delete from role_permissions where role_id in (select role_id from roles where role_type = 'admin');"
-        "update permissions set description = 'wrong' where name = 'tenants:read'");
+    control_fixture_execute(
+        fixture, "insert into permissions (permission_id, resource, action, name, created_at) values ('old', 'old', "
+                 "'x', 'old:x', 1);"
+                 "insert into role_permissions (role_permission_id, role_id, permission_id, granted_at)"
+                 " select 'old', role_id, 'old', 1 from roles where role_type = 'viewer';"
+                 "delete from role_permissions where role_id in (select role_id from roles where role_type = 'admin');"
+                 "update permissions set description = 'wrong' where name = 'tenants:read'");
     assert_int_equal(control_role_sync(fixture->control.core, 3, &fixture->error), ERROR_NONE);
     assert_int_equal(control_fixture_number(fixture, "select count(*) from permissions"), TENANT_PERMISSION_COUNT);
     assert_int_equal(control_fixture_number(fixture, "select count(*) from role_permissions"), pairs);
-    assert_int_equal(control_fixture_number(fixture, "select count(*) from permissions where description = 'wrong'"), 0);
+    assert_int_equal(control_fixture_number(fixture, "select count(*) from permissions where description = 'wrong'"),
+                     0);
     assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision + 1);
 }
 
@@ -166,19 +171,26 @@ static void a_custom_role_gets_permissions_and_an_assignment_with_an_end(void **
     struct meta_session *session;
     act_as(fixture, NEWCOMER);
     assert_int_equal(meta_session_begin(fixture->control.core, 0, &session, &fixture->error), ERROR_NONE);
-    assert_int_equal(control_role_actor_permissions(&fixture->call, session, tenant, "", &set, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_role_actor_permissions(&fixture->call, session, tenant, "", &set, &fixture->error),
+                     ERROR_NONE);
     assert_true(tenant_permission_has(&set, TENANT_EVENTS_READ));
     assert_false(tenant_permission_has(&set, TENANT_TRACES_READ));
-    assert_int_equal(control_role_actor_permissions(&fixture->call, session, "", "", &set, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_role_actor_permissions(&fixture->call, session, "", "", &set, &fixture->error),
+                     ERROR_NONE);
     assert_false(tenant_permission_has(&set, TENANT_EVENTS_READ));
     fixture->call.now_ms += 1000;
-    assert_int_equal(control_role_actor_permissions(&fixture->call, session, tenant, "", &set, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_role_actor_permissions(&fixture->call, session, tenant, "", &set, &fixture->error),
+                     ERROR_NONE);
     assert_false(tenant_permission_has(&set, TENANT_EVENTS_READ));
     meta_session_end(session);
     act_as(fixture, ADMIN);
     /* The denial in the role is one the administrator himself does not suffer: he may end it. */
-    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", NEWCOMER, assignment, NULL), ERROR_NONE);
-    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", NEWCOMER, assignment, NULL), ERROR_NOT_FOUND);
+    assert_int_equal(
+        run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", NEWCOMER, assignment, NULL),
+        ERROR_NONE);
+    assert_int_equal(
+        run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", NEWCOMER, assignment, NULL),
+        ERROR_NOT_FOUND);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "role.permissions_changed"), 1);
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "role.unassigned"), 1);
 }
@@ -229,10 +241,13 @@ static void nobody_ends_a_denial_that_holds_himself(void **state)
     snprintf(assignment, 37, "%s", control_fixture_member(fixture, "user_role_id"));
     act_as(fixture, ADMIN);
     assert_int_equal(put(fixture, role, "", ""), ERROR_FORBIDDEN);
-    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ADMIN, assignment, NULL), ERROR_FORBIDDEN);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error), ERROR_FORBIDDEN);
+    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ADMIN, assignment, NULL),
+                     ERROR_FORBIDDEN);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error),
+                     ERROR_FORBIDDEN);
     act_as(fixture, ROOT);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error),
+                     ERROR_NONE);
 }
 
 static void a_deleted_role_is_not_given_back_by_who_lacks_it(void **state)
@@ -243,11 +258,16 @@ static void a_deleted_role_is_not_given_back_by_who_lacks_it(void **state)
     make_role(fixture, "strong", role);
     assert_int_equal(put(fixture, role, "\"platform:manage\"", ""), ERROR_NONE);
     assert_int_equal(assign(fixture, ADMIN, role, "", 0), ERROR_NONE);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(role), &fixture->error),
+                     ERROR_NONE);
     act_as(fixture, ADMIN);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_roles, slice_from_string(role), &fixture->out, &fixture->error), ERROR_FORBIDDEN);
+    assert_int_equal(control_resource_restore(&fixture->call, &control_roles, slice_from_string(role), &fixture->out,
+                                              &fixture->error),
+                     ERROR_FORBIDDEN);
     act_as(fixture, ROOT);
-    assert_int_equal(control_resource_restore(&fixture->call, &control_roles, slice_from_string(role), &fixture->out, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_resource_restore(&fixture->call, &control_roles, slice_from_string(role), &fixture->out,
+                                              &fixture->error),
+                     ERROR_NONE);
 }
 
 static void built_in_roles_stay_as_they_are(void **state)
@@ -259,7 +279,9 @@ static void built_in_roles_stay_as_they_are(void **state)
     assert_int_equal(control_fixture_get(fixture, &control_roles, viewer), ERROR_NONE);
     assert_string_equal(control_fixture_member(fixture, "role_type"), "viewer");
     assert_int_equal(control_fixture_update(fixture, &control_roles, viewer, "{\"name\":\"x\"}"), ERROR_FORBIDDEN);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_roles, slice_from_string(viewer), &fixture->error), ERROR_FORBIDDEN);
+    assert_int_equal(
+        control_resource_delete(&fixture->call, &control_roles, slice_from_string(viewer), &fixture->error),
+        ERROR_FORBIDDEN);
     assert_int_equal(put(fixture, viewer, "\"events:write\"", ""), ERROR_FORBIDDEN);
     act_as(fixture, ADMIN);
     assert_int_equal(control_fixture_list(fixture, &control_roles, (struct control_page){0}), TENANT_ROLE_CUSTOM);
@@ -305,28 +327,39 @@ static void the_last_super_administrator_stays(void **state)
     act_as(fixture, ROOT);
     assert_int_equal(run(fixture, METHOD_GET, "/v1/users/{user_id}/roles", ROOT, "", NULL), ERROR_NONE);
     snprintf(assignment, 37, "%s", control_fixture_row_member(fixture, 0, "user_role_id"));
-    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ROOT, assignment, NULL), ERROR_CONFLICT);
+    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ROOT, assignment, NULL),
+                     ERROR_CONFLICT);
     assert_int_equal(control_resource_delete(&fixture->call, &control_users, root, &fixture->error), ERROR_CONFLICT);
     assert_int_equal(control_fixture_update(fixture, &control_users, ROOT, "{\"is_active\":false}"), ERROR_CONFLICT);
     struct slice organization = slice_from_string(fixture->defaults.organization_id);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_organizations, organization, &fixture->error), ERROR_CONFLICT);
-    assert_int_equal(control_fixture_update(fixture, &control_organizations, fixture->defaults.organization_id, "{\"is_active\":false}"), ERROR_CONFLICT);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_organizations, organization, &fixture->error),
+                     ERROR_CONFLICT);
+    assert_int_equal(control_fixture_update(fixture, &control_organizations, fixture->defaults.organization_id,
+                                            "{\"is_active\":false}"),
+                     ERROR_CONFLICT);
     assert_int_equal(control_fixture_update(fixture, &control_users, ROOT, "{\"first_name\":\"Ada\"}"), ERROR_NONE);
     /* Nothing of it was done. */
-    assert_int_equal(control_fixture_number(fixture, "select count(*) from users where is_active and deleted_at is null"), 4);
+    assert_int_equal(
+        control_fixture_number(fixture, "select count(*) from users where is_active and deleted_at is null"), 4);
     assert_int_equal(control_fixture_number(fixture, "select count(*) from user_roles"), 3);
     /* An administrator does not touch him. */
     act_as(fixture, ADMIN);
-    assert_int_equal(control_fixture_update(fixture, &control_users, ROOT, "{\"first_name\":\"Eve\"}"), ERROR_FORBIDDEN);
-    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ROOT, assignment, NULL), ERROR_FORBIDDEN);
+    assert_int_equal(control_fixture_update(fixture, &control_users, ROOT, "{\"first_name\":\"Eve\"}"),
+                     ERROR_FORBIDDEN);
+    assert_int_equal(run(fixture, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", ROOT, assignment, NULL),
+                     ERROR_FORBIDDEN);
     /* With a second one the first may go, and ends his sessions. */
     act_as(fixture, ROOT);
     assert_int_equal(assign_type(fixture, ADMIN, TENANT_ROLE_SUPER_ADMIN, ""), ERROR_NONE);
-    control_fixture_execute(fixture, "insert into user_sessions (session_id, user_id, expires_at, last_used_at, created_at, updated_at)"
-                                     " values ('0192f0c1-0000-7000-8000-0000000000aa', '" ROOT "', 9, 1, 1, 1)");
+    control_fixture_execute(
+        fixture, "insert into user_sessions (session_id, user_id, expires_at, last_used_at, created_at, updated_at)"
+                 " values ('0192f0c1-0000-7000-8000-0000000000aa', '" ROOT "', 9, 1, 1, 1)");
     assert_int_equal(control_resource_delete(&fixture->call, &control_users, root, &fixture->error), ERROR_NONE);
-    assert_int_equal(control_fixture_number(fixture, "select count(*) from user_sessions where revoked_at is not null and not is_active"), 1);
-    assert_int_equal(control_resource_delete(&fixture->call, &control_users, SLICE(ADMIN), &fixture->error), ERROR_CONFLICT);
+    assert_int_equal(control_fixture_number(
+                         fixture, "select count(*) from user_sessions where revoked_at is not null and not is_active"),
+                     1);
+    assert_int_equal(control_resource_delete(&fixture->call, &control_users, SLICE(ADMIN), &fixture->error),
+                     ERROR_CONFLICT);
 }
 
 int main(void)

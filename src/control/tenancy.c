@@ -77,8 +77,9 @@ static enum error_code tenancy_ensure_floor(const struct control_call *call, str
 {
     struct tenancy_found found = {.id = id};
     id[0] = 0;
-    enum error_code code = meta_query(session, tenancy_floors[floor].find, META_PARAMETERS(meta_string(CONTROL_DEFAULT_CODE)),
-                                      tenancy_keep_found, &found, error);
+    enum error_code code =
+        meta_query(session, tenancy_floors[floor].find, META_PARAMETERS(meta_string(CONTROL_DEFAULT_CODE)),
+                   tenancy_keep_found, &found, error);
     if (!code && found.deleted)
         return error_set(error, ERROR_CONFLICT, "the default %s is deleted; restore it, or choose another one",
                          tenancy_floors[floor].name);
@@ -111,7 +112,7 @@ enum error_code control_defaults_ensure(const struct control_call *call, struct 
 /* ---- tenants ---- */
 
 #define TENANCY_SELECT                                                                                                 \
-    "select t.tenant_id, t.workspace_id, w.organization_id, t.code, t.name, case when t.is_active then 1 else 0 end,"   \
+    "select t.tenant_id, t.workspace_id, w.organization_id, t.code, t.name, case when t.is_active then 1 else 0 end,"  \
     " t.created_at, t.deleted_at from tenants t join workspaces w on w.workspace_id = t.workspace_id"
 
 static enum error_code tenancy_read_tenant(const struct meta_row *row, struct control_tenant *tenant,
@@ -142,12 +143,13 @@ enum error_code control_tenant_find(const struct control_call *call, struct meta
     if (id_or_code.size && id_or_code.size <= CONTROL_CODE_LIMIT && slice_is_utf8(id_or_code) &&
         slice_index_of(id_or_code, 0) < 0)
         /* A code may look like somebody's id: the id goes first. */
-        code = meta_query(session,
-                          or_deleted ? TENANCY_SELECT " where t.tenant_id = $1 or t.code = $1"
-                                                      " order by case when t.tenant_id = $1 then 0 else 1 end limit 1"
-                                     : TENANCY_SELECT " where (t.tenant_id = $1 or t.code = $1) and t.deleted_at is null"
-                                                      " order by case when t.tenant_id = $1 then 0 else 1 end limit 1",
-                          META_PARAMETERS(meta_text(id_or_code)), tenancy_keep_tenant, &found, error);
+        code =
+            meta_query(session,
+                       or_deleted ? TENANCY_SELECT " where t.tenant_id = $1 or t.code = $1"
+                                                   " order by case when t.tenant_id = $1 then 0 else 1 end limit 1"
+                                  : TENANCY_SELECT " where (t.tenant_id = $1 or t.code = $1) and t.deleted_at is null"
+                                                   " order by case when t.tenant_id = $1 then 0 else 1 end limit 1",
+                       META_PARAMETERS(meta_text(id_or_code)), tenancy_keep_tenant, &found, error);
     if (code) return code;
     if (!found.id[0])
         return error_set(error, ERROR_NOT_FOUND, "there is no tenant with the id or code \"%.*s\"",
@@ -254,9 +256,11 @@ enum error_code control_tenant_create_with_keys(const struct control_call *call,
     if (!code) code = meta_begin(session, error);
     if (!code) code = control_tenant_create(call, session, name, NULL, &tenant, error);
     if (!code)
-        code = tenancy_insert_key(call, session, tenant.id, TENANT_KEY_WRITE, SLICE("first write key"), &write_key, error);
+        code =
+            tenancy_insert_key(call, session, tenant.id, TENANT_KEY_WRITE, SLICE("first write key"), &write_key, error);
     if (!code)
-        code = tenancy_insert_key(call, session, tenant.id, TENANT_KEY_SECRET, SLICE("first secret key"), &secret_key, error);
+        code = tenancy_insert_key(call, session, tenant.id, TENANT_KEY_SECRET, SLICE("first secret key"), &secret_key,
+                                  error);
     if (!code) code = meta_commit(session, error);
     meta_session_end(session);
     if (code) return code;

@@ -34,8 +34,8 @@ struct control_tenant {
     int64_t deleted_ms; /* 0: it lives */
 };
 /*
- * Makes a tenant without keys, in the caller's transaction: in `workspace_id`, or the default one for NULL. ERROR_INVALID
- * (field "name"). Two tenants may have the same name.
+ * Makes a tenant without keys, in the caller's transaction: in `workspace_id`, or the default one for NULL.
+ * ERROR_INVALID (field "name"). Two tenants may have the same name.
  */
 enum error_code control_tenant_create(const struct control_call *call, struct meta_session *session, struct slice name,
                                       const char *workspace_id, struct control_tenant *ret_tenant,
@@ -48,7 +48,8 @@ struct control_new_tenant {
 };
 enum error_code control_tenant_create_with_keys(const struct control_call *call, struct slice name,
                                                 struct control_new_tenant *ret_made, struct error *error) MUST_CHECK;
-/* By id or by code, whatever organization it is of: for the command line. Deleted ones too when asked. ERROR_NOT_FOUND. */
+/* By id or by code, whatever organization it is of: for the command line. Deleted ones too when asked. ERROR_NOT_FOUND.
+ */
 enum error_code control_tenant_find(const struct control_call *call, struct meta_session *session,
                                     struct slice id_or_code, bool or_deleted, struct control_tenant *ret_tenant,
                                     struct error *error) MUST_CHECK;

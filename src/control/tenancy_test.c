@@ -14,9 +14,14 @@ static struct meta_session *begin(struct control_fixture *fixture)
 
 static void codes_are_made_from_names(void **state)
 {
-    static const struct { const char *name, *code; } rows[] = {
-        {"My Shop!", "my-shop"}, {"  A  b  ", "a-b"}, {"\xc3\xa9t\xc3\xa9", "t"}, {"", "tenant"}, {"---", "tenant"},
-        {"0123456789012345678901234567890123456789012345678901234567890123", "012345678901234567890123456789012345678901234567"}};
+    static const struct { const char *name, *code;
+    } rows[] = {{"My Shop!", "my-shop"},
+                {"  A  b  ", "a-b"},
+                {"\xc3\xa9t\xc3\xa9", "t"},
+                {"", "tenant"},
+                {"---", "tenant"},
+                {"0123456789012345678901234567890123456789012345678901234567890123",
+                 "012345678901234567890123456789012345678901234567"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char code[CONTROL_CODE_STEM_LIMIT + 1];
         control_code_from_name(slice_from_string(rows[i].name), "tenant", code);
@@ -48,20 +53,24 @@ static void a_tenant_comes_with_a_key_of_each_kind(void **state)
     int64_t revision = control_fixture_number(fixture, "select revision from access_revision");
     fixture->call.actor.kind = CONTROL_ACTOR_COMMAND;
     fixture->call.actor.is_super = true;
-    if (control_tenant_create_with_keys(&fixture->call, SLICE("My Shop"), &made, &fixture->error)) fail_msg("%s", fixture->error.message);
+    if (control_tenant_create_with_keys(&fixture->call, SLICE("My Shop"), &made, &fixture->error))
+        fail_msg("%s", fixture->error.message);
     assert_string_equal(made.tenant.code, "my-shop");
     assert_string_equal(made.tenant.workspace_id, fixture->defaults.workspace_id);
     assert_int_equal(strlen(made.write_key), 36);
     assert_int_equal(strncmp(made.secret_key, "mrs_", 4), 0);
     assert_true(control_fixture_number(fixture, "select revision from access_revision") > revision);
     assert_int_equal(control_fixture_number(fixture, "select count(*) from api_keys where status = 'active'"), 2);
-    assert_int_equal(control_tenant_create_with_keys(&fixture->call, SLICE("My Shop"), &second, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_create_with_keys(&fixture->call, SLICE("My Shop"), &second, &fixture->error),
+                     ERROR_NONE);
     assert_string_equal(second.tenant.code, "my-shop-2");
     assert_int_equal(control_fixture_audited(fixture, fixture->control.core, "tenant.created"), 2);
     /* Refused as a whole. */
     static const char *const names[] = {"", "  ", "a\nb", "\xff"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        assert_int_equal(control_tenant_create_with_keys(&fixture->call, slice_from_string(names[i]), &second, &fixture->error), ERROR_INVALID);
+        assert_int_equal(
+            control_tenant_create_with_keys(&fixture->call, slice_from_string(names[i]), &second, &fixture->error),
+            ERROR_INVALID);
         assert_string_equal(fixture->error.field, "name");
     }
     assert_int_equal(control_fixture_number(fixture, "select count(*) from tenants"), 2);
@@ -79,24 +88,34 @@ static void a_tenant_is_found_by_id_and_code_deleted_ones_when_asked(void **stat
     struct control_tenant made, found;
     int count = 0;
     struct meta_session *session = begin(fixture);
-    assert_int_equal(control_tenant_create(&fixture->call, session, SLICE("A"), NULL, &made, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_create(&fixture->call, session, SLICE("A"), NULL, &made, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(meta_commit(session, &fixture->error), ERROR_NONE);
-    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), false, &found, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), false, &found, &fixture->error),
+                     ERROR_NONE);
     assert_string_equal(found.id, made.id);
     assert_string_equal(found.organization_id, fixture->defaults.organization_id);
-    assert_int_equal(control_tenant_find(&fixture->call, session, slice_from_string(made.id), false, &found, &fixture->error), ERROR_NONE);
+    assert_int_equal(
+        control_tenant_find(&fixture->call, session, slice_from_string(made.id), false, &found, &fixture->error),
+        ERROR_NONE);
     static const char *const nobody[] = {"", "b", "\xff", "' or 1=1 --"};
     for (size_t i = 0; i < sizeof nobody / sizeof *nobody; i++)
-        assert_int_equal(control_tenant_find(&fixture->call, session, slice_from_string(nobody[i]), true, &found, &fixture->error), ERROR_NOT_FOUND);
+        assert_int_equal(
+            control_tenant_find(&fixture->call, session, slice_from_string(nobody[i]), true, &found, &fixture->error),
+            ERROR_NOT_FOUND);
     meta_session_end(session);
     control_fixture_execute(fixture, "update tenants set deleted_at = 5");
     session = begin(fixture);
-    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), false, &found, &fixture->error), ERROR_NOT_FOUND);
-    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), true, &found, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), false, &found, &fixture->error),
+                     ERROR_NOT_FOUND);
+    assert_int_equal(control_tenant_find(&fixture->call, session, SLICE("a"), true, &found, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(found.deleted_ms, 5);
-    assert_int_equal(control_tenant_each(&fixture->call, session, false, count_tenant, &count, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_each(&fixture->call, session, false, count_tenant, &count, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(count, 0);
-    assert_int_equal(control_tenant_each(&fixture->call, session, true, count_tenant, &count, &fixture->error), ERROR_NONE);
+    assert_int_equal(control_tenant_each(&fixture->call, session, true, count_tenant, &count, &fixture->error),
+                     ERROR_NONE);
     assert_int_equal(count, 1);
     meta_session_end(session);
 }

@@ -30,7 +30,8 @@ static void role_print_rows(struct slice json, const char *const *columns)
         struct json_iterator rows = json_iterate(data);
         while (json_next(&rows, &key, &row)) {
             for (const char *const *column = columns; *column; column++) {
-                bool is_text = json_object_get(row, slice_from_string(*column), &value) && json_value_type(value) == JSON_STRING;
+                bool is_text =
+                    json_object_get(row, slice_from_string(*column), &value) && json_value_type(value) == JSON_STRING;
                 struct slice text = is_text ? json_value_string(value) : SLICE("-");
                 printf("%.*s%s", SLICE_ARGS(text), column[1] ? "  " : "\n");
             }
@@ -76,18 +77,21 @@ static enum error_code role_find_by_name(struct role_command *role, const char *
     code = meta_query(session,
                       "select role_id from roles where deleted_at is null and (role_id = $1 or (name = $1"
                       " and (organization_id is null or organization_id = $2 or cast($2 as text) = '')))",
-                      META_PARAMETERS(meta_string(word), meta_string(role->call->organization_id)), role_take_id, &found,
-                      error);
+                      META_PARAMETERS(meta_string(word), meta_string(role->call->organization_id)), role_take_id,
+                      &found, error);
     meta_session_end(session);
     if (code != ERROR_NONE) return code;
-    if (found.count == 0) return error_set(error, ERROR_NOT_FOUND, "there is no role with the id or name \"%.64s\"", word);
+    if (found.count == 0)
+        return error_set(error, ERROR_NOT_FOUND, "there is no role with the id or name \"%.64s\"", word);
     if (found.count > 1)
-        return error_set(error, ERROR_CONFLICT, "%zu roles are called \"%.64s\"; say the id, or --organization", found.count, word);
+        return error_set(error, ERROR_CONFLICT, "%zu roles are called \"%.64s\"; say the id, or --organization",
+                         found.count, word);
     memcpy(id, found.id, sizeof found.id);
     return ERROR_NONE;
 }
 
-static enum error_code role_find_user_by_word(struct role_command *role, const char *word, char id[37], struct error *error)
+static enum error_code role_find_user_by_word(struct role_command *role, const char *word, char id[37],
+                                              struct error *error)
 {
     struct role_found found = {0};
     struct meta_session *session;
@@ -195,9 +199,11 @@ static enum error_code role_revoke(struct role_command *role, struct error *erro
                       role_take_id, &found, error);
     meta_session_end(session);
     if (code == ERROR_NONE && !found.count)
-        code = error_set(error, ERROR_NOT_FOUND, "the user does not have this role%s", role->tenant ? " in this tenant" : " everywhere; --tenant?");
+        code = error_set(error, ERROR_NOT_FOUND, "the user does not have this role%s",
+                         role->tenant ? " in this tenant" : " everywhere; --tenant?");
     if (code == ERROR_NONE)
-        code = role_act(role, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", user_id, found.id, NULL, error);
+        code =
+            role_act(role, METHOD_DELETE, "/v1/users/{user_id}/roles/{user_role_id}", user_id, found.id, NULL, error);
     if (code == ERROR_NONE) buffer_append_string(&role->out, "{\"revoked\":true}");
     return code;
 }
@@ -242,12 +248,16 @@ int command_role(int argc, char **argv)
         {0},
     };
     const struct option_table table = {
-        .usage = "millrace role list | show ROLE | create NAME --organization ID | set ROLE --granted A,B --denied C |\n"
-                 "                     assign ROLE USER | revoke ROLE USER | of USER   --data DIR [--json]",
+        .usage =
+            "millrace role list | show ROLE | create NAME --organization ID | set ROLE --granted A,B --denied C |\n"
+            "                     assign ROLE USER | revoke ROLE USER | of USER   --data DIR [--json]",
         .description = "Works with and without a running server. ROLE is an id or a name, USER an id or an address.\n"
                        "Built-in roles: super_admin, admin, developer, viewer, demo, service.",
-        .options = flags, .positional_names = "list, show ROLE, assign ROLE USER, ...", .positional_least = 1,
-        .positional_most = 3, .takes_settings = true};
+        .options = flags,
+        .positional_names = "list, show ROLE, assign ROLE USER, ...",
+        .positional_least = 1,
+        .positional_most = 3,
+        .takes_settings = true};
     enum error_code code = settings_load(&settings, &error);
     if (code == ERROR_NONE) code = options_parse(&table, argc, argv, &settings, &options, &error);
     if (code != ERROR_NONE) return command_fail(&error);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* `millrace tenant`: creates, lists, changes, deletes, restores and purges tenants; a running server notices within a second. */
+/* `millrace tenant`: creates, lists, changes, deletes, restores and purges tenants; a running server notices within a
+ * second. */
 #include "base/json_writer.h"
 #include "base/time.h"
 #include "control/purge.h"
@@ -102,9 +103,13 @@ static void tenant_print_state(struct tenant_command *tenant, const struct contr
     char created[TIME_TEXT_SIZE], deleted[TIME_TEXT_SIZE];
     time_format_ms(row->created_ms, created);
     if (row->deleted_ms) time_format_ms(row->deleted_ms, deleted);
-    buffer_printf(&tenant->out, "tenant        %s\ncode          %s\nname          %s\nstate         %s\nworkspace     %s\n"
-                                "organization  %s\ncreated       %.*s\n",
-                  row->id, row->code, row->name, row->deleted_ms ? "deleted" : row->is_active ? "active" : "inactive",
+    buffer_printf(&tenant->out,
+                  "tenant        %s\ncode          %s\nname          %s\nstate         %s\nworkspace     %s\n"
+                  "organization  %s\ncreated       %.*s\n",
+                  row->id, row->code, row->name,
+                  row->deleted_ms  ? "deleted"
+                  : row->is_active ? "active"
+                                   : "inactive",
                   row->workspace_id, row->organization_id, TIME_TEXT_SIZE, created);
     if (row->deleted_ms) buffer_printf(&tenant->out, "deleted       %.*s\n", TIME_TEXT_SIZE, deleted);
 }
@@ -148,7 +153,8 @@ static enum error_code tenant_update(struct tenant_command *tenant, struct error
     struct json_parser *parser = json_parser_create();
     code = json_parse(parser, slice_make(body.data, size), &root, error);
     if (code == ERROR_NONE)
-        code = control_resource_update(&tenant->command->call, &control_tenants, slice_from_string(found.id), root, &answer, error);
+        code = control_resource_update(&tenant->command->call, &control_tenants, slice_from_string(found.id), root,
+                                       &answer, error);
     json_parser_destroy(parser);
     buffer_free(&body);
     buffer_free(&answer);
@@ -170,17 +176,20 @@ static enum error_code tenant_restore(struct tenant_command *tenant, struct erro
     struct buffer answer = {0};
     enum error_code code = tenant_find(tenant, true, &found, error);
     if (code == ERROR_NONE)
-        code = control_resource_restore(&tenant->command->call, &control_tenants, slice_from_string(found.id), &answer, error);
+        code = control_resource_restore(&tenant->command->call, &control_tenants, slice_from_string(found.id), &answer,
+                                        error);
     buffer_free(&answer);
     return tenant_show_again(tenant, code, error);
 }
 
-static void tenant_print_report(struct tenant_command *tenant, const char *id, const struct control_purge_report *report)
+static void tenant_print_report(struct tenant_command *tenant, const char *id,
+                                const struct control_purge_report *report)
 {
     if (!tenant->json) {
         buffer_printf(&tenant->out, "purged %s\n", id);
         for (size_t i = 0; i < report->count; i++)
-            buffer_printf(&tenant->out, "  %10lld rows of %s\n", (long long)report->tables[i].rows, report->tables[i].name);
+            buffer_printf(&tenant->out, "  %10lld rows of %s\n", (long long)report->tables[i].rows,
+                          report->tables[i].name);
         return;
     }
     json_writer_object_begin(&tenant->writer);
@@ -201,7 +210,8 @@ static enum error_code tenant_purge(struct tenant_command *tenant, struct error 
     enum error_code code = tenant_find(tenant, true, &found, error);
     if (code != ERROR_NONE) return code;
     if (!found.deleted_ms)
-        return error_set(error, ERROR_CONFLICT, "%s lives; delete it first: millrace tenant delete %s", found.id, found.code);
+        return error_set(error, ERROR_CONFLICT, "%s lives; delete it first: millrace tenant delete %s", found.id,
+                         found.code);
     code = embedded_store_open(tenant->settings, &store, error);
     if (code != ERROR_NONE) return code;
     struct purge_events events = {.settings = tenant->settings, .session = store.session};
@@ -227,8 +237,9 @@ static const struct {
     size_t arguments;
     enum error_code (*run)(struct tenant_command *, struct error *);
 } tenant_actions[] = {
-    {"create", 2, tenant_create},   {"list", 1, tenant_list},       {"show", 2, tenant_show},   {"update", 2, tenant_update},
-    {"delete", 2, tenant_delete},   {"restore", 2, tenant_restore}, {"purge", 2, tenant_purge}, {"revoke-key", 2, tenant_revoke},
+    {"create", 2, tenant_create}, {"list", 1, tenant_list},         {"show", 2, tenant_show},
+    {"update", 2, tenant_update}, {"delete", 2, tenant_delete},     {"restore", 2, tenant_restore},
+    {"purge", 2, tenant_purge},   {"revoke-key", 2, tenant_revoke},
 };
 
 int command_tenant(int argc, char **argv)
@@ -251,10 +262,14 @@ int command_tenant(int argc, char **argv)
     const struct option_table table = {
         .usage = "millrace tenant create NAME | list | show TENANT | update TENANT | delete TENANT | restore TENANT |\n"
                  "                       purge TENANT --yes | revoke-key KEY   --data DIR [--json]",
-        .description = "Works with and without a running server. TENANT is an id or a code. Keys are shown once, when they are made.\n"
+        .description = "Works with and without a running server. TENANT is an id or a code. Keys are shown once, when "
+                       "they are made.\n"
                        "A deleted tenant can be restored for 90 days; purge removes it and its events at once.",
-        .options = flags, .positional_names = "create NAME, list, show TENANT, ...", .positional_least = 1,
-        .positional_most = 2, .takes_settings = true};
+        .options = flags,
+        .positional_names = "create NAME, list, show TENANT, ...",
+        .positional_least = 1,
+        .positional_most = 2,
+        .takes_settings = true};
     enum error_code code = settings_load(&settings, &error);
     if (code == ERROR_NONE) code = options_parse(&table, argc, argv, &settings, &options, &error);
     if (code != ERROR_NONE) return command_fail(&error);

@@ -50,7 +50,8 @@ static enum error_code purge_events_table(const struct purge_events *events, str
     bool is_table = false;
     int64_t rows = 0;
     /* What is left is done when the job runs again. */
-    if (stopping_is_asked()) return error_set(error, ERROR_CANCELLED, "told to end before all events of a tenant were removed");
+    if (stopping_is_asked())
+        return error_set(error, ERROR_CANCELLED, "told to end before all events of a tenant were removed");
     enum error_code code = purge_events_is_table(events, migrations->session, database, table, &is_table, error);
     if (code != ERROR_NONE || !is_table) return code;
     snprintf(sql, sizeof sql, "SELECT count() FROM %s.%s WHERE %s = '%s'", database, table, tenant_column, tenant_id);
@@ -72,8 +73,9 @@ static enum error_code purge_events_domain(const struct purge_events *events, st
     enum error_code code = store_migrations_init(&migrations, events->settings, session, domain, error);
     /* Rows first: what is still inserted into rollups by them comes from nowhere afterwards. */
     for (size_t i = 0; i < domain->table_count && code == ERROR_NONE; i++)
-        code = purge_events_table(events, &migrations, domain->tables[i].schema->database, domain->tables[i].schema->table,
-                                  domain->tables[i].tenant_column, tenant_id, report, error);
+        code =
+            purge_events_table(events, &migrations, domain->tables[i].schema->database, domain->tables[i].schema->table,
+                               domain->tables[i].tenant_column, tenant_id, report, error);
     for (size_t i = 0; i < domain->view_count && code == ERROR_NONE; i++)
         code = purge_events_table(events, &migrations, domain->views[i].database, domain->views[i].table,
                                   domain->views[i].tenant_column, tenant_id, report, error);

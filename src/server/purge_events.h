@@ -15,8 +15,8 @@ struct purge_events {
 };
 /*
  * A control_purge_events. Counts, then deletes as a mutation and waits for it on all replicas. Audit events stay: they
- * are chained, and end by their own retention. Rows that still wait in a spool come afterwards: the job runs 90 days after
- * the last one could be sent, and a command should be told some seconds after the tenant was deleted.
+ * are chained, and end by their own retention. Rows that still wait in a spool come afterwards: the job runs 90 days
+ * after the last one could be sent, and a command should be told some seconds after the tenant was deleted.
  */
 enum error_code purge_events_of_tenant(void *context, const char *tenant_id, struct control_purge_report *report,
                                        struct error *error);
