@@ -16,13 +16,15 @@ static void api_make_routes(struct api *api)
     const struct api_settings *settings = &api->settings;
     api->routes = api_routes_create();
     api_own_routes_add(api->routes);
-    for (size_t i = 0; i < settings->domain_count; i++) api_routes_add_domain(api->routes, settings->domains[i], api_query_list);
+    for (size_t i = 0; i < settings->domain_count; i++)
+        api_routes_add_domain(api->routes, settings->domains[i], api_query_list);
     for (size_t i = 0; settings->resources && settings->resources[i]; i++)
         api_routes_add_resource(api->routes, settings->resources[i], api_control_handle);
     for (size_t i = 0; settings->actions && settings->actions[i]; i++)
         for (const struct control_action *action = settings->actions[i]; action->path; action++)
             api_routes_add_action(api->routes, action, api_control_handle);
-    struct api_openapi_source source = {.routes = api->routes, .domains = settings->domains, .domain_count = settings->domain_count,
+    struct api_openapi_source source = {.routes = api->routes, .domains = settings->domains,
+                                        .domain_count = settings->domain_count,
                                         .resources = settings->resources, .version = settings->version};
     api_openapi_write(&source, &api->openapi);
 }
@@ -43,7 +45,8 @@ struct api *api_create(const struct api_settings *settings)
     struct metric_registry *metrics = settings->metrics;
     api->requests = metric_counter(metrics, "millrace_http_requests_total", "", "Requests received.");
     api->not_found = metric_counter(metrics, "millrace_http_not_found_total", "", "Requests for a route nobody has.");
-    api->limited = metric_counter(metrics, "millrace_http_limited_total", "", "Requests without a login refused because their address made too many.");
+    api->limited = metric_counter(metrics, "millrace_http_limited_total", "",
+                                  "Requests without a login refused because their address made too many.");
     if (settings->control) tenant_jwt_key(settings->control->secret, api->jwt_key);
     for (size_t i = 0; i < settings->domain_count; i++) api->catalog_count += settings->domains[i]->catalog_count;
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
@@ -103,9 +106,13 @@ static void api_answer_error(struct api_call *call, const struct error *error, i
     buffer_free(&headers);
 }
 
-void api_refuse(struct api_call *call, const struct error *error) { api_answer_error(call, error, 0, SLICE_EMPTY, false); }
+void api_refuse(struct api_call *call, const struct error *error)
+{
+    api_answer_error(call, error, 0, SLICE_EMPTY, false);
+}
 
-void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms, struct slice more_headers)
+void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms,
+                            struct slice more_headers)
 {
     struct error said = *error;
     switch (error->code) {
@@ -117,7 +124,8 @@ void api_refuse_from_thread(struct api_call *call, const struct error *error, in
         /* What databases say about our own SQL is for the log; a client can do nothing with it. */
         log_error("%s %s: %s", request_method_name(call->route->method), call->route->path, error->message);
         error_set(&said, error->code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_INTERNAL,
-                  "the server could not do this; its log says why, at request %016llx", (unsigned long long)call->request->id);
+                  "the server could not do this; its log says why, at request %016llx",
+                      (unsigned long long)call->request->id);
         break;
     default: break;
     }
@@ -126,7 +134,8 @@ void api_refuse_from_thread(struct api_call *call, const struct error *error, in
 
 void api_answer(struct api_call *call, int status, const char *content_type, struct slice body)
 {
-    struct response response = {.status = status, .content_type = content_type, .extra_headers = call->headers, .body = body};
+    struct response response = {.status = status, .content_type = content_type, .extra_headers = call->headers,
+                                .body = body};
     request_respond(call->request, &response);
 }
 
@@ -136,7 +145,8 @@ void api_answer_from_thread(struct api_call *call, int status, const char *conte
     struct buffer headers = {0};
     buffer_append_slice(&headers, call->headers);
     buffer_append_slice(&headers, more_headers);
-    struct response response = {.status = status, .content_type = content_type, .extra_headers = buffer_slice(&headers), .body = body};
+    struct response response = {.status = status, .content_type = content_type,
+                                .extra_headers = buffer_slice(&headers), .body = body};
     if (headers.failed) { /* cookies are missing: it must not look as if all went well */
         struct error error;
         error_set(&error, ERROR_MEMORY, "out of memory for an answer");
@@ -186,7 +196,8 @@ static void api_call_open(struct api_call *call)
     if (call->route->action) {
         struct api *api = call->loop->api;
         struct api_limit_state state = api_limit_take(api->limit, call->caller.address, os_clock_monotonic_ms());
-        struct tenant_rate rate = {.limit = API_LIMIT_BURST, .remaining = (uint64_t)state.remaining, .reset_ms = state.reset_ms,
+        struct tenant_rate rate = {.limit = API_LIMIT_BURST, .remaining = (uint64_t)state.remaining,
+                                   .reset_ms = state.reset_ms,
                                    .retry_after_ms = state.retry_after_ms};
         api_call_headers(call, &rate);
         if (state.retry_after_ms) {
@@ -231,7 +242,8 @@ enum error_code api_admit(void *context, const struct request *request, size_t *
     if (!match.ingest) return ERROR_NONE; /* the handler answers */
     *body_limit_bytes = match.ingest->body_limit_bytes;
     if (ingest_is_full(loop->ingest))
-        return error_set(error, ERROR_UNAVAILABLE, "the spool is full: events cannot be made durable now; send this again later");
+        return error_set(error, ERROR_UNAVAILABLE,
+                         "the spool is full: events cannot be made durable now; send this again later");
     return ERROR_NONE;
 }
 
@@ -260,7 +272,8 @@ static void api_refuse_unknown(struct api *api, struct request *request, unsigne
     struct slice path = slice_first(request->path, 200);
     if (methods) {
         api_allow_write(methods, &headers);
-        error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s is not allowed on %.*s", request_method_name(request->method), SLICE_ARGS(path));
+        error_set(&error, ERROR_METHOD_NOT_ALLOWED, "%s is not allowed on %.*s", request_method_name(request->method),
+                  SLICE_ARGS(path));
     } else {
         error_set(&error, ERROR_NOT_FOUND, "there is nothing at %.*s", SLICE_ARGS(path));
     }

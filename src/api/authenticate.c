@@ -4,16 +4,16 @@
 
 #include "tenant/verifier.h"
 
-static void api_authenticate_try(struct api_call *call, bool is_repeated);
+static void api_authenticate_try(struct api_call *call);
 
 static void api_verified(struct tenant_verifier_wait *wait, enum error_code code, const struct error *error)
 {
     struct api_call *call = (struct api_call *)((char *)wait - offsetof(struct api_call, wait));
-    if (code == ERROR_NONE) api_authenticate_try(call, true);
+    if (code == ERROR_NONE) api_authenticate_try(call);
     else api_refuse(call, error);
 }
 
-static struct tenant_subject_request api_subject_request(const struct api_call *call, bool is_repeated)
+static struct tenant_subject_request api_subject_request(const struct api_call *call)
 {
     return (struct tenant_subject_request){
         .credentials = call->credentials,
@@ -21,13 +21,12 @@ static struct tenant_subject_request api_subject_request(const struct api_call *
         .origin = request_header_get(call->request, "origin"),
         .client_address = call->caller.address,
         .now_ms = call->request->received_ms,
-        .is_repeated = is_repeated,
     };
 }
 
-static void api_authenticate_try(struct api_call *call, bool is_repeated)
+static void api_authenticate_try(struct api_call *call)
 {
-    struct tenant_subject_request asked = api_subject_request(call, is_repeated);
+    struct tenant_subject_request asked = api_subject_request(call);
     struct tenant_subject subject = {0};
     struct tenant_rate rate = {0};
     struct error error = {0};
@@ -51,8 +50,9 @@ void api_authenticate(struct api_call *call)
     struct error error;
     struct slice authorization = request_header_get(call->request, "authorization");
     struct slice cookie = request_header_get(call->request, "cookie");
-    if (tenant_authorization_parse(authorization, cookie, &call->credentials, &error) != ERROR_NONE) api_refuse(call, &error);
-    else api_authenticate_try(call, false);
+    if (tenant_authorization_parse(authorization, cookie, &call->credentials, &error) != ERROR_NONE)
+        api_refuse(call, &error);
+    else api_authenticate_try(call);
 }
 
 bool api_authenticate_open(struct api_call *call)
@@ -62,7 +62,7 @@ bool api_authenticate_open(struct api_call *call)
     if (tenant_authorization_parse(authorization, cookie, &call->credentials, NULL) != ERROR_NONE ||
         call->credentials.kind != TENANT_CREDENTIALS_TOKEN)
         return false;
-    struct tenant_subject_request asked = api_subject_request(call, false);
+    struct tenant_subject_request asked = api_subject_request(call);
     struct tenant_subject subject = {0};
     struct tenant_rate rate;
     if (tenant_subject_find(call->loop->view, &asked, &subject, &rate, NULL) != TENANT_KEY_ACCEPTED) return false;

@@ -6,7 +6,8 @@ static const struct {
     const char *name, *https_name, *attributes;
 } api_cookies[API_COOKIE_COUNT] = {
     [API_COOKIE_ACCESS] = {"millrace_access", "__Host-millrace_access", "; Path=/; HttpOnly; SameSite=Strict"},
-    [API_COOKIE_REFRESH] = {"millrace_refresh", "__Secure-millrace_refresh", "; Path=/v1/auth; HttpOnly; SameSite=Strict"},
+    [API_COOKIE_REFRESH] = {"millrace_refresh", "__Secure-millrace_refresh",
+                            "; Path=/v1/auth; HttpOnly; SameSite=Strict"},
     [API_COOKIE_DEVICE] = {"millrace_device", "__Secure-millrace_device", "; Path=/v1/auth; HttpOnly; SameSite=Strict"},
     [API_COOKIE_LOGIN] = {"millrace_login", "__Secure-millrace_login", "; Path=/v1/auth; HttpOnly; SameSite=Lax"},
 };

@@ -30,14 +30,16 @@ bool api_caller_is_local(const struct request *request)
 
 /* ---- keys ---- */
 
-static enum error_code api_key_context(struct api_caller *caller, const struct tenant_key *key, struct slice organization,
+static enum error_code api_key_context(struct api_caller *caller, const struct tenant_key *key,
+                                       struct slice organization,
                                        struct slice tenant, struct error *error)
 {
     api_copy_id(caller->id, key->id);
     api_copy_id(caller->tenant_id, key->tenant->id);
     if (key->tenant->organization) api_copy_id(caller->organization_id, key->tenant->organization->id);
     if (tenant.size && !api_is_id(tenant, caller->tenant_id))
-        return error_set_field(error, ERROR_FORBIDDEN, "millrace-tenant", "the key is of another tenant than the header names");
+        return error_set_field(error, ERROR_FORBIDDEN, "millrace-tenant",
+                               "the key is of another tenant than the header names");
     if (organization.size && !api_is_id(organization, caller->organization_id))
         return error_set_field(error, ERROR_FORBIDDEN, "millrace-organization",
                                "the key is of another organization than the header names");
@@ -80,7 +82,8 @@ static enum error_code api_user_organization(const struct api_asking *asking, st
     return ERROR_NONE;
 }
 
-static enum error_code api_user_tenant(const struct api_asking *asking, struct api_caller *caller, bool has_organization,
+static enum error_code api_user_tenant(const struct api_asking *asking, struct api_caller *caller,
+                                       bool has_organization,
                                        struct slice tenant, struct error *error)
 {
     const struct tenant_info *info = tenant_snapshot_find(asking->snapshot, tenant);
@@ -96,7 +99,8 @@ static enum error_code api_user_tenant(const struct api_asking *asking, struct a
 }
 
 /* Without a header: the user's usual tenant, or the only one he reaches in the organization. */
-static enum error_code api_user_default_tenant(const struct api_asking *asking, struct api_caller *caller, struct error *error)
+static enum error_code api_user_default_tenant(const struct api_asking *asking, struct api_caller *caller,
+                                               struct error *error)
 {
     const struct tenant_info *usual = asking->subject->user->tenant, *only = NULL;
     if (usual && usual->organization && strcmp(usual->organization->id, caller->organization_id) == 0 &&
@@ -133,7 +137,8 @@ void api_caller_identify(struct api_call *call, const struct tenant_subject *sub
     if (subject->kind == TENANT_SUBJECT_USER) api_user_identify(&call->caller, &asking);
 }
 
-static enum error_code api_user_context(struct api_call *call, const struct api_asking *asking, struct slice organization,
+static enum error_code api_user_context(struct api_call *call, const struct api_asking *asking,
+                                        struct slice organization,
                                         struct slice tenant, struct error *error)
 {
     struct api_caller *caller = &call->caller;
@@ -159,7 +164,8 @@ enum error_code api_caller_decide(struct api_call *call, const struct tenant_sub
     enum error_code code = ERROR_NONE;
     switch (subject->kind) {
     case TENANT_SUBJECT_NOBODY:
-        return error_set(error, ERROR_UNAUTHENTICATED, "this needs a key or a login: send \"Authorization: Bearer ...\"");
+        return error_set(error, ERROR_UNAUTHENTICATED,
+                         "this needs a key or a login: send \"Authorization: Bearer ...\"");
     case TENANT_SUBJECT_KEY: code = api_key_context(caller, subject->key, organization, tenant, error); break;
     case TENANT_SUBJECT_USER: code = api_user_context(call, &asking, organization, tenant, error); break;
     }

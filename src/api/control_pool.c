@@ -49,16 +49,19 @@ enum error_code control_pool_create(int threads, size_t queue_capacity, struct m
     pool->waiting = metric_gauge(metrics, "millrace_control_waiting", "", "Requests about what people own, queued.");
     pool->refused = metric_counter(metrics, "millrace_control_refused_total", "",
                                    "Requests about what people own refused because the queue was full or they waited too long.");
-    pool->seconds = metric_histogram(metrics, "millrace_control_seconds", "Time of one request about what people own, metadata included.");
+    pool->seconds = metric_histogram(metrics, "millrace_control_seconds",
+                                     "Time of one request about what people own, metadata included.");
     pool->queue = queue_create(queue_capacity);
-    enum error_code code = pool->queue ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory for the pool of changes");
+    enum error_code code =
+        pool->queue ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory for the pool of changes");
     for (int i = 0; i < threads && code == ERROR_NONE; i++) {
         struct control_pool_thread *thread = &pool->threads[i];
         thread->pool = pool;
         thread->worker.arena = arena_create(CONTROL_POOL_ARENA_BYTES);
         thread->worker.json = json_parser_create();
         pool->thread_count = i + 1;
-        if (!thread->worker.arena || !thread->worker.json) code = error_set(error, ERROR_MEMORY, "out of memory for the pool of changes");
+        if (!thread->worker.arena || !thread->worker.json)
+            code = error_set(error, ERROR_MEMORY, "out of memory for the pool of changes");
         else code = os_thread_start(&thread->thread, "control", control_pool_run, thread, error);
     }
     if (code != ERROR_NONE) {

@@ -9,7 +9,8 @@
 const struct control_field api_page_fields[] = {
     {"limit", CONTROL_INTEGER, 0, 1, CONTROL_PAGE_LIMIT, .fallback = "50", .help = "Rows of one page."},
     {"cursor", CONTROL_TEXT, 0, 0, 256, .help = "next_cursor of the page before."},
-    {"include_deleted", CONTROL_BOOLEAN, .fallback = "false", .help = "With those that are deleted and not yet purged."},
+    {"include_deleted", CONTROL_BOOLEAN, .fallback = "false",
+     .help = "With those that are deleted and not yet purged."},
     {0},
 };
 enum { PAGE_LIMIT, PAGE_CURSOR, PAGE_INCLUDE_DELETED, PAGE_FIELD_COUNT };
@@ -21,16 +22,19 @@ static enum error_code api_read_parameter(struct arena *arena, const struct cont
 {
     for (size_t i = 0; fields && fields[i].name; i++) {
         if (!slice_equal(name, slice_from_string(fields[i].name))) continue;
-        if (values[i].given) return error_set_field(error, ERROR_INVALID, fields[i].name, "%s is given twice", fields[i].name);
+        if (values[i].given) return error_set_field(error, ERROR_INVALID, fields[i].name, "%s is given twice",
+                                                    fields[i].name);
         values[i].given = true;
         return control_field_read_text(arena, &fields[i], text, &values[i], error);
     }
     struct slice shown = slice_first(name, 60);
-    return error_set(error, ERROR_INVALID, "unknown parameter \"%.*s\"", slice_is_utf8(shown) ? (int)shown.size : 0, shown.data);
+    return error_set(error, ERROR_INVALID, "unknown parameter \"%.*s\"", slice_is_utf8(shown) ? (int)shown.size : 0,
+                     shown.data);
 }
 
 /* The query string by a table of fields; parameters that the table does not have are refused. */
-static enum error_code api_read_query(const struct request *request, struct arena *arena, const struct control_field *fields,
+static enum error_code api_read_query(const struct request *request, struct arena *arena,
+                                      const struct control_field *fields,
                                       struct control_value *values, struct error *error)
 {
     struct slice rest = request->query, name, text;
@@ -49,7 +53,8 @@ static enum error_code api_read_query(const struct request *request, struct aren
 }
 
 /* An empty body is an object without members. */
-static enum error_code api_read_body(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
+static enum error_code api_read_body(const struct request *request, struct json_parser *parser,
+                                     struct json_value *ret_body,
                                      struct error *error)
 {
     static const char nothing[2 + JSON_PADDING] = "{}";
@@ -62,12 +67,14 @@ static enum error_code api_read_body(const struct request *request, struct json_
 
 /* ---- out ---- */
 
-static void api_write_cookies(const struct api *api, const struct control_output *output, int64_t now_ms, struct buffer *out)
+static void api_write_cookies(const struct api *api, const struct control_output *output, int64_t now_ms,
+                              struct buffer *out)
 {
     bool is_https = api->is_https;
     if (output->cookies) {
         /* The access token's cookie ends with the session: what is in it says itself how long it is good. */
-        api_cookie_write(API_COOKIE_ACCESS, is_https, output->access_token, now_ms + TENANT_ACCESS_TOKEN_MS, now_ms, out);
+        api_cookie_write(API_COOKIE_ACCESS, is_https, output->access_token, now_ms + TENANT_ACCESS_TOKEN_MS, now_ms,
+                         out);
         api_cookie_write(API_COOKIE_REFRESH, is_https, output->refresh_token, output->refresh_expires_ms, now_ms, out);
         /* A device stays trusted when its user logs out, and when he logs in without trusting it anew. */
         if (output->device_token.size && output->device_expires_ms)
@@ -115,7 +122,8 @@ static void api_control_refuse(struct api_call *call, const struct control_outpu
 
 /* ---- between ---- */
 
-static enum error_code api_run_action(struct api_call *call, const struct control_call *control, struct control_worker *worker,
+static enum error_code api_run_action(struct api_call *call, const struct control_call *control,
+                                      struct control_worker *worker,
                                       struct control_output *output, struct error *error)
 {
     const struct control_action *action = call->route->action;
@@ -139,7 +147,8 @@ static enum error_code api_run_action(struct api_call *call, const struct contro
     return code == ERROR_NONE ? action->run(control, &input, output, error) : code;
 }
 
-static enum error_code api_list_things(struct api_call *call, const struct control_call *control, struct control_worker *worker,
+static enum error_code api_list_things(struct api_call *call, const struct control_call *control,
+                                       struct control_worker *worker,
                                        struct buffer *out, struct error *error)
 {
     struct control_value values[PAGE_FIELD_COUNT + 1] = {{0}};
@@ -150,7 +159,8 @@ static enum error_code api_list_things(struct api_call *call, const struct contr
     return control_resource_list(control, call->route->resource, &page, out, error);
 }
 
-static enum error_code api_run_verb(struct api_call *call, const struct control_call *control, struct control_worker *worker,
+static enum error_code api_run_verb(struct api_call *call, const struct control_call *control,
+                                    struct control_worker *worker,
                                     struct buffer *out, struct error *error)
 {
     const struct control_resource *resource = call->route->resource;
@@ -192,7 +202,8 @@ static void api_control_run(struct control_job *job, struct control_worker *work
     struct control_output output = {.body = &body};
     struct error error = {0};
     enum error_code code;
-    if (worker->refuses) code = error_set(&error, ERROR_UNAVAILABLE, "too much is being changed, or the server is stopping; try again");
+    if (worker->refuses) code = error_set(&error, ERROR_UNAVAILABLE,
+                                          "too much is being changed, or the server is stopping; try again");
     else if (call->route->action) code = api_run_action(call, &control, worker, &output, &error);
     else code = api_run_verb(call, &control, worker, &body, &error);
     int status = call->route->action ? call->route->action->status : call->route->verb == API_CREATE ? 201 : 200;

@@ -30,7 +30,8 @@ static void openapi_reference(struct json_writer *json, const char *kind, const 
 
 /* ---- parameters ---- */
 
-static void openapi_parameter(struct json_writer *json, struct slice name, const char *in, bool required, const char *help)
+static void openapi_parameter(struct json_writer *json, struct slice name, const char *in, bool required,
+                              const char *help)
 {
     json_writer_key(json, "name");
     json_writer_string(json, name);
@@ -79,7 +80,8 @@ static void openapi_list_parameters(struct json_writer *json, const struct query
         {"cursor", CONTROL_TEXT, .most = QUERY_LIST_CURSOR_LIMIT, .help = "next_cursor of the page before."},
         {0},
     };
-    for (const struct control_field *field = fields; field->name; field++) openapi_query_parameter(json, field);
+    for (const struct control_field *field = fields; field->name; field++)
+            openapi_query_parameter(json, field);
     for (size_t i = 0; i < list->column_count; i++) {
         if (!list->columns[i].is_filter) continue;
         struct control_field field = {list->columns[i].name, CONTROL_TEXT, .most = 2048, .help = list->columns[i].help};
@@ -93,13 +95,15 @@ static void openapi_parameters(struct json_writer *json, const struct api_route 
     json_writer_array_begin(json);
     openapi_path_parameters(json, route->path);
     if (route->verb == API_LIST)
-        for (const struct control_field *field = api_page_fields; field->name; field++) openapi_query_parameter(json, field);
+        for (const struct control_field *field = api_page_fields; field->name; field++)
+            openapi_query_parameter(json, field);
     for (const struct control_field *field = route->query; field && field->name; field++) openapi_query_parameter(json, field);
     if (route->list) openapi_list_parameters(json, route->list->list);
     if (route->access == API_PERMITTED && (route->scope == CONTROL_TENANT || route->tenant_is_enough))
         openapi_header(json, "Millrace-Tenant", "The tenant that is meant. A key has one; a user may have several.");
     if (route->access == API_PERMITTED && route->scope != CONTROL_TENANT)
-        openapi_header(json, "Millrace-Organization", "The organization that is meant, where one reaches several; otherwise one's own.");
+        openapi_header(json, "Millrace-Organization",
+                       "The organization that is meant, where one reaches several; otherwise one's own.");
     json_writer_array_end(json);
 }
 
@@ -212,12 +216,14 @@ static void openapi_access(struct json_writer *json, enum api_access access, enu
         openapi_text(json, "x-millrace-permission", name);
         buffer_printf(&text, "Needs the permission `%s` in the %s.", name, api_scope_name(scope));
     } else {
-        buffer_append_string(&text, access == API_OPEN ? "Open to all." : "For every user who is logged in, about himself.");
+        buffer_append_string(&text,
+                             access == API_OPEN ? "Open to all." : "For every user who is logged in, about himself.");
     }
     buffer_append_string(&text, more);
     json_writer_key(json, "description");
     json_writer_string(json, buffer_slice(&text));
-    openapi_raw(json, "security", access == API_OPEN ? "[]" : by_cookie ? "[{\"bearer\":[]},{\"cookie\":[]}]" : "[{\"bearer\":[]}]");
+    openapi_raw(json, "security",
+                access == API_OPEN ? "[]" : by_cookie ? "[{\"bearer\":[]},{\"cookie\":[]}]" : "[{\"bearer\":[]}]");
     buffer_free(&text);
 }
 
@@ -232,7 +238,8 @@ static void openapi_operation(struct json_writer *json, const struct api_route *
     openapi_operation_id(json, route->method, route->path);
     if (route->resource) {
         struct buffer summary = {0};
-        buffer_printf(&summary, "%s %s", route->summary, route->verb == API_LIST ? route->resource->plural : route->resource->name);
+        buffer_printf(&summary, "%s %s", route->summary,
+                      route->verb == API_LIST ? route->resource->plural : route->resource->name);
         json_writer_key(json, "summary");
         json_writer_string(json, buffer_slice(&summary));
         buffer_free(&summary);
@@ -258,7 +265,8 @@ static void openapi_ingest(struct json_writer *json, const struct domain *domain
     openapi_access(json, route->find_key ? API_PERMITTED : API_OPEN, CONTROL_TENANT, route->permission, false,
                    route->find_key ? " The key may also come in the ways of the clients this route is for: see docs/events.md." : "");
     openapi_raw(json, "requestBody", "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
-    openapi_raw(json, "responses", "{\"200\":{\"description\":\"Durable.\",\"content\":{\"application/json\":{\"schema\":{}}}},"
+    openapi_raw(json, "responses",
+                "{\"200\":{\"description\":\"Durable.\",\"content\":{\"application/json\":{\"schema\":{}}}},"
                                    "\"default\":{\"description\":\"Refused, in the words of this route's clients.\"}}");
     json_writer_object_end(json);
 }

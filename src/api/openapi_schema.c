@@ -57,7 +57,8 @@ static void openapi_thing(struct json_writer *json, const struct control_resourc
     openapi_raw(json, resource->id_column, "{\"type\":\"string\",\"readOnly\":true}");
     if (resource->scope_column) openapi_raw(json, resource->scope_column, "{\"type\":\"string\",\"readOnly\":true}");
     for (const struct control_field *field = resource->fields; field->name; field++) {
-        if (field->type == CONTROL_SECRET || (resource->scope_column && strcmp(field->name, resource->scope_column) == 0)) continue;
+        bool is_scope = resource->scope_column && strcmp(field->name, resource->scope_column) == 0;
+        if (field->type == CONTROL_SECRET || is_scope) continue;
         json_writer_key(json, field->name);
         control_field_schema_write(field, json);
     }
@@ -90,7 +91,8 @@ static void openapi_resource_schemas(struct json_writer *json, const struct cont
 void openapi_list_schema(struct json_writer *json, const struct query_list *list)
 {
     static const char *const types[QUERY_LIST_TYPE_COUNT] = {
-        [QUERY_LIST_TEXT] = "string", [QUERY_LIST_INTEGER] = "integer", [QUERY_LIST_TIME] = "string", [QUERY_LIST_UUID] = "string"};
+        [QUERY_LIST_TEXT] = "string", [QUERY_LIST_INTEGER] = "integer", [QUERY_LIST_TIME] = "string",
+            [QUERY_LIST_UUID] = "string"};
     json_writer_object_begin(json);
     openapi_text(json, "type", "object");
     openapi_raw(json, "required", "[\"data\",\"next_cursor\"]");
@@ -139,7 +141,8 @@ void openapi_components(struct json_writer *json, const struct api_openapi_sourc
                 "\"required\":[\"code\",\"message\"],\"properties\":{\"code\":{\"type\":\"string\"},\"message\":{\"type\":"
                 "\"string\"},\"field\":{\"type\":\"string\",\"description\":\"The field or parameter at fault.\"}}},"
                 "\"request_id\":{\"type\":\"string\"}}}");
-    for (size_t i = 0; source->resources && source->resources[i]; i++) openapi_resource_schemas(json, source->resources[i]);
+    for (size_t i = 0; source->resources && source->resources[i]; i++)
+        openapi_resource_schemas(json, source->resources[i]);
     json_writer_object_end(json);
     json_writer_object_end(json);
 }

@@ -15,7 +15,8 @@ static void api_ready(struct api_call *call)
     bool store = settings->is_ready(settings->ready_context);
     bool spool = !ingest_is_full(call->loop->ingest);
     struct slice body = arena_printf(call->request->arena, "{\"status\":\"%s\",\"questions\":%s,\"events\":%s}",
-                                     store && spool ? "ready" : "not_ready", store ? "true" : "false", spool ? "true" : "false");
+                                     store && spool ? "ready" : "not_ready", store ? "true" : "false",
+                                         spool ? "true" : "false");
     api_answer(call, store && spool ? 200 : 503, "application/json", body);
 }
 
@@ -54,16 +55,22 @@ static void api_tenant(struct api_call *call)
 #define API_EVENTS_ROW API_ROW, .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_EVENTS_READ
 
 static const struct api_route api_own_routes[] = {
-    {API_OPEN_ROW, .path = "/healthz", .handle = api_health, .summary = "Whether the process is alive", .answer = "{\"type\":\"object\"}"},
-    {API_OPEN_ROW, .path = "/readyz", .handle = api_ready, .summary = "Whether it answers questions and takes events; 503 when not",
+    {API_OPEN_ROW, .path = "/healthz", .handle = api_health, .summary = "Whether the process is alive",
      .answer = "{\"type\":\"object\"}"},
-    {API_OPEN_ROW, .path = "/openapi.json", .handle = api_openapi, .summary = "This document", .answer = "{\"type\":\"object\"}"},
-    {API_ROW, .access = API_PERMITTED, .scope = CONTROL_INSTALLATION, .permission = TENANT_PLATFORM_READ, .local_is_open = true,
-     .path = "/metrics", .handle = api_metrics, .summary = "What the server counts about itself, as Prometheus reads it",
+    {API_OPEN_ROW, .path = "/readyz", .handle = api_ready,
+     .summary = "Whether it answers questions and takes events; 503 when not",
+     .answer = "{\"type\":\"object\"}"},
+    {API_OPEN_ROW, .path = "/openapi.json", .handle = api_openapi, .summary = "This document",
+     .answer = "{\"type\":\"object\"}"},
+    {API_ROW, .access = API_PERMITTED, .scope = CONTROL_INSTALLATION, .permission = TENANT_PLATFORM_READ,
+     .local_is_open = true,
+     .path = "/metrics", .handle = api_metrics,
+         .summary = "What the server counts about itself, as Prometheus reads it",
      .answer = "{\"type\":\"string\"}", .content_type = "text/plain"},
     {API_EVENTS_ROW, .path = "/v1/tenant", .handle = api_tenant, .summary = "The tenant that is asked about",
      .answer = "{\"type\":\"object\",\"required\":[\"id\",\"name\"],\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"}}}"},
-    {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries, .summary = "How measures went over time",
+    {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries,
+     .summary = "How measures went over time",
      .query = api_query_timeseries_fields, .answer = "{\"type\":\"object\"}"},
     {API_EVENTS_ROW, .path = "/v1/query/top", .handle = api_query_top, .summary = "Which values of a dimension lead",
      .query = api_query_top_fields, .answer = "{\"type\":\"object\"}"},
@@ -73,5 +80,6 @@ static const struct api_route api_own_routes[] = {
 
 void api_own_routes_add(struct api_routes *routes)
 {
-    for (size_t i = 0; i < sizeof api_own_routes / sizeof *api_own_routes; i++) api_routes_add(routes, &api_own_routes[i]);
+    for (size_t i = 0; i < sizeof api_own_routes / sizeof *api_own_routes; i++)
+        api_routes_add(routes, &api_own_routes[i]);
 }

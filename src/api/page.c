@@ -6,7 +6,8 @@ static const struct {
     const char *ending;
     const char *content_type;
 } page_types[] = {
-    {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"}, {".css", "text/css; charset=utf-8"},
+    {".html", "text/html; charset=utf-8"}, {".js", "text/javascript; charset=utf-8"},
+        {".css", "text/css; charset=utf-8"},
     {".svg", "image/svg+xml"}, {".png", "image/png"}, {".ico", "image/x-icon"}, {".woff2", "font/woff2"},
     {".json", "application/json"}, {".txt", "text/plain; charset=utf-8"},
 };

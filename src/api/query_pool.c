@@ -36,17 +36,20 @@ static void query_pool_run(void *context)
     }
 }
 
-enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity, struct metric_registry *metrics,
+enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity,
+                                  struct metric_registry *metrics,
                                   struct query_pool **ret_pool, struct error *error)
 {
     ASSERT(threads > 0 && threads <= QUERY_POOL_THREAD_LIMIT);
     struct query_pool *pool = calloc(1, sizeof *pool);
     if (!pool) return error_set(error, ERROR_MEMORY, "out of memory for the query pool");
     pool->waiting = metric_gauge(metrics, "millrace_query_waiting", "", "Questions queued for the event store.");
-    pool->refused = metric_counter(metrics, "millrace_query_refused_total", "", "Questions refused because the queue was full.");
+    pool->refused = metric_counter(metrics, "millrace_query_refused_total", "",
+                                   "Questions refused because the queue was full.");
     pool->seconds = metric_histogram(metrics, "millrace_query_seconds", "Time of one question, event store included.");
     pool->queue = queue_create(queue_capacity);
-    enum error_code code = pool->queue ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory for the query pool");
+    enum error_code code =
+        pool->queue ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory for the query pool");
     for (int i = 0; i < threads && code == ERROR_NONE; i++) {
         struct query_pool_thread *thread = &pool->threads[i];
         thread->pool = pool;

@@ -17,7 +17,8 @@ struct query_job {
     void (*run)(struct query_job *job, struct store_session *session);
 };
 struct query_pool;
-enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity, struct metric_registry *metrics,
+enum error_code query_pool_create(struct store *store, int threads, size_t queue_capacity,
+                                  struct metric_registry *metrics,
                                   struct query_pool **ret_pool, struct error *error);
 /* Lets what runs finish (at most its own timeout), has what is queued refused: behind a slow event store the queue may be
  * minutes long. Then ends the threads; submitting goes on being answered with false. */

@@ -81,7 +81,8 @@ static enum error_code question_answer(struct question *question, struct store_s
         code = query_plan_parse(api->catalogs, api->catalog_count, question->question, parameters,
                                 parameter_count, os_clock_wall_ms(), request->arena, &plan, error);
     if (code == ERROR_NONE)
-        code = query_statement_make(question->question, &plan, slice_from_string(question->call->caller.tenant_id), request->arena, statements,
+        code = query_statement_make(question->question, &plan, slice_from_string(question->call->caller.tenant_id),
+                                    request->arena, statements,
                                     &statement_count, error);
     for (size_t i = 0; code == ERROR_NONE && i < statement_count; i++) {
         code = question_ask(question, session, &statements[i], &natives[i], error);
@@ -104,7 +105,8 @@ static enum error_code question_list(struct question *question, struct store_ses
     if (code != ERROR_NONE) return code;
     struct query_list_reader reader = {.owner = slice_from_string(caller->tenant_id), .tenant = SLICE_EMPTY};
     if (list->is_of_organization)
-        reader = (struct query_list_reader){slice_from_string(caller->organization_id), slice_from_string(caller->tenant_id)};
+        reader = (struct query_list_reader){slice_from_string(caller->organization_id),
+                                            slice_from_string(caller->tenant_id)};
     struct query_list_settings settings = {.timeout_ms = question->call->loop->api->settings.query_timeout_ms,
                                            .cancelled = &request->cancelled};
     return query_list_ask(session, list->list, &reader, parameters, parameter_count, os_clock_wall_ms(), &settings,

@@ -208,7 +208,8 @@ void api_routes_add_resource(struct api_routes *routes, const struct control_res
 static bool api_action_may_be_open(const struct control_action *action)
 {
     for (size_t i = 0; i < sizeof api_open_actions / sizeof *api_open_actions; i++)
-        if (api_open_actions[i].method == action->method && strcmp(api_open_actions[i].path, action->path) == 0) return true;
+        if (api_open_actions[i].method == action->method && strcmp(api_open_actions[i].path, action->path) == 0)
+            return true;
     return false;
 }
 
@@ -218,7 +219,8 @@ void api_routes_add_action(struct api_routes *routes, const struct control_actio
     static const enum api_access accesses[] = {
         [CONTROL_OPEN] = API_OPEN, [CONTROL_LOGGED_IN] = API_LOGGED_IN, [CONTROL_PERMITTED] = API_PERMITTED};
     if (action->access == CONTROL_OPEN && !api_action_may_be_open(action)) {
-        fprintf(stderr, "%s %s is open, but not in the list of open actions\n", request_method_name(action->method), action->path);
+        fprintf(stderr, "%s %s is open, but not in the list of open actions\n", request_method_name(action->method),
+                action->path);
         ASSERT(!"an open action that is not in the list of open actions");
     }
     bool permitted = action->access == CONTROL_PERMITTED;
@@ -226,7 +228,8 @@ void api_routes_add_action(struct api_routes *routes, const struct control_actio
         .method = action->method, .path = action->path, .access = accesses[action->access], .scope = action->scope,
         .permission = permitted ? action->permission : TENANT_NO_PERMISSION,
         .body_limit_bytes = action->body ? API_BODY_LIMIT_BYTES : API_NO_BODY_LIMIT_BYTES,
-        .handle = handle, .summary = action->summary, .query = action->query, .answer = action->answer, .action = action,
+        .handle = handle, .summary = action->summary, .query = action->query, .answer = action->answer,
+            .action = action,
     };
     /* A forgotten permission is number 0. */
     ASSERT(!permitted || action->permission != 0 || strstr(action->path, tenant_permissions[0].resource));

@@ -14,6 +14,7 @@
 #include "os/clock.h"
 #include "os/thread.h"
 #include "server/installation_secret.h"
+#include "server/mail_settings.h"
 
 /* How soon a mail leaves after the change that wrote it. */
 #define PEOPLE_TURN_MS 1000
@@ -22,6 +23,7 @@ struct people {
     const struct settings *settings;
     struct control control;
     struct control_mail_settings mail;
+    struct buffer mail_password;
     struct tenant_key_states *states;
     struct control_key_flusher *flusher;
     struct os_thread thread;
@@ -39,13 +41,16 @@ static enum error_code people_make_owner(struct people *people, struct error *er
     struct control_call call = {.control = &people->control, .arena = arena, .now_ms = os_clock_wall_ms(),
                                 .actor = {.kind = CONTROL_ACTOR_SYSTEM, .is_super = true}};
     struct control_owner owner;
-    enum error_code code = control_owner_ensure(&call, getenv("MILLRACE_OWNER_EMAIL"), getenv("MILLRACE_OWNER_PASSWORD"), &owner, error);
+    enum error_code code = control_owner_ensure(&call, getenv("MILLRACE_OWNER_EMAIL"),
+                                                getenv("MILLRACE_OWNER_PASSWORD"), &owner, error);
     if (code == ERROR_NONE && owner.made && owner.password[0])
-        fprintf(stderr, "The owner of this installation was made. This is shown once:\n  email     %s\n  password  %s\n",
+        fprintf(stderr,
+                "The owner of this installation was made. This is shown once:\n  email     %s\n  password  %s\n",
                 owner.email, owner.password);
     else if (code == ERROR_NONE && owner.made)
         fprintf(stderr, "The owner of this installation was made: %s\n", owner.email);
     explicit_bzero(&owner, sizeof owner);
+    unsetenv("MILLRACE_OWNER_PASSWORD"); /* the engine and whatever else is started must not inherit it */
     arena_destroy(arena);
     return code;
 }
@@ -63,13 +68,16 @@ enum error_code people_open(const struct settings *settings, const struct places
     pthread_condattr_destroy(&monotonic);
     people->settings = settings;
     snprintf(people->control.public_url, sizeof people->control.public_url, "%s", settings->public_url);
-    people->mail = (struct control_mail_settings){.url = settings->mail_url, .from = settings->mail_from, .user = settings->mail_user,
-                                                  .password = settings->mail_password, .ca_file = settings->mail_ca_file};
+    people->mail = (struct control_mail_settings){.url = settings->mail_url, .from = settings->mail_from,
+                                                  .user = settings->mail_user,
+                                                  .password = settings->mail_password,
+                                                      .ca_file = settings->mail_ca_file};
     people->control.mail_is_configured = settings->mail_url[0] != 0;
     enum error_code code = ERROR_NONE;
     if (people->control.mail_is_configured) code = control_mail_settings_check(&people->mail, error);
     if (code == ERROR_NONE) code = control_open(places->metadata, &people->control, error);
-    if (code == ERROR_NONE) code = installation_secret_load(settings, people->control.core, people->control.secret, error);
+    if (code == ERROR_NONE) code = installation_secret_load(settings, people->control.core, people->control.secret,
+                                                            error);
     if (code == ERROR_NONE) code = people_make_owner(people, error);
     if (code != ERROR_NONE) {
         people_close(people);
@@ -153,5 +161,7 @@ void people_close(struct people *people)
     pthread_cond_destroy(&people->changed);
     pthread_mutex_destroy(&people->lock);
     explicit_bzero(people->control.secret, sizeof people->control.secret);
+    if (people->mail_password.data) explicit_bzero(people->mail_password.data, people->mail_password.size);
+    buffer_free(&people->mail_password);
     free(people);
 }
