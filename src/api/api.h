@@ -36,6 +36,9 @@ struct api_settings {
     /* Whether the event store answers and migrations are applied. Any thread, no waiting. */
     bool (*is_ready)(void *context);
     void *ready_context;
+    /* After a change by a control thread, before its answer: returns when event loops know of it. May be NULL. */
+    void (*changed)(void *context);
+    void *changed_context;
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
 };
 struct api;

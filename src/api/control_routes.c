@@ -206,6 +206,10 @@ static void api_control_run(struct control_job *job, struct control_worker *work
                                           "too much is being changed, or the server is stopping; try again");
     else if (call->route->action) code = api_run_action(call, &control, worker, &output, &error);
     else code = api_run_verb(call, &control, worker, &body, &error);
+    const struct api_settings *settings = &call->loop->api->settings;
+    /* A single sign-on comes back by GET, and may have made a user. */
+    bool has_changed = output.cookies || (call->request->method != METHOD_GET && call->request->method != METHOD_HEAD);
+    if (code == ERROR_NONE && has_changed && settings->changed) settings->changed(settings->changed_context);
     int status = call->route->action ? call->route->action->status : call->route->verb == API_CREATE ? 201 : 200;
     if (code == ERROR_NONE) api_control_answer(call, &output, status, control.now_ms);
     else api_control_refuse(call, &output, &error, control.now_ms);

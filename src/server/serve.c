@@ -15,6 +15,7 @@
 #include "control/resource.h"
 #include "ingest/loader.h"
 #include "ingest/window_rebuild.h"
+#include "meta/migrate_meta.h"
 #include "os/clock.h"
 #include "os/memory.h"
 #include "os/socket.h"
@@ -76,6 +77,7 @@ struct server {
     struct query_pool *pool;
     struct control_pool *control_pool;
     struct api *api;
+    struct meta_database *access; /* the refresher's own connections to what people own */
     struct tenant_refresher *refresher;
     struct loader *loader;
     struct audit_mover *audit;
@@ -101,6 +103,8 @@ static bool server_is_ready(void *context)
     struct server *server = context;
     return server->remote ? remote_store_is_up(server->remote) : engine_child_is_up(server->engine);
 }
+
+static void server_changed(void *context) { tenant_refresher_catch_up(((struct server *)context)->refresher); }
 
 static void server_report_refresh(void *context, const struct error *error)
 {
@@ -213,7 +217,8 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .address_rules = &server->address_rules, .public_url = settings->public_url,
                                .version = server_version,
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
-                               .is_ready = server_is_ready, .ready_context = server, .page = server_page};
+                               .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
+                               .ready_context = server, .page = server_page};
     server->api = api_create(&api);
     ASSERT(server->api != NULL);
     return ERROR_NONE;
@@ -286,8 +291,10 @@ static enum error_code server_start_loops(struct server *server, struct error *e
         loops[i] = server->loops[i].loop;
         views[i] = &server->loops[i].view;
     }
-    code = tenant_refresher_start(people_control(server->people)->core, loops, views, server->loop_count, server_report_refresh, server,
-                                  &server->refresher, error);
+    code = meta_open(server->places.metadata, META_SERVICE_CORE, &server->access, error);
+    if (code == ERROR_NONE)
+        code = tenant_refresher_start(server->access, loops, views, server->loop_count, server_report_refresh, server,
+                                      &server->refresher, error);
     if (code == ERROR_NONE) code = people_start(server->people, tenant_refresher_key_states(server->refresher), error);
     if (code == ERROR_NONE)
         code = scheduled_jobs_start(server->settings, people_control(server->people), server->store, &server->jobs, error);
@@ -399,6 +406,7 @@ void server_stop(struct server *server)
     store_destroy(server->store);
     engine_child_stop(server->engine);
     people_close(server->people);
+    meta_close(server->access);
     metric_registry_destroy(server->metrics);
     if (server->lock_fd >= 0) close(server->lock_fd);
     free(server);

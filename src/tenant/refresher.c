@@ -25,6 +25,8 @@ struct tenant_refresher {
     pthread_cond_t changed;
     bool stopping;     /* guarded by the mutex */
     bool poked;        /* guarded by the mutex */
+    pthread_cond_t turned;
+    uint64_t asked, answered; /* calls of tenant_refresher_catch_up, and those a turn was begun after; guarded by the mutex */
 };
 
 static enum error_code tenant_refresher_read(struct tenant_refresher *refresher, bool forced,
@@ -58,25 +60,34 @@ static void tenant_refresher_turn(struct tenant_refresher *refresher, bool force
     tenant_snapshot_release(snapshot);
 }
 
+static struct timespec tenant_refresher_after(int64_t delay_ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += delay_ms * 1000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    return until;
+}
+
 static void tenant_refresher_run(void *context)
 {
     struct tenant_refresher *refresher = context;
     pthread_mutex_lock(&refresher->mutex);
     while (!refresher->stopping) {
-        struct timespec until;
-        clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += TENANT_REFRESH_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000;
-        until.tv_nsec %= 1000000000;
+        struct timespec until = tenant_refresher_after(TENANT_REFRESH_MS);
         int waited = 0;
-        while (!refresher->stopping && !refresher->poked && waited == 0)
+        while (!refresher->stopping && !refresher->poked && refresher->asked == refresher->answered && waited == 0)
             waited = pthread_cond_timedwait(&refresher->changed, &refresher->mutex, &until);
         if (refresher->stopping) break;
         bool forced = refresher->poked;
         refresher->poked = false;
+        uint64_t asked = refresher->asked;
         pthread_mutex_unlock(&refresher->mutex);
         tenant_refresher_turn(refresher, forced);
         pthread_mutex_lock(&refresher->mutex);
+        refresher->answered = asked;
+        pthread_cond_broadcast(&refresher->turned);
     }
     pthread_mutex_unlock(&refresher->mutex);
 }
@@ -86,6 +97,7 @@ static void tenant_refresher_free(struct tenant_refresher *refresher)
     tenant_verifier_stop(refresher->verifier);
     tenant_key_states_release(refresher->states);
     pthread_cond_destroy(&refresher->changed);
+    pthread_cond_destroy(&refresher->turned);
     pthread_mutex_destroy(&refresher->mutex);
     free(refresher->views);
     free(refresher);
@@ -137,6 +149,7 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
     pthread_cond_init(&refresher->changed, &attributes);
+    pthread_cond_init(&refresher->turned, &attributes);
     pthread_condattr_destroy(&attributes);
 
     enum error_code code = tenant_refresher_begin(refresher, loops, error);
@@ -154,6 +167,7 @@ void tenant_refresher_stop(struct tenant_refresher *refresher)
     pthread_mutex_lock(&refresher->mutex);
     refresher->stopping = true;
     pthread_cond_signal(&refresher->changed);
+    pthread_cond_broadcast(&refresher->turned);
     pthread_mutex_unlock(&refresher->mutex);
     os_thread_join(&refresher->thread);
     tenant_refresher_free(refresher);
@@ -164,6 +178,17 @@ void tenant_refresher_poke(struct tenant_refresher *refresher)
     pthread_mutex_lock(&refresher->mutex);
     refresher->poked = true;
     pthread_cond_signal(&refresher->changed);
+    pthread_mutex_unlock(&refresher->mutex);
+}
+
+void tenant_refresher_catch_up(struct tenant_refresher *refresher)
+{
+    struct timespec until = tenant_refresher_after(TENANT_CATCH_UP_MS);
+    pthread_mutex_lock(&refresher->mutex);
+    uint64_t number = ++refresher->asked;
+    pthread_cond_signal(&refresher->changed);
+    while (refresher->answered < number && !refresher->stopping)
+        if (pthread_cond_timedwait(&refresher->turned, &refresher->mutex, &until) != 0) break;
     pthread_mutex_unlock(&refresher->mutex);
 }
 

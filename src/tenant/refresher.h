@@ -23,8 +23,9 @@ enum error_code tenant_revision_read(struct meta_database *database, int64_t *re
 struct tenant_refresher;
 /*
  * Builds the first snapshot, so that an unreadable store is an error here, initialises every view with it, gives each a
- * verifier of secret keys (tenant/verifier.h) and starts the threads. `loops[i]` is the loop of `views[i]`. Database, views and loops must outlive the refresher. Order at the
- * end: stop the refresher, end the loops, tenant_view_fini every view.
+ * verifier of secret keys (tenant/verifier.h) and starts the threads. `loops[i]` is the loop of `views[i]`. Database,
+ * views and loops must outlive the refresher. Order at the end: stop the refresher, end the loops, tenant_view_fini every
+ * view. The database should be a handle of its own: a revocation must not wait for a connection that changes hold.
  *
  * `report` (may be NULL) is called on the refresher's thread when a refresh fails after good ones, and with NULL when
  * it works again; the loops keep the last good snapshot meanwhile.
@@ -37,6 +38,13 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
 void tenant_refresher_stop(struct tenant_refresher *refresher);
 /* Read the metadata again now, changed or not. Any thread; never blocks for long. */
 void tenant_refresher_poke(struct tenant_refresher *refresher);
+/*
+ * Waits until the loops have been handed all that was committed before the call, at most TENANT_CATCH_UP_MS: who has just
+ * changed something finds it at the next request. Costs one small read when nothing changed that loops must see. Threads
+ * that may block.
+ */
+#define TENANT_CATCH_UP_MS 500
+void tenant_refresher_catch_up(struct tenant_refresher *refresher);
 /* Usage and rates of keys; hold them to use them longer than the refresher (a last flush at the end). */
 struct tenant_key_states *tenant_refresher_key_states(struct tenant_refresher *refresher);
 /* How often Argon2 was asked for the secret of a key. */

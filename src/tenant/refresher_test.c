@@ -444,6 +444,23 @@ static void a_poke_reads_again_although_nothing_changed(void **state)
     }
 }
 
+/* Twenty changes each seen at once: far less than one poll each would take. */
+static void after_catching_up_the_loops_know_what_was_committed_before(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 20; i++) {
+        changef(f, "update tenants set is_active = %s", i % 2 ? "true" : "false");
+        uint64_t before = tenant_refresher_generation(f->refresher);
+        tenant_refresher_catch_up(f->refresher);
+        assert_true(tenant_refresher_generation(f->refresher) >= before);
+        assert_int_equal(i % 2 ? ERROR_NONE : ERROR_UNAUTHENTICATED, check_in_loop(f, 0, WRITE_KEY));
+    }
+    /* Nothing changed: no new snapshot is made. */
+    uint64_t before = tenant_refresher_generation(f->refresher);
+    tenant_refresher_catch_up(f->refresher);
+    assert_int_equal(before, tenant_refresher_generation(f->refresher));
+}
+
 static void wait_for_count(atomic_int *counter)
 {
     int64_t start_ms = os_clock_monotonic_ms();
@@ -503,6 +520,7 @@ int main(int argc, char **argv)
         TEST(a_custom_role_grants_and_denies_in_its_organization),
         TEST(a_token_stops_with_its_session_its_user_and_its_password),
         TEST(a_key_made_by_another_process_is_known_within_a_second),
+        TEST(after_catching_up_the_loops_know_what_was_committed_before),
         TEST(a_poke_reads_again_although_nothing_changed),
         TEST(keeps_the_last_good_snapshot_while_the_metadata_cannot_be_read),
         TEST(does_not_start_on_metadata_it_cannot_read),

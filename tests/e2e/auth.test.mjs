@@ -219,3 +219,16 @@ test('over https cookies are bound to the host, and browsers stay with https', a
     await other.remove();
   }
 });
+
+test('who has changed something finds it at the next request', async () => {
+  const { json: workspaces } = await server.api('GET', '/v1/workspaces', undefined, owner.token);
+  for (let i = 0; i < 5; i++) {
+    const made = await server.api('POST', '/v1/tenants', { name: `At once ${i}`, workspace_id: workspaces.data[0].workspace_id }, owner.token);
+    assert.equal(made.status, 201, made.text);
+    const tenant = { 'millrace-tenant': made.json.tenant_id };
+    const key = await server.api('POST', '/v1/keys', { kind: 'write', name: 'first' }, owner.token, tenant);
+    assert.equal(key.status, 201, key.text);
+    const sent = await server.post('/v1/events', { name: 'at once' }, { key: key.json.key ?? key.json.text });
+    assert.equal(sent.status, 200, sent.text);
+  }
+});
