@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 
 export const MOCK_EMAIL = 'ada@northwind.example';
 export const MOCK_PASSWORD = 'a long sentence to sign in with';
+/** The right code of the second factor's app. */
 export const MOCK_CODE = '492038';
-/** Of the second factor's app: the code that is right. */
 export const RESET_TOKEN = 'reset-token-of-a-mail';
 
 const DAY_MS = 86_400_000;
@@ -276,12 +276,13 @@ export class Account {
     if (method === 'GET' && !id) return { data: this.tenants.filter(({ deleted_at }) => !deleted_at || query.get('include_deleted') === 'true'), next_cursor: null };
     if (method === 'POST' && !id) {
       if (this.tenants.some(({ code }) => code === body.code)) throw new Refusal(409, 'conflict', 'this code is taken', 'code');
-      this.tenants.push({ ...this.tenants[0], tenant_id: randomUUID(), domain: '', created_at: new Date().toISOString(), code: body.name.toLowerCase().replace(/[^a-z0-9]+/g, '-'), ...body });
+      this.tenants.push({ organization_id: this.organization.organization_id, is_active: true, deleted_at: null, tenant_id: randomUUID(), domain: '', created_at: new Date().toISOString(), code: body.name.toLowerCase().replace(/[^a-z0-9]+/g, '-'), ...body });
       return this.tenants.at(-1);
     }
     const tenant = this.tenants.find(({ tenant_id }) => tenant_id === id);
     if (!tenant) throw not_found('such tenant');
     if (what === 'restore') return Object.assign(tenant, { deleted_at: null });
+    if (method === 'GET') return tenant;
     if (method === 'PATCH') return Object.assign(tenant, body);
     tenant.deleted_at = new Date().toISOString();
     return null;

@@ -22,6 +22,8 @@ export class Dialog {
         resolve();
       }),
     );
+    // Browsers honour a refused cancel only once; the key itself has to be taken away.
+    this.root.addEventListener('keydown', (event) => event.key === 'Escape' && this.keep && event.preventDefault());
     this.root.addEventListener('cancel', (event) => this.keep && event.preventDefault());
     this.root.addEventListener('pointerdown', (event) => event.target === this.root && !this.keep && this.close());
     document.body.append(this.root);
@@ -75,18 +77,21 @@ export function secret_box(label: string, text: string): HTMLElement {
   return element('div', { class: 'secret' }, code, copy_button(text));
 }
 
-export function copy_button(text: string, name = 'Copy'): HTMLButtonElement {
-  const label = element('span', { role: 'status' }, name);
+export function copy_button(text: string, name = 'Copy'): HTMLElement {
+  const label = element('span', {}, name);
+  const said = element('span', { class: 'visually-hidden', role: 'status' });
   const button = element('button', { type: 'button', class: 'secondary copy' }, icon('copy'), label);
+  const box = element('span', { class: 'copy-box' }, button, said);
   button.addEventListener('click', async () => {
     const copied = await navigator.clipboard?.writeText(text).then(
       () => true,
       () => false,
     );
     // Clipboards are refused on plain http: the text is selected, so that it can be copied by hand.
-    if (!copied) getSelection()?.selectAllChildren(button.parentElement?.querySelector('code') ?? button);
+    if (!copied) getSelection()?.selectAllChildren(box.parentElement?.querySelector('code') ?? box.closest('.thing')?.querySelector('code') ?? box);
     label.textContent = copied ? 'Copied' : 'Selected: press Ctrl+C';
+    said.textContent = copied ? 'It is in the clipboard.' : 'It is selected: press Control and C.';
     set_attribute(button, 'data-copied', copied ? true : null);
   });
-  return button;
+  return box;
 }

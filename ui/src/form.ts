@@ -140,7 +140,7 @@ export class Form {
     }
     const missing = this.settings.fields.find(({ name, required }) => required && String(this.controls.get(name)!.read()).trim() === '');
     if (missing) {
-      this.fail(new ApiError(`${missing.label} is needed.`, 400, 'missing', '', 0, missing.name));
+      this.fail(new ApiError('This is needed.', 400, 'missing', '', 0, missing.name));
       return;
     }
     this.button.disabled = true;

@@ -112,7 +112,7 @@ function event_item(event: AuditEvent, people: Map<string, string>): HTMLElement
         'summary',
         {},
         element('span', { class: 'audit-action' }, event.action),
-        badge(event.result, TONES[event.result] ?? 'plain'),
+        badge(event.result, TONES[event.result] ?? 'quiet'),
         element('span', { class: 'audit-who' }, actor),
         element('span', { class: 'audit-what' }, thing),
         element('time', { class: 'audit-time', datetime: event.timestamp }, moment_text(event.timestamp)),

@@ -3,7 +3,7 @@
 import { Dialog, dialog_ask, dialog_confirm, secret_box } from '../dialog';
 import { element, icon } from '../dom';
 import { Form, text_of, type Option } from '../form';
-import { Loaded, all_of, badge, button, empty, iso_of, paged, panel, things, time, type Context, type Thing } from './parts';
+import { Loaded, all_of, badge, button, empty, iso_of, paged, panel, role_title, things, time, type Context, type Thing } from './parts';
 import { session_things, type SessionRow } from './security';
 
 export interface Member {
@@ -91,7 +91,7 @@ function member_thing(members: Members, user: Member): Thing {
 }
 
 const assignment_text = ({ tenants }: Members, role: Assignment): string =>
-  role.tenant_id === null ? role.name : `${role.name} in ${tenants.find(({ tenant_id }) => tenant_id === role.tenant_id)?.name ?? 'a tenant'}`;
+  role.tenant_id === null ? role_title(role) : `${role_title(role)} in ${tenants.find(({ tenant_id }) => tenant_id === role.tenant_id)?.name ?? 'a tenant'}`;
 
 const where_options = ({ tenants }: Members): Option[] => [{ value: '', title: 'Everywhere in the organization' }, ...tenants.map(({ tenant_id, name }) => ({ value: tenant_id, title: `Only in ${name}` }))];
 
@@ -118,7 +118,7 @@ async function member_invite(members: Members): Promise<void> {
       { type: 'text', name: 'last_name', label: 'Last name', maxlength: 128 },
       ...(gives
         ? [
-            { type: 'select' as const, name: 'role', label: 'Role', value: members.roles.find(({ role_type }) => role_type === 'viewer')?.role_id ?? '', options: [{ value: '', title: 'None yet' }, ...members.roles.map(({ role_id, name }) => ({ value: role_id, title: name }))] },
+            { type: 'select' as const, name: 'role', label: 'Role', value: members.roles.find(({ role_type }) => role_type === 'viewer')?.role_id ?? '', options: [{ value: '', title: 'None yet' }, ...members.roles.map((role) => ({ value: role.role_id, title: role_title(role) }))] },
             { type: 'select' as const, name: 'role_tenant_id', label: 'Where', options: where_options(members) },
           ]
         : []),
@@ -174,7 +174,7 @@ function roles_part(members: Members, user: Member): HTMLElement {
   if (!assigns || members.roles.length === 0) return part('Roles', loaded.root);
   const form = new Form({
     fields: [
-      { type: 'select', name: 'role_id', label: 'Give a role', options: members.roles.map(({ role_id, name }) => ({ value: role_id, title: name })) },
+      { type: 'select', name: 'role_id', label: 'Give a role', options: members.roles.map((role) => ({ value: role.role_id, title: role_title(role) })) },
       { type: 'select', name: 'tenant_id', label: 'Where', options: where_options(members) },
       { type: 'datetime-local', name: 'expires_at', label: 'Until', help: 'Empty: for good.' },
     ],

@@ -62,8 +62,8 @@ export function empty(title: string, text: string): HTMLElement {
   return element('div', { class: 'nothing' }, icon('empty'), element('h3', {}, title), element('p', {}, text));
 }
 
-export type Tone = 'good' | 'bad' | 'plain' | 'accent';
-export const badge = (text: string, tone: Tone = 'plain', title: string | null = null): HTMLElement => element('span', { class: `badge ${tone}`, title }, text);
+export type Tone = 'good' | 'bad' | 'quiet' | 'accent';
+export const badge = (text: string, tone: Tone = 'quiet', title: string | null = null): HTMLElement => element('span', { class: `badge ${tone}`, title }, text);
 
 export interface Thing {
   id?: string;
@@ -170,3 +170,6 @@ export function agent_text(agent: string): string {
   if (!browser) return agent.slice(0, 80) || 'Unknown program';
   return system ? `${browser} on ${system}` : browser;
 }
+
+/** Built-in roles are called as programs call them: "super_admin". */
+export const role_title = ({ name, role_type }: { name: string; role_type: string }): string => (role_type === 'custom' ? name : (name.charAt(0).toUpperCase() + name.slice(1)).replace(/_/g, ' '));

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // One's own name, time zone and language.
 import { error_text } from '../api';
-import { element, icon } from '../dom';
+import { element } from '../dom';
 import { Form, text_of, type Option } from '../form';
 import type { Me } from '../session';
 import { timezones } from '../state';
-import { badge, button, panel, things, time, type Context } from './parts';
+import { badge, button, panel, role_title, things, time, type Context } from './parts';
 
 const LANGUAGES = ['en', 'de', 'fr', 'es', 'it', 'pt', 'nl', 'pl', 'sv', 'da', 'nb', 'fi', 'cs', 'uk', 'tr', 'ar', 'hi', 'ja', 'ko', 'zh'];
 
@@ -49,7 +49,7 @@ export function profile_make(context: Context): HTMLElement[] {
       [],
       roles.length === 0
         ? element('p', { class: 'panel-text' }, 'You have no role yet: an administrator must give you one.')
-        : things(roles.map((role) => ({ name: [role.name], facts: [tenant_name(role.tenant_id), role.expires_at && time(role.expires_at, 'until ')] })), 'Your roles'),
+        : things(roles.map((role) => ({ name: [role_title(role)], facts: [tenant_name(role.tenant_id), role.expires_at && time(role.expires_at, 'until ')] })), 'Your roles'),
     ),
   ];
 }
@@ -70,7 +70,6 @@ function account(context: Context): HTMLElement {
   return element(
     'div',
     { class: 'panel-line' },
-    icon('mark'),
     element('span', { class: 'panel-strong' }, email),
     email_verified ? badge('Verified', 'good') : badge('Not verified', 'bad'),
     email_verified ? null : resend,

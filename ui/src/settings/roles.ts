@@ -3,7 +3,7 @@
 import { dialog_ask, dialog_confirm } from '../dialog';
 import { element, set_attribute } from '../dom';
 import { Form, text_of, type Field } from '../form';
-import { Loaded, all_of, badge, button, panel, type Context } from './parts';
+import { Loaded, all_of, badge, button, panel, role_title, type Context } from './parts';
 
 interface Role {
   role_id: string;
@@ -17,6 +17,10 @@ interface Permission {
   action: string;
   description: string;
 }
+/** From most to least. */
+const BUILT_IN = ['super_admin', 'admin', 'developer', 'viewer', 'demo', 'service', 'custom'];
+const rank = ({ role_type }: Role): number => BUILT_IN.indexOf(role_type);
+
 type State = 'none' | 'granted' | 'denied';
 const NEXT: Record<State, State> = { none: 'granted', granted: 'denied', denied: 'none' };
 const WORDS: Record<State, string> = { none: 'not given', granted: 'given', denied: 'denied' };
@@ -27,7 +31,8 @@ export function roles_make(context: Context): HTMLElement[] {
   const matrix = element('div', {});
   let chosen = '';
   const loaded = new Loaded(async () => {
-    const [roles, permissions] = await Promise.all([all_of<Role>(api, '/v1/roles'), api.get<{ data: Permission[] }>('/v1/permissions')]);
+    const [found, permissions] = await Promise.all([all_of<Role>(api, '/v1/roles'), api.get<{ data: Permission[] }>('/v1/permissions')]);
+    const roles = found.sort((a, b) => rank(a) - rank(b) || a.name.localeCompare(b.name));
     const role = roles.find(({ role_id }) => role_id === chosen) ?? roles[0];
     if (!role) return [];
     const list = element('div', { class: 'role-list', role: 'group', 'aria-label': 'Roles' });
@@ -38,7 +43,7 @@ export function roles_make(context: Context): HTMLElement[] {
     };
     list.append(
       ...roles.map((role) =>
-        element('button', { type: 'button', class: 'role-item', 'data-role': role.role_id, onclick: () => show(role) }, element('span', { class: 'role-name' }, role.name), role.role_type === 'custom' ? badge('Custom', 'accent') : badge('Built in')),
+        element('button', { type: 'button', class: 'role-item', 'data-role': role.role_id, onclick: () => show(role) }, element('span', { class: 'role-name' }, role_title(role)), role.role_type === 'custom' ? badge('Custom', 'accent') : badge('Built in')),
       ),
     );
     show(role);
@@ -92,7 +97,7 @@ function role_panel(context: Context, role: Role, permissions: Permission[], wri
     if (done) again();
   };
   const actions = custom && writes ? [button('Edit', edit, role.name), button('Delete', remove, role.name, 'secondary danger')] : [];
-  return panel(role.name, role.description || (custom ? '' : 'Built in: the same everywhere, and not to be changed.'), actions, loaded.root);
+  return panel(role_title(role), custom ? role.description : 'Built in: the same everywhere, and not to be changed.', actions, loaded.root);
 }
 
 function grid_make(permissions: Permission[], states: Map<string, State>, editable: boolean): HTMLElement {

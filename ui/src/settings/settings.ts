@@ -73,6 +73,8 @@ export class Settings {
     const title = element('h1', { tabindex: '-1' }, section?.title ?? 'Not for you');
     const nothing = element('p', { class: 'card nothing' }, SECTIONS.some(({ name }) => name === wanted) ? 'Your roles do not open this part of the settings.' : 'There is no such part of the settings.');
     this.content.replaceChildren(title, ...(section ? section.make(context) : [nothing]));
+    // Where the view is one panel, its name is said once.
+    for (const heading of this.content.querySelectorAll('h2')) heading.classList.toggle('visually-hidden', heading.textContent === title.textContent);
     document.title = `${title.textContent} · Millrace`;
     title.focus({ preventScroll: true });
     this.side.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
