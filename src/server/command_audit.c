@@ -58,6 +58,17 @@ static enum error_code audit_print(struct audit_command *audit, struct buffer *a
     return code;
 }
 
+/* ClickHouse: UNKNOWN_TABLE, UNKNOWN_DATABASE. */
+#define AUDIT_NO_TABLE 60
+#define AUDIT_NO_DATABASE 81
+
+/* Commands may come before the first server. */
+static enum error_code audit_explain(enum error_code code, struct error *error)
+{
+    if (code != ERROR_STORE || (error->detail != AUDIT_NO_TABLE && error->detail != AUDIT_NO_DATABASE)) return code;
+    return error_set(error, ERROR_NOT_FOUND, "the event store has no audit events yet: they wait for the first start of the server");
+}
+
 static enum error_code audit_list_events(struct audit_command *audit, bool *ret_fine, struct error *error)
 {
     static const char *const names[] = {"from", "to", "action", "user_id", "resource_type", "resource_id", "result",
@@ -73,6 +84,7 @@ static enum error_code audit_list_events(struct audit_command *audit, bool *ret_
     if (code == ERROR_NONE)
         code = query_list_ask(audit->store.session, &audit_list, &reader, parameters, count, os_clock_wall_ms(),
                               &(struct query_list_settings){0}, arena, &answer, error);
+    code = audit_explain(code, error);
     if (code == ERROR_NONE && audit->json) buffer_append_slice(&audit->out, buffer_slice(&answer));
     else if (code == ERROR_NONE) code = audit_print(audit, &answer, error);
     embedded_store_close(&audit->store);
@@ -121,6 +133,7 @@ static enum error_code audit_verify_all(struct audit_command *audit, bool *ret_f
     for (size_t i = 0; code == ERROR_NONE && i < sizeof services / sizeof *services; i++) {
         struct audit_verify_report report;
         code = audit_verify(services[i].name, services[i].database, audit->store.session, AUDIT_WAIT_MS, &report, error);
+        code = audit_explain(code, error);
         if (code == ERROR_NONE) audit_print_report(audit, services[i].name, &report);
         *ret_fine = *ret_fine && report.is_whole;
     }

@@ -63,7 +63,7 @@ static void check_owners(const struct doctor *doctor, struct doctor_finding *fin
         struct doctor_names users;
         if (doctor_any(doctor, finding, &users, "select email from users where deleted_at is null limit 1", NULL, 0)) {
             doctor_say(finding, DOCTOR_FAIL, "there is no super administrator");
-            doctor_advise(finding, "give somebody the role super_admin with `millrace user`");
+            doctor_advise(finding, "`millrace role assign super_admin ADDRESS` makes somebody one");
         } else if (finding->level == DOCTOR_OK) {
             doctor_say(finding, DOCTOR_WARN, "there are no users yet");
             doctor_advise(finding, "start the server once: it makes the owner, and shows his password");
