@@ -134,7 +134,7 @@ test('answers "forgot password" alike for everybody', async () => {
 });
 
 test('sets a new password by the link of a mail, whose token stays nowhere', async () => {
-  await page.goto(`${mock.url}/#reset=${RESET_TOKEN}`);
+  await page.goto(`${mock.url}/#reset-password=${RESET_TOKEN}`);
   await page.getByLabel('New password').fill('short');
   await page.getByLabel('The same again').fill('short');
   await button('Set password').click();
@@ -151,10 +151,10 @@ test('sets a new password by the link of a mail, whose token stays nowhere', asy
 });
 
 test('verifies an address by the link of a mail', async () => {
-  await page.goto(`${mock.url}/#verify=verify-token`);
+  await page.goto(`${mock.url}/#verify-email=verify-token`);
   await page.getByRole('heading', { name: 'Your address is verified' }).waitFor();
   await page.goto('about:blank');
-  await page.goto(`${mock.url}/#verify=old`);
+  await page.goto(`${mock.url}/#verify-email=old`);
   await page.getByText('this link is not valid any more').waitFor();
 });
 
@@ -356,7 +356,7 @@ test('invites a member, gives and takes roles, locks', async () => {
   await dialog().getByLabel('E-mail').fill('cy@northwind.example');
   await dialog().getByLabel('Where').selectOption({ label: 'Only in Northwind Wholesale' });
   await dialog().getByRole('button', { name: 'Invite' }).click();
-  assert.equal(await dialog().getByRole('textbox', { name: 'Link' }).textContent(), `${mock.url}/#reset=invitation-token`);
+  assert.equal(await dialog().getByRole('textbox', { name: 'Link' }).textContent(), `${mock.url}/#reset-password=invitation-token`);
   await button('Done').click();
   await thing('cy@northwind.example').getByText('Viewer in Northwind Wholesale').waitFor();
   await button('Manage Bo Castellanos').click();

@@ -235,7 +235,7 @@ export class Account {
       this.users.push(user);
       const role = this.roles.find(({ role_id }) => role_id === body.role);
       if (role) this.assignments.push(this.assignment(user, role, body.role_tenant_id ?? null));
-      return { user, link: '/#reset=invitation-token' };
+      return { user, link: '/#reset-password=invitation-token' };
     }
     const user = this.users.find(({ user_id }) => user_id === id);
     if (!user) throw not_found('such user');
@@ -247,7 +247,7 @@ export class Account {
     }
     if (what === 'sessions') return method === 'GET' ? { data: user === this.me ? this.sessions : [] } : { ended: 1 };
     if (what === 'lock' || what === 'unlock') user.is_locked = what === 'lock';
-    else if (what === 'password-reset') return { user, link: '/#reset=another-token' };
+    else if (what === 'password-reset') return { user, link: '/#reset-password=another-token' };
     else if (what === 'restore') user.deleted_at = null;
     else if (method === 'DELETE' && !what) user.deleted_at = new Date().toISOString();
     return null;

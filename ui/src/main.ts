@@ -36,17 +36,17 @@ const frame: Frame = {
   leave: (message) => void leave(message),
 };
 
-/** What fragments ask for; they are taken out of the address at once, so that secrets are neither copied nor remembered. */
+/** What fragments of the address ask for; those of mails are named by the server (control/account.c). */
+const TASKS: Record<string, SigninTask['kind']> = { key: 'key', 'reset-password': 'reset', 'verify-email': 'verify', error: 'error' };
+
+/** Fragments are taken out of the address at once, so that secrets are neither copied nor remembered. */
 function task_from_address(): SigninTask | null {
   const fragment = new URLSearchParams(location.hash.slice(1));
-  const pages: Record<string, SigninTask['kind']> = { '/reset-password': 'reset', '/verify-email': 'verify' };
-  for (const kind of ['key', 'reset', 'verify', 'error'] as const) {
-    const text = fragment.get(kind) ?? (pages[location.pathname] === kind ? fragment.get('token') : null);
-    if (text === null) continue;
-    history.replaceState(null, '', (kind === 'key' ? location.pathname : '/') + location.search);
-    return text.trim() ? { kind, text: text.trim() } : null;
-  }
-  return null;
+  const name = Object.keys(TASKS).find((task) => fragment.has(task));
+  if (!name) return null;
+  history.replaceState(null, '', location.pathname + location.search);
+  const text = fragment.get(name)!.trim();
+  return text ? { kind: TASKS[name]!, text } : null;
 }
 
 function end(): void {
@@ -145,8 +145,7 @@ function show(): void {
   view.start();
 }
 
-function start(): void {
-  const task = task_from_address();
+function start(task: SigninTask | null): void {
   const key = task?.kind === 'key' ? task.text : sessionStorage.getItem(STORAGE);
   if (task && task.kind !== 'key') ask_in('', task);
   else if (key) enter_by_key(key);
@@ -154,10 +153,11 @@ function start(): void {
 }
 
 theme_start();
-start();
+start(task_from_address());
 // A link with a key or a token, opened in a tab that already shows the page, only changes the fragment.
 window.addEventListener('hashchange', () => {
-  if (location.hash.length > 1) start();
+  const task = task_from_address();
+  if (task) start(task);
 });
 window.addEventListener('popstate', () => {
   // The numbers follow their own addresses.

@@ -68,7 +68,6 @@ export function tenants_make(context: Context): HTMLElement[] {
     if (!made) return;
     const { tenant_id } = made as TenantRow;
     await session.reload();
-    await known_wait(context, tenant_id);
     session.choose(tenant_id);
     frame.refresh();
   };
@@ -79,22 +78,6 @@ export function tenants_make(context: Context): HTMLElement[] {
   });
   show();
   return [panel('Tenants', 'What events belong to. Nothing of one is seen in another.', [element('span', { class: 'select' }, select, icon('down')), can('tenants:write', 'organization') ? button('New tenant', create, '', 'primary') : null], place)];
-}
-
-const KNOWN_TRIES = 10;
-const KNOWN_WAIT_MS = 200;
-
-/** A server learns within a second of what was made, and until then knows no tenant of that name. */
-async function known_wait({ api }: Context, tenant_id: string): Promise<void> {
-  for (let left = KNOWN_TRIES; left > 0; left--) {
-    try {
-      await api.ask('GET', `/v1/tenants/${tenant_id}`, { headers: { 'millrace-tenant': tenant_id } });
-      return;
-    } catch (error) {
-      if (!(error instanceof ApiError && error.field === 'millrace-tenant')) return; // Whatever it is, the view says so.
-      await new Promise((resolve) => setTimeout(resolve, KNOWN_WAIT_MS));
-    }
-  }
 }
 
 function tenant_thing({ api, can, session, frame }: Context, row: TenantRow, workspaces: Workspace[], changed: () => Promise<void>): Thing {
