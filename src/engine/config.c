@@ -123,7 +123,8 @@ static enum error_code write_policies(const struct engine_settings *settings, st
     const struct engine_policy *policies = settings->policies;
     for (size_t i = 0; i < settings->policy_count; i++) {
         const struct engine_policy *policy = &policies[i];
-        if (!is_plain_name(policy->database) || !is_plain_name(policy->table) || !is_plain_name(policy->tenant_column))
+        if (!is_plain_name(policy->database) || !is_plain_name(policy->table) ||
+            (policy->tenant_column && !is_plain_name(policy->tenant_column)))
             return error_set(error, ERROR_INVALID, "row policy for %s.%s by %s: only letters, digits and underscores",
                              policy->database, policy->table, policy->tenant_column);
         for (size_t j = 0; j < i; j++)
@@ -137,10 +138,10 @@ static enum error_code write_policies(const struct engine_settings *settings, st
         buffer_printf(out, "<%s>\n", policies[i].database);
         for (size_t j = i; j < settings->policy_count; j++) {
             if (!same_name(policies[j].database, policies[i].database)) continue;
-            buffer_printf(out,
-                          "    <%s><filter>splitByChar(' ', getSetting('log_comment'))[1] = '*' OR "
-                          "%s = splitByChar(' ', getSetting('log_comment'))[1]</filter></%s>\n",
-                          policies[j].table, policies[j].tenant_column, policies[j].table);
+            const char *column = policies[j].tenant_column;
+            buffer_printf(out, "    <%s><filter>splitByChar(' ', getSetting('log_comment'))[1] = '*'", policies[j].table);
+            if (column) buffer_printf(out, " OR %s = splitByChar(' ', getSetting('log_comment'))[1]", column);
+            buffer_printf(out, "</filter></%s>\n", policies[j].table);
         }
         buffer_printf(out, "</%s>\n", policies[i].database);
     }

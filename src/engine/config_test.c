@@ -9,12 +9,13 @@
 #include "engine/config.h"
 
 static const struct engine_policy policies[] = {
-    {"analytics", "events", "tenant_id"}, {"uptime", "checks", "tenant"}, {"analytics", "hourly_mv", "tenant_id"}};
+    {"analytics", "events", "tenant_id"}, {"uptime", "checks", "tenant"}, {"analytics", "hourly_mv", "tenant_id"},
+    {"own", "records", NULL}};
 
 static struct engine_settings make_settings(void)
 {
     return (struct engine_settings){
-        .memory_limit_bytes = 900000000, .threads = 3, .query_limit = 5, .policies = policies, .policy_count = 3};
+        .memory_limit_bytes = 900000000, .threads = 3, .query_limit = 5, .policies = policies, .policy_count = 4};
 }
 
 static bool contains(const struct buffer *text, const char *needle)
@@ -64,7 +65,8 @@ static void users_file_has_one_element_per_database(void **state)
                                "splitByChar(' ', getSetting('log_comment'))[1]</filter></hourly_mv>"));
     assert_int_equal(occurrences(&out, "<analytics>"), 1);
     assert_int_equal(occurrences(&out, "<uptime>"), 1);
-    assert_int_equal(occurrences(&out, "<filter>"), 3);
+    assert_true(contains(&out, "<records><filter>splitByChar(' ', getSetting('log_comment'))[1] = '*'</filter></records>"));
+    assert_int_equal(occurrences(&out, "<filter>"), 4);
     buffer_free(&out);
 }
 

@@ -18,7 +18,7 @@
 struct engine_policy {
     const char *database;
     const char *table;
-    const char *tenant_column;
+    const char *tenant_column; /* NULL: no tenant sees any row */
 };
 
 struct engine_settings {

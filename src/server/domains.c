@@ -5,6 +5,7 @@
 #include "domains/analytics/analytics.h"
 #include "domains/audit/audit.h"
 #include "ingest/requests.h"
+#include "server/store_migrations.h"
 #ifdef MILLRACE_WITH_SHAPE
 #include "domains/_shape/shape.h"
 #endif
@@ -21,9 +22,9 @@ const size_t server_domain_count = sizeof server_domains / sizeof server_domains
 
 struct engine_policy *server_domain_policies(size_t *ret_count)
 {
-    size_t count = 0;
+    size_t count = 1;
     for (size_t i = 0; i < server_domain_count; i++) count += server_domains[i]->table_count + server_domains[i]->view_count;
-    struct engine_policy *policies = calloc(count + 1, sizeof *policies);
+    struct engine_policy *policies = calloc(count, sizeof *policies);
     ASSERT(policies != NULL);
     size_t position = 0;
     for (size_t i = 0; i < server_domain_count; i++) {
@@ -35,6 +36,7 @@ struct engine_policy *server_domain_policies(size_t *ret_count)
             policies[position++] = (struct engine_policy){domain->views[j].database, domain->views[j].table,
                                                           domain->views[j].tenant_column};
     }
+    policies[position] = (struct engine_policy){STORE_MIGRATIONS_DATABASE, STORE_MIGRATIONS_TABLE, NULL};
     *ret_count = count;
     return policies;
 }

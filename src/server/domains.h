@@ -9,7 +9,8 @@
 extern const struct domain *const server_domains[];
 extern const size_t server_domain_count;
 
-/* Row policies for every table and view of every domain that holds tenants' rows. Stops the program when out of memory. */
+/* Row policies for every table there is: those of the domains show a tenant its rows, the program's own show it nothing.
+ * Stops the program when out of memory. */
 struct engine_policy *server_domain_policies(size_t *ret_count);
 
 #endif

@@ -14,6 +14,7 @@
  * translated first (server/cluster_ddl.h); the record then is on every node.
  */
 #define STORE_MIGRATIONS_DATABASE "millrace"
+#define STORE_MIGRATIONS_TABLE "schema_migrations"
 struct cluster_ddl;
 struct store_migrations {
     struct store_session *session;
