@@ -115,6 +115,12 @@ test('asks for the second factor, and for the password again when that has taken
   await button('Continue').click();
   await page.getByRole('alert').filter({ hasText: 'the code is wrong' }).waitFor();
   assert.equal(await page.getByLabel('Code').getAttribute('aria-invalid'), 'true');
+  account.mfa_token = 'another';
+  await button('Continue').click();
+  await page.getByRole('alert').filter({ hasText: 'this login took too long: begin again' }).waitFor();
+  assert.equal(await page.getByLabel('E-mail').inputValue(), MOCK_EMAIL);
+  await page.getByLabel('Password', { exact: true }).fill(MOCK_PASSWORD);
+  await button('Sign in').click();
   await page.getByLabel('Code').fill(MOCK_CODE);
   await button('Continue').click();
   await numbers();

@@ -66,7 +66,7 @@ export class Account {
     ];
     this.devices = [{ device_id: randomUUID(), device_name: CHROME, created_at: ago(5 * DAY_MS), last_used_at: ago(DAY_MS), expires_at: ahead(25 * DAY_MS) }];
     this.password = MOCK_PASSWORD;
-    this.failures = 0;
+    this.mfa_token = 'mfa-token';
     this.providers = [];
     this.sessions = [this.session(SAFARI, ago(2 * DAY_MS))];
     this.refresh_count = 0;
@@ -138,10 +138,10 @@ export class Account {
         if (body.email !== this.me.email || body.password !== this.password) throw new Refusal(401, 'unauthorized', 'the e-mail address or the password is wrong, or the account is locked (5 wrong passwords lock it for 15 minutes)');
         if (!body.cookies) throw new Refusal(400, 'invalid', 'this mock wants cookies');
         this.remembered = body.remember;
-        return this.me.mfa_enabled ? { status: 200, body: { mfa_required: true, mfa_token: 'mfa-token', expires_in: 300 } } : this.enter(request);
+        return this.me.mfa_enabled ? { status: 200, body: { mfa_required: true, mfa_token: this.mfa_token, expires_in: 300 } } : this.enter(request);
       }
       case 'POST /v1/auth/mfa':
-        if (body.mfa_token !== 'mfa-token') throw new Refusal(401, 'unauthorized', 'this login took too long: begin again', 'mfa_token');
+        if (body.mfa_token !== this.mfa_token) throw new Refusal(401, 'unauthorized', 'this login took too long: begin again', 'mfa_token');
         if (body.code !== MOCK_CODE) throw new Refusal(401, 'unauthorized', 'the code is wrong or was used already', 'code');
         return this.enter(request);
       case 'POST /v1/auth/refresh':
