@@ -302,8 +302,8 @@ static void limits_of_a_key_are_read(void **state)
     wait_for_answer(f, WRITE_KEY, ERROR_NONE, 1000);
     /* The rate is of the key, not of a loop or of a snapshot. */
     wait_for_answer(f, WRITE_KEY, ERROR_RATE_LIMITED, 1000);
-    tenant_refresher_poke(f->refresher);
     uint64_t before = tenant_refresher_generation(f->refresher);
+    tenant_refresher_poke(f->refresher);
     while (tenant_refresher_generation(f->refresher) == before) nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
     assert_int_equal(ERROR_RATE_LIMITED, check_in_loop(f, 0, WRITE_KEY));
     change(f, "update api_keys set rate_limit = 0, allowed_addresses = '198.51.100.0/24' where kind = 'write'");
