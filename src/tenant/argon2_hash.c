@@ -24,10 +24,6 @@ struct argon2_phc {
     unsigned char salt[64], hash[64];
     size_t salt_size, hash_size;
 };
-static const struct argon2_phc argon2_costs[] = {
-    [TENANT_ARGON2_PASSWORD] = {.memory_kib = 64 * 1024, .passes = 3, .lanes = 4},
-    [TENANT_ARGON2_KEY] = {.memory_kib = 19 * 1024, .passes = 2, .lanes = 1},
-};
 static struct secret_gate argon2_gate = SECRET_GATE(TENANT_ARGON2_AT_ONCE);
 
 bool secret_gate_enter(struct secret_gate *gate, int64_t wait_ms)
@@ -88,12 +84,17 @@ static enum error_code argon2_run(struct argon2_phc *phc, struct slice text, str
     return ERROR_NONE;
 }
 
+static struct argon2_phc argon2_at_cost(enum tenant_argon2_cost cost)
+{
+    const struct secret_argon2_cost *numbers = &secret_argon2_costs[cost];
+    return (struct argon2_phc){.memory_kib = numbers->memory_kib, .passes = numbers->passes, .lanes = numbers->lanes,
+                               .salt_size = ARGON2_SALT_SIZE, .hash_size = ARGON2_HASH_SIZE};
+}
+
 enum error_code tenant_argon2_hash(enum tenant_argon2_cost cost, struct slice text, char out[TENANT_PHC_LIMIT],
                                    struct error *error)
 {
-    struct argon2_phc phc = argon2_costs[cost];
-    phc.salt_size = ARGON2_SALT_SIZE;
-    phc.hash_size = ARGON2_HASH_SIZE;
+    struct argon2_phc phc = argon2_at_cost(cost);
     uuid_random_bytes(phc.salt, phc.salt_size);
     enum error_code code = argon2_run(&phc, text, error);
     if (code != ERROR_NONE) return code;
@@ -148,11 +149,7 @@ enum error_code tenant_argon2_verify(const char *phc, struct slice text, bool *r
     struct argon2_phc stored = {0};
     *ret_fits = false;
     bool readable = argon2_read_phc(phc, &stored);
-    if (!readable) {
-        stored = argon2_costs[TENANT_ARGON2_PASSWORD];
-        stored.salt_size = ARGON2_SALT_SIZE;
-        stored.hash_size = ARGON2_HASH_SIZE;
-    }
+    if (!readable) stored = argon2_at_cost(TENANT_ARGON2_PASSWORD);
     struct argon2_phc given = stored;
     enum error_code code = argon2_run(&given, text, error);
     if (code != ERROR_NONE) return code;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Parts of secret.h that only its tests see: HKDF with salt, and the gate that bounds Argon2. */
+/* Parts of secret.h that only its tests see: HKDF with salt, the gate that bounds Argon2, and its costs. */
 #ifndef TENANT_SECRET_PRIV_H
 #define TENANT_SECRET_PRIV_H
 
@@ -19,5 +19,9 @@ struct secret_gate {
 /* False after `wait_ms` without a place. */
 bool secret_gate_enter(struct secret_gate *gate, int64_t wait_ms);
 void secret_gate_leave(struct secret_gate *gate);
+
+/* By enum tenant_argon2_cost. In a file of its own (argon2_cost.c): tests of logins are linked with cheaper ones. */
+struct secret_argon2_cost { uint32_t memory_kib, passes, lanes; };
+extern const struct secret_argon2_cost secret_argon2_costs[];
 
 #endif
