@@ -111,7 +111,7 @@ const whole = [
   ['POST of a question', () => server.post('/v1/query/top?dimension=path', {}, { key: keys.secret_key }), 405, 'method_not_allowed', 'POST'],
   ['PUT of health', () => server.send('/healthz', { method: 'PUT' }), 405, 'method_not_allowed', 'PUT'],
   ['a question without a key', () => server.get('/v1/query/catalog'), 401, 'unauthenticated', 'key'],
-  ['a question with a write key', () => server.get('/v1/query/catalog', keys.write_key), 403, 'forbidden', 'key'],
+  ['a question with a write key', () => server.get('/v1/query/catalog', keys.write_key), 403, 'forbidden', 'events:read'],
   ['a question with a revoked key', () => server.get('/v1/query/catalog', revoked.secret_key), 401, 'unauthenticated', 'revoked'],
 ];
 
