@@ -11,6 +11,15 @@ extern const struct embedded_file analytics_migrations[];
 static const struct domain_table tables[] = {
     [ANALYTICS_TABLE_EVENTS] = {.schema = &analytics_events_schema, .tenant_column = "tenant_id", .id_column = "id",
                                 .received_column = "ingested_at"},
+#define ROW_TABLE(table, ...)                                                                                          \
+    [ANALYTICS_TABLE_##table] = {.schema = &analytics_row_schemas[ANALYTICS_TABLE_##table], .tenant_column = "tenant_id", \
+                                 .id_column = "id", .received_column = "ingested_at"},
+#define ROW_COLUMN(...)
+#define ROW_TABLE_END(table)
+#include "domains/analytics/rows.def"
+#undef ROW_TABLE
+#undef ROW_COLUMN
+#undef ROW_TABLE_END
 };
 /* A view over a table needs a policy of its own: reading it by name would show all tenants. */
 static const struct domain_view views[] = {
@@ -18,6 +27,11 @@ static const struct domain_view views[] = {
     {"analytics", "events_hourly_mv", "tenant_id"},
     {"analytics", "daily_pageviews", "tenant_id"},
     {"analytics", "daily_pageviews_mv", "tenant_id"},
+    {"analytics", "profile_properties", "tenant_id"},
+    {"analytics", "profile_properties_mv", "tenant_id"},
+    {"analytics", "profiles", "tenant_id"},
+    {"analytics", "profile_identities", "tenant_id"},
+    {"analytics", "groups", "tenant_id"},
 };
 static const struct domain_route routes[] = {
     {METHOD_POST, "/v1/events", ANALYTICS_BODY_LIMIT_BYTES, ANALYTICS_ITEM_LIMIT, analytics_own_find_key, TENANT_EVENTS_WRITE,

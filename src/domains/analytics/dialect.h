@@ -5,9 +5,7 @@
 
 #include "domain/domain.h"
 #include "domains/analytics/event.h"
-
-/* The only table that is filled by ingest so far: its position in analytics_domain.tables. */
-#define ANALYTICS_TABLE_EVENTS 0
+#include "domains/analytics/row.h"
 
 /* Our own: POST /v1/events. Errors of the whole request use the standard body. */
 struct slice analytics_own_find_key(const struct request *request);

@@ -107,6 +107,10 @@ enum error_code analytics_event_set(struct analytics_event *event, const struct 
                                     struct error *error) MUST_CHECK;
 enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column,
                                          struct slice field, struct slice text, struct error *error) MUST_CHECK;
+/* The text of a scalar: strings as they are, numbers and booleans in the arena. False for null, objects and arrays. */
+bool analytics_scalar_text(struct arena *arena, struct json_value value, struct slice *text);
+/* A number, or a text that is nothing but a number. */
+bool analytics_number(struct json_value value, double *number);
 /* Adds `value` under `key`; objects and arrays become dotted keys ("a.b", "tags.0"); null and "" are dropped. */
 enum error_code analytics_event_add_property(struct analytics_event *event, const struct analytics_context *context,
                                              struct slice key, struct json_value value, struct error *error) MUST_CHECK;
