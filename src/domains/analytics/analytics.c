@@ -32,6 +32,11 @@ static const struct domain_view views[] = {
     {"analytics", "profiles", "tenant_id"},
     {"analytics", "profile_identities", "tenant_id"},
     {"analytics", "groups", "tenant_id"},
+    {"analytics", "web_vitals_hourly_states", "tenant_id"},
+    {"analytics", "web_vitals_hourly_mv", "tenant_id"},
+    {"analytics", "web_vitals_hourly", "tenant_id"},
+    {"analytics", "error_hourly", "tenant_id"},
+    {"analytics", "error_hourly_mv", "tenant_id"},
 };
 static const struct domain_route routes[] = {
     {METHOD_POST, "/v1/events", ANALYTICS_BODY_LIMIT_BYTES, ANALYTICS_ITEM_LIMIT, analytics_own_find_key, TENANT_EVENTS_WRITE,

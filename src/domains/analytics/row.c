@@ -25,6 +25,9 @@ static const struct block_type nullable_uint32 __attribute__((unused)) = {.kind 
 static const struct block_type nullable_string __attribute__((unused)) = {.kind = BLOCK_NULLABLE, .inner = &string};
 static const struct block_type decimal __attribute__((unused)) = {.kind = BLOCK_DECIMAL64, .parameter = 4};
 static const struct block_type nullable_decimal __attribute__((unused)) = {.kind = BLOCK_NULLABLE, .inner = &decimal};
+static const struct block_type decimal10 = {.kind = BLOCK_DECIMAL64, .parameter = 10};
+static const struct block_type nullable_decimal10 __attribute__((unused)) = {.kind = BLOCK_NULLABLE, .inner = &decimal10};
+static const struct block_type nullable_uint16 __attribute__((unused)) = {.kind = BLOCK_NULLABLE, .inner = &uint16};
 static const struct block_type string_array __attribute__((unused)) = {.kind = BLOCK_ARRAY, .inner = &string};
 static const struct block_type string_map __attribute__((unused)) = {.kind = BLOCK_MAP, .inner = &string, .key = &string};
 
@@ -167,7 +170,7 @@ static enum error_code row_set_number(struct analytics_row *row, size_t column, 
     if (!(number >= (double)info->minimum && number <= (double)info->maximum)) return row_refuse(error, field, reason);
     if (kind == BLOCK_FLOAT32 || kind == BLOCK_FLOAT64) analytics_row_put_real(row, column, number);
     else if (kind == BLOCK_DECIMAL64)
-        analytics_row_put_integer(row, column, llround(number * ANALYTICS_ROW_DECIMAL_SCALE));
+        analytics_row_put_integer(row, column, llround(number * pow(10, row_type(row, column)->parameter)));
     else analytics_row_put_integer(row, column, llround(number));
     return ERROR_NONE;
 }
