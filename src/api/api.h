@@ -37,6 +37,7 @@ struct api_settings {
     bool (*is_ready)(void *context);
     void *ready_context;
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
+    const struct embedded_file *tracker; /* millrace.js and millrace.js.gz for pages of other sites, ended by a NULL name */
 };
 struct api;
 /* NULL when out of memory. What settings point to must outlive it. */

@@ -41,6 +41,7 @@
 #define SERVER_LOOP_LIMIT 256
 
 extern const struct embedded_file server_page[]; /* tools/embed, from ui/dist */
+extern const struct embedded_file server_tracker[]; /* the same, from sdk/dist */
 static const char server_version[] = MILLRACE_VERSION;
 
 /* One event loop and all that belongs to its thread. */
@@ -213,7 +214,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .address_rules = &server->address_rules, .public_url = settings->public_url,
                                .version = server_version,
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
-                               .is_ready = server_is_ready, .ready_context = server, .page = server_page};
+                               .is_ready = server_is_ready, .ready_context = server, .page = server_page, .tracker = server_tracker};
     server->api = api_create(&api);
     ASSERT(server->api != NULL);
     return ERROR_NONE;

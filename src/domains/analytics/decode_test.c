@@ -247,6 +247,24 @@ static void a_request_without_key_is_refused_in_each_dialect(void **state)
     }
 }
 
+static void own_write_keys_may_be_in_the_query_but_secrets_may_not(void **state)
+{
+    struct harness *harness = *state;
+    harness_reset(harness);
+    harness_header(harness, "content-type", "text/plain;charset=UTF-8");
+    assert_true(harness_post(harness, "/v1/events", "key=" HARNESS_TENANT, SLICE("[{\"name\":\"a\"}]")));
+    check_body_has(harness, 200, "\"accepted\":1");
+    assert_true(slice_equal(analytics_domain.routes[0].find_key(&harness->request), SLICE(HARNESS_TENANT)));
+    harness_header(harness, "authorization", "Bearer other");
+    assert_true(slice_equal(analytics_domain.routes[0].find_key(&harness->request), SLICE("other")));
+    static const char *const refused[] = {"key=mrs_0123456789abcdef_x", "key=mrs%5f0123456789abcdef_x", "key=", "keys=" HARNESS_TENANT};
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        harness_reset(harness);
+        assert_true(harness_post(harness, "/v1/events", refused[i], SLICE("[{\"name\":\"a\"}]")));
+        check_body_has(harness, 401, "unauthenticated");
+    }
+}
+
 static void track(struct harness *harness, const char *body)
 {
     harness_reset(harness);
@@ -449,6 +467,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(own_error_list_is_capped, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_bad_requests_say_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(own_property_limits_are_kept, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(own_write_keys_may_be_in_the_query_but_secrets_may_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_without_key_is_refused_in_each_dialect, set_up, tear_down),
         cmocka_unit_test_setup_teardown(openpanel_key_may_be_in_the_body_or_be_a_secret, set_up, tear_down),
         cmocka_unit_test_setup_teardown(openpanel_repeats_are_stored_once_and_answered_alike, set_up, tear_down),
