@@ -12,12 +12,29 @@ struct slice analytics_own_find_key(const struct request *request);
 enum error_code analytics_own_decode(const struct domain_input *input, struct domain_output *output,
                                      struct error *error);
 
-/* OpenPanel's: POST /track. */
+/* OpenPanel's: POST /track; GET /track/device-id; version 1, deprecated: POST /event and /profile...; POST /import/events. */
 struct slice analytics_openpanel_find_key(const struct request *request);
 enum error_code analytics_openpanel_decode(const struct domain_input *input, struct domain_output *output,
                                            struct error *error);
 const char *analytics_openpanel_refuse(const struct error *error, const struct request *request, int *status,
                                        struct buffer *body);
+
+enum error_code analytics_openpanel_decode_device_id(const struct domain_input *input, struct domain_output *output,
+                                                     struct error *error);
+const char *analytics_openpanel_refuse_device_id(const struct error *error, const struct request *request, int *status,
+                                                 struct buffer *body);
+enum error_code analytics_openpanel_decode_event(const struct domain_input *input, struct domain_output *output,
+                                                 struct error *error);
+enum error_code analytics_openpanel_decode_profile(const struct domain_input *input, struct domain_output *output,
+                                                   struct error *error);
+enum error_code analytics_openpanel_decode_increment(const struct domain_input *input, struct domain_output *output,
+                                                     struct error *error);
+enum error_code analytics_openpanel_decode_decrement(const struct domain_input *input, struct domain_output *output,
+                                                     struct error *error);
+enum error_code analytics_openpanel_decode_import(const struct domain_input *input, struct domain_output *output,
+                                                  struct error *error);
+const char *analytics_openpanel_refuse_import(const struct error *error, const struct request *request, int *status,
+                                              struct buffer *body);
 
 /* Databuddy's: POST / and POST /batch. */
 struct slice analytics_databuddy_find_key(const struct request *request);

@@ -119,9 +119,9 @@ ENGINE = MergeTree
 ORDER BY (tenant_id, alias, version)
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- Which person an id stands for. An alias belongs to the profile it was last given to; that may be an alias in turn, and
--- two may be aliases of each other: then the smaller name of the ring stands for all of it. Chains are followed for 64
--- steps. Only ids that are not their own person are here.
+-- Which person an id stands for. An alias belongs to the profile it was last given to; that may be an alias in turn (chains
+-- are followed for 64 steps), and some may be aliases of each other: then the smallest name of the ring stands for all of
+-- it. Only ids that are not their own person are here.
 CREATE VIEW IF NOT EXISTS analytics.profile_identities AS
 WITH RECURSIVE targets AS
 (
@@ -130,20 +130,29 @@ WITH RECURSIVE targets AS
     GROUP BY tenant_id, alias
     HAVING alias != profile_id
 ),
-walk AS
+walks AS
 (
-    SELECT tenant_id, alias, profile_id AS reached, toUInt8(1) AS depth
+    SELECT tenant_id, alias, [alias, profile_id] AS path
     FROM targets
     UNION ALL
-    SELECT walk.tenant_id AS tenant_id, walk.alias AS alias, targets.profile_id AS reached, toUInt8(walk.depth + 1) AS depth
-    FROM walk
-    INNER JOIN targets ON targets.tenant_id = walk.tenant_id AND targets.alias = walk.reached
-    WHERE walk.depth < 64
+    SELECT walks.tenant_id AS tenant_id, walks.alias AS alias, arrayPushBack(walks.path, targets.profile_id) AS path
+    FROM walks
+    INNER JOIN targets ON targets.tenant_id = walks.tenant_id AND targets.alias = walks.path[-1]
+    WHERE indexOf(walks.path, walks.path[-1]) = length(walks.path) AND length(walks.path) < 65
 )
-SELECT tenant_id, alias, if(max(depth) < 64, argMax(reached, depth), minIf(reached, depth > 32)) AS profile_id, tenant_id AS project_id
-FROM walk
-GROUP BY tenant_id, alias
-HAVING alias != profile_id;
+SELECT
+    tenant_id,
+    alias,
+    -- A path ends at a person, or where it comes to a place of its own again: from there on it is a ring.
+    if(indexOf(path, path[-1]) = length(path), path[-1], arrayMin(arraySlice(path, indexOf(path, path[-1])))) AS profile_id,
+    tenant_id AS project_id
+FROM
+(
+    SELECT tenant_id, alias, argMax(path, length(path)) AS path
+    FROM walks
+    GROUP BY tenant_id, alias
+)
+WHERE alias != profile_id;
 
 CREATE TABLE IF NOT EXISTS analytics.group_changes
 (
