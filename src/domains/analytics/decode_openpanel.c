@@ -3,7 +3,7 @@
 #include "base/json_writer.h"
 #include "domains/analytics/analytics.h"
 #include "domains/analytics/openpanel.h"
-#include "enrich/sender.h"
+#include "domains/analytics/session_table.h"
 
 static struct slice openpanel_header(const struct request *request, const char *name, const char *old_name)
 {
@@ -90,21 +90,31 @@ enum error_code openpanel_read_id(struct openpanel_request *request, const char 
     return openpanel_invalid_value(error, request->place, ERROR_INVALID);
 }
 
+/* The device of this connection: today's id, or yesterday's while its visit goes on over midnight. */
+static struct slice openpanel_device(const struct openpanel_request *request, int64_t time_ms)
+{
+    const struct analytics_context *context = &request->context;
+    const struct domain_input *input = request->input;
+    struct slice found = SLICE_EMPTY;
+    for (int day = 0; day < 2; day++) {
+        struct privacy_salt salt = privacy_salt_of_day(input->secret, "analytics device", context->received_ms - day * INT64_C(86400000));
+        char *id = arena_allocate(context->arena, VISITOR_DEVICE_ID_SIZE), session[SESSION_ID_LIMIT_BYTES];
+        size_t size;
+        if (!id) return found;
+        visitor_device_id(request_header_get(input->request, "user-agent"), request->address, context->tenant,
+                          privacy_salt_slice(&salt), id);
+        struct slice device = slice_make(id, VISITOR_DEVICE_ID_SIZE);
+        if (day == 0) found = device;
+        if (analytics_session_find(context->sessions, context->tenant, device, time_ms, session, &size)) return device;
+    }
+    return found;
+}
+
 void openpanel_find_ids(struct openpanel_request *request, struct slice named_device, int64_t time_ms)
 {
-    const struct domain_input *input = request->input;
-    struct arena *arena = request->context.arena;
-    char device[VISITOR_DEVICE_ID_SIZE], session[VISITOR_SESSION_ID_SIZE];
-    if (named_device.size == 0) {
-        struct privacy_salt salt =
-            privacy_salt_of_day(input->secret, "analytics device", request->context.received_ms);
-        visitor_device_id(request_header_get(input->request, "user-agent"), request->address, request->context.tenant,
-                          privacy_salt_slice(&salt), device);
-        named_device = arena_copy(arena, slice_make(device, sizeof device));
-    }
-    request->device = named_device;
-    visitor_session_id(request->context.tenant, named_device, time_ms, VISITOR_SESSION_MS, session);
-    request->session = arena_copy(arena, slice_make(session, sizeof session));
+    request->device = named_device.size ? named_device : openpanel_device(request, time_ms);
+    request->session = analytics_session_name(request->context.sessions, request->context.tenant, request->device, time_ms,
+                                              request->context.arena);
 }
 
 void openpanel_begin(struct openpanel_request *request, const struct domain_input *input, struct domain_output *output)
@@ -113,8 +123,8 @@ void openpanel_begin(struct openpanel_request *request, const struct domain_inpu
                                           .output = output,
                                           .context = dialect_context(input),
                                           .place = "",
-                                          .address = input->client_address,
-                                          .is_server = sender_is_server(request_header_get(input->request, "user-agent"))};
+                                          .address = input->client_address};
+    request->is_server = request->context.agent.is_server;
     openpanel_find_ids(request, SLICE_EMPTY, request->context.received_ms);
 }
 
