@@ -36,14 +36,30 @@ enum error_code analytics_openpanel_decode_import(const struct domain_input *inp
 const char *analytics_openpanel_refuse_import(const struct error *error, const struct request *request, int *status,
                                               struct buffer *body);
 
-/* Databuddy's: POST / and POST /batch. */
+/* Databuddy's. Routes of pages find the id of the client, routes of programs a key or the id of the site. */
 struct slice analytics_databuddy_find_key(const struct request *request);
+struct slice analytics_databuddy_find_api_key(const struct request *request);
+#define DATABUDDY_ROUTE_DECODE(name)                                                                                   \
+    enum error_code analytics_databuddy_decode_##name(const struct domain_input *input, struct domain_output *output,  \
+                                                      struct error *error);
+DATABUDDY_ROUTE_DECODE(batch)
+DATABUDDY_ROUTE_DECODE(vitals)
+DATABUDDY_ROUTE_DECODE(errors)
+DATABUDDY_ROUTE_DECODE(events)
+DATABUDDY_ROUTE_DECODE(engagement)
+DATABUDDY_ROUTE_DECODE(track)
+DATABUDDY_ROUTE_DECODE(llm)
+DATABUDDY_ROUTE_DECODE(identify)
+DATABUDDY_ROUTE_DECODE(ai_traffic)
+DATABUDDY_ROUTE_DECODE(pixel)
+#undef DATABUDDY_ROUTE_DECODE
 enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output,
                                            struct error *error);
-enum error_code analytics_databuddy_decode_batch(const struct domain_input *input, struct domain_output *output,
-                                                 struct error *error);
 const char *analytics_databuddy_refuse(const struct error *error, const struct request *request, int *status,
                                        struct buffer *body);
+/* A picture, whatever happened; but 429 and 503 are worth another try. */
+const char *analytics_databuddy_refuse_pixel(const struct error *error, const struct request *request, int *status,
+                                             struct buffer *body);
 
 /* What all events of this request have in common; a server program's address is left out. */
 struct analytics_context dialect_context(const struct domain_input *input);

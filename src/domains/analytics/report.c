@@ -30,7 +30,7 @@ enum analytics_report_kind analytics_report_find(struct slice type)
 
 /* Columns of the row whose values come from the event. */
 struct report_copy { uint8_t row; uint8_t event; };
-#define COPY_ALWAYS(T) {T##_TENANT_ID, EVENT_TENANT_ID}, {T##_ID, EVENT_ID}, {T##_TIMESTAMP, EVENT_CREATED_AT}, {T##_INGESTED_AT, EVENT_INGESTED_AT}
+#define COPY_ALWAYS(T) {T##_ID, EVENT_ID}, {T##_TIMESTAMP, EVENT_CREATED_AT}
 #define COPY_WHO(T) {T##_DEVICE_ID, EVENT_DEVICE_ID}, {T##_SESSION_ID, EVENT_SESSION_ID}, {T##_PROFILE_ID, EVENT_PROFILE_ID}
 #define COPY_PAGE(T) {T##_ORIGIN, EVENT_ORIGIN}, {T##_PATH, EVENT_PATH}
 #define COPY_DIMENSIONS(T)                                                                                             \
@@ -130,6 +130,7 @@ struct report {
     struct slice href, text;   /* of a link */
     double form_fields, form_submits;
     bool timed;                /* the client said when */
+    bool website_given;
 };
 
 static enum error_code report_refuse(struct error *error, struct slice field, const char *reason)
@@ -216,6 +217,7 @@ static enum error_code report_set_member(struct report *report, size_t index, st
     switch (report->kind) {
     case ANALYTICS_REPORT_CUSTOM:
         if (member->column == CUSTOM_EVENT_NAME) report->name = text;
+        if (member->column == CUSTOM_WEBSITE_ID) report->website_given = text.size > 0;
         break;
     case ANALYTICS_REPORT_LINK:
         if (member->column == LINKS_HREF) report->href = text;
@@ -317,13 +319,12 @@ static enum error_code report_require(const struct report *report, struct error 
 
 /* ---- ids ---- */
 
-struct uuid analytics_derived_id(struct arena *arena, struct slice scope, const char *type, struct slice name)
+struct uuid analytics_derived_id(struct slice scope, const char *type, struct slice name)
 {
     struct buffer text = {0};
     struct json_writer writer = {.out = &text};
     unsigned char digest[SHA256_DIGEST_LENGTH];
     struct uuid id;
-    (void)arena;
     json_writer_array_begin(&writer);
     json_writer_string(&writer, scope);
     json_writer_string(&writer, slice_from_string(type));
@@ -348,7 +349,7 @@ static void report_make_id(struct report *report, struct json_value item, size_t
     if (named.size > 0) {
         /* Events of our own dialect take their id from the text in event_enrich.c; other kinds are told apart from them. */
         if (rules->derived || !report->shape->event_type)
-            analytics_event_put_id(&report->event, analytics_derived_id(rules->context->arena, rules->scope, type, named));
+            analytics_event_put_id(&report->event, analytics_derived_id(rules->scope, type, named));
         return;
     }
     if (!report->timed || !rules->derived) return;
@@ -356,7 +357,7 @@ static void report_make_id(struct report *report, struct json_value item, size_t
     buffer_printf(&words, "%zu:", position);
     json_value_write(item, &words);
     if (!words.failed)
-        analytics_event_put_id(&report->event, analytics_derived_id(rules->context->arena, rules->scope, type, buffer_slice(&words)));
+        analytics_event_put_id(&report->event, analytics_derived_id(rules->scope, type, buffer_slice(&words)));
     buffer_free(&words);
 }
 
@@ -395,6 +396,8 @@ void analytics_session_clean(struct analytics_event *event)
 
 static void report_copy_columns(struct report *report)
 {
+    if (report->kind == ANALYTICS_REPORT_CUSTOM && report->rules->website.size && !report->website_given)
+        analytics_row_put_text(&report->row, CUSTOM_WEBSITE_ID, report->rules->website);
     for (size_t i = 0; i < report->shape->copy_count; i++) {
         const struct report_copy *copy = &report->shape->copies[i];
         const union analytics_value *value = &report->event.values[copy->event];
@@ -426,6 +429,8 @@ static enum error_code report_store_event(struct report *report, bool *ret_store
         analytics_row_put_properties(&report->row, report->shape->properties, report->event.properties, report->event.property_count);
     report_add_property(report, SLICE("href"), report->href);
     report_add_property(report, SLICE("text"), report->text);
+    if (report->rules->sdk_name.size) analytics_event_put_text(&report->event, EVENT_SDK_NAME, report->rules->sdk_name);
+    if (report->rules->sdk_version.size) analytics_event_put_text(&report->event, EVENT_SDK_VERSION, report->rules->sdk_version);
     analytics_event_put_text(&report->event, EVENT_EVENT_TYPE, slice_from_string(report->shape->event_type));
     analytics_event_put_text(&report->event, EVENT_NAME, report->name.size ? report->name : slice_from_string(report->shape->event_type));
     enum error_code code = dialect_store(&report->event, report->rules->context, output, error);

@@ -35,6 +35,8 @@ struct analytics_report_rules {
     struct domain_output *output;
     const struct privacy_salt *visitor_salt; /* hides visitors' ids unless the item says not to; NULL: they are kept */
     struct slice scope;      /* stands in ids made from the client's: the client's own name */
+    struct slice website;    /* of custom events that name none; may be empty */
+    struct slice sdk_name, sdk_version; /* of reports that are events too; may be empty */
     bool strict;             /* unknown members are refused, else left out */
     bool derived;            /* ids as Databuddy makes them, else as those of /v1/events */
     size_t property_members; /* of the object, before nested ones are flattened; 0: as the context says */
@@ -49,6 +51,6 @@ enum error_code analytics_visitor_hide(struct analytics_event *event, const stru
 /* Forgets a session id that is not made of letters, digits, '_' and '-'. */
 void analytics_session_clean(struct analytics_event *event);
 /* SHA-256 over a JSON array of the parts, shaped as a UUID of version 5: ids that Databuddy derives. */
-struct uuid analytics_derived_id(struct arena *arena, struct slice scope, const char *type, struct slice name);
+struct uuid analytics_derived_id(struct slice scope, const char *type, struct slice name);
 
 #endif
