@@ -163,7 +163,9 @@ enum error_code analytics_openpanel_decode_import(const struct domain_input *inp
                          json_array_size(root), ANALYTICS_OPENPANEL_IMPORT_ITEM_LIMIT);
     openpanel_begin(&request, input, output);
     request.context.any_path = true;
-    request.context.address = SLICE_EMPTY; /* of the importer: not the visitors' */
+    /* Of the importer, not of the visitors. */
+    request.context.address = SLICE_EMPTY;
+    request.context.agent = (struct user_agent){.is_server = true};
     code = import_rows(&request, root, false, &text, error);
     if (code == ERROR_NONE) code = import_rows(&request, root, true, &text, error);
     buffer_free(&text);
