@@ -54,6 +54,7 @@ struct domain_output {
     const char *content_type;
     struct buffer *body;                /* the answer */
     size_t accepted;                    /* items stored, for metrics */
+    size_t unbilled;                    /* of those, what is not counted for the key: visits of robots */
     size_t refused;                     /* items refused, for metrics */
     size_t duplicates;
 };

@@ -546,7 +546,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     metric_add(ingest->accepted, (int64_t)output.accepted);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);
-    if (input.key) tenant_key_count_items(input.key->state, output.accepted);
+    if (input.key) tenant_key_count_items(input.key->state, output.accepted - output.unbilled);
     waiter->request = request;
     waiter->route = route;
     waiter->status = output.status;

@@ -69,7 +69,7 @@ struct slice dialect_media_type(const struct request *request);
 bool dialect_get(struct json_value object, const char *name, struct json_value *ret_value);
 /* The member when it is a string, else an empty slice. */
 struct slice dialect_get_string(struct json_value object, const char *name);
-/* Completes and stores one event, or counts it as a duplicate. */
+/* Completes and stores one event, or counts it as a duplicate. A robot's goes to events_bots (event->bot says so). */
 enum error_code dialect_store(struct analytics_event *event, const struct analytics_context *context,
                               struct domain_output *output, struct error *error) MUST_CHECK;
 

@@ -14,20 +14,16 @@ static const struct replay_member {
     {"ended_at", REPLAY_CHUNKS_ENDED_AT}, {"payload", REPLAY_CHUNKS_PAYLOAD},
 };
 
-static bool replay_is_whole(struct json_value value)
-{
-    return json_value_type(value) == JSON_INT;
-}
-
 static enum error_code replay_check(struct openpanel_request *request, struct error *error)
 {
-    static const struct { const char *name, *expected; } types[] = {
-        {"chunk_index", "int"}, {"events_count", "int"}, {"payload", "string"}, {"started_at", "string"}, {"ended_at", "string"}};
+    static const struct { const char *name; enum json_type type; const char *expected; } types[] = {
+        {"chunk_index", JSON_INT, "int"}, {"events_count", JSON_INT, "int"}, {"payload", JSON_STRING, "string"},
+        {"started_at", JSON_STRING, "string"}, {"ended_at", JSON_STRING, "string"}};
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++) {
         struct json_value value = {0};
         bool present = json_object_get(request->payload, slice_from_string(types[i].name), &value);
-        bool fits = types[i].expected[0] == 'i' ? replay_is_whole(value) : json_value_type(value) == JSON_STRING;
-        if (!present || !fits) return openpanel_expect(error, request->place, types[i].name, types[i].expected, present, value);
+        if (!present || json_value_type(value) != types[i].type)
+            return openpanel_expect(error, request->place, types[i].name, types[i].expected, present, value);
     }
     return ERROR_NONE;
 }

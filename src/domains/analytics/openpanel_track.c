@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* OpenPanel's track calls: one event, its properties with a meaning, its sender. */
+#include "base/json_writer.h"
 #include "domains/analytics/event_name.h"
 #include "domains/analytics/openpanel.h"
 #include "domains/analytics/profile.h"
@@ -201,13 +202,30 @@ static void openpanel_take_sender(struct openpanel_event *track)
     /* A server's connection says nothing of the visitor, and a replay opens no session: only a named device counts. */
     if (track->device.size > 0 || (!request->is_server && !track->past)) {
         analytics_event_put_text(event, EVENT_DEVICE_ID, request->device);
-        if (!track->past) analytics_event_put_text(event, EVENT_SESSION_ID, request->session);
         if (!analytics_event_has(event, EVENT_PROFILE_ID)) analytics_event_put_text(event, EVENT_PROFILE_ID, request->device);
     }
+    if (!track->past) event->visit = request->is_server ? EVENT_VISIT_OF_PERSON : EVENT_VISIT_OF_DEVICE;
     if (request->is_server && !analytics_event_has(event, EVENT_DEVICE))
         analytics_event_put_text(event, EVENT_DEVICE, SLICE("server"));
     request->context.address = request->is_server && request->address.data == request->input->client_address.data
                                    ? SLICE_EMPTY : request->address;
+}
+
+static void openpanel_answer_bot(struct openpanel_request *request, const struct bot *bot)
+{
+    struct domain_output *output = request->output;
+    struct json_writer writer = {.out = output->body};
+    json_writer_object_begin(&writer);
+    json_writer_key(&writer, "bot");
+    json_writer_object_begin(&writer);
+    json_writer_key(&writer, "name");
+    json_writer_string(&writer, bot->name);
+    json_writer_key(&writer, "type");
+    json_writer_string(&writer, bot_class_name(bot->class));
+    json_writer_object_end(&writer);
+    json_writer_object_end(&writer);
+    output->status = 202;
+    output->content_type = "application/json";
 }
 
 enum error_code openpanel_take_track(struct openpanel_request *request, struct error *error)
@@ -223,7 +241,12 @@ enum error_code openpanel_take_track(struct openpanel_request *request, struct e
     if (openpanel_take_id(&track, output->rows)) output->duplicates++;
     else code = dialect_store(&track.event, &request->context, output, error);
     if (code != ERROR_NONE) return openpanel_invalid_value(error, request->place, code);
+    if (track.event.bot.class != BOT_NONE) {
+        openpanel_answer_bot(request, &track.event.bot);
+        return ERROR_NONE;
+    }
     if (track.identifies) analytics_profile_write(&track.profile, output->rows);
+    if (analytics_event_has(&track.event, EVENT_SESSION_ID)) request->session = analytics_event_text(&track.event, EVENT_SESSION_ID);
     openpanel_answer_ids(request);
     return ERROR_NONE;
 }
