@@ -9,7 +9,7 @@ import { build } from 'esbuild';
 process.chdir(fileURLToPath(new URL('.', import.meta.url)));
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
 // Names between our own modules; none of them is one of a setting, of an event, or of the browser.
-const INTERNAL = /^(countPage|setPerson|isSampled|setOptOut|visit|person|store|exit|active|restart|leave|isGranted)$/;
+const INTERNAL = /^(countPage|setPerson|isSampled|setOptOut|visit|person|store|exit|active|restart|leave|isGranted|device|forget|end|state|late|active)$/;
 const common = {
   bundle: true,
   target: 'es2021',

@@ -15,6 +15,9 @@ export const listen = (target: EventTarget, types: string, handle: (event: any) 
   for (const type of types.split(' ')) target.addEventListener(type, handle, true);
 };
 
+/** The browser's own record of the load of this document; complete when that is. */
+export const loading = (): any => performance.getEntriesByType('navigation')[0];
+
 export const isHidden = (): boolean => document.hidden;
 
 /** One expression for a list of patterns: "*" is one segment of a path, "**" everything. */

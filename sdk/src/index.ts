@@ -5,7 +5,7 @@ import { watchErrors } from './errors';
 import { loadTimes, watchAddress, watchReading, type Page } from './page';
 import { createQueue } from './queue';
 import type { Consent, Properties, Settings } from './settings';
-import { createVisitor } from './visitor';
+import { createVisitor, type Visit } from './visitor';
 import { watchVitals, type Vitals } from './vitals';
 
 export type { Consent, Properties, Settings } from './settings';
@@ -13,7 +13,6 @@ export type { Consent, Properties, Settings } from './settings';
 declare const SDK_VERSION: string;
 
 const CAMPAIGN = /^(utm_\w+|ref|(g|fb|tt|tw|ms)clk?id|[gw]braid|li_fat_id)$/;
-const EXIT_LIMIT_MS = 1000; // less of active time is none
 
 export interface Millrace {
   track(name: string, properties?: Properties): void;
@@ -46,7 +45,7 @@ export const init = (settings: Settings): Millrace => {
   const on = (name: 'pages' | 'vitals' | 'errors' | 'links' | 'clicks' | 'engagement'): boolean => settings[name] !== false;
   let globals: Properties = {};
   let page: Page | undefined; // what was counted last
-  let visitOfPage: { session_id?: string; session_start_time?: number; page_count?: number } = {};
+  let visitOfPage: Visit | undefined;
 
   const look = (): Page => {
     const search = new URLSearchParams(location.search);
@@ -61,26 +60,15 @@ export const init = (settings: Settings): Millrace => {
       title: cut(document.title, 340),
     };
   };
-  const visitFields = (): typeof visitOfPage => {
-    if (!visitor.isGranted()) return {};
-    const { id, start, pages } = visitor.visit();
-    return { session_start_time: start, session_id: id, page_count: clamp(pages, 1000) };
-  };
+  const pagesOf = (visit?: Visit): number | undefined => visit && clamp(visit.pages, 1000);
 
   /** `of`: the page it belongs to, if that is not the one of this moment: then the visit is that page's too. */
-  const send = (name: string, fields: Properties, of?: Page): void => {
-    const { path, state: _, ...where } = of ?? look();
+  const post = (fields: Properties, of?: Page): void => {
+    const { path, url } = of ?? look();
     if (visitor.consent() === 'denied' || !visitor.isSampled() || skips.some(([expression]) => expression.test(path))) return;
-    const { profile, groups } = visitor.person();
     const id = uuid();
     const event: Properties = {
-      name, id, timestamp: Date.now(), ...(of ? visitOfPage : visitFields()), ...where,
-      device_id: visitor.device(), profile_id: profile, groups,
-      screen_resolution: `${screen.width}x${screen.height}`, viewport_size: `${innerWidth}x${innerHeight}`,
-      language: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
-      connection_type: (navigator as any).connection?.effectiveType,
-      sdk_name: 'millrace-web', sdk_version: SDK_VERSION,
-      ...fields, properties: { ...globals, ...(fields.properties as Properties) },
+      id, timestamp: Date.now(), url, device_id: visitor.device(), session_id: (of ? visitOfPage : visitor.visit())?.id, profile_id: visitor.person().profile, ...fields,
     };
     try {
       if (settings.filter?.(event) !== false) queue.add(id, event);
@@ -88,34 +76,47 @@ export const init = (settings: Settings): Millrace => {
       console.warn('millrace:', error); // a circle in its properties
     }
   };
+  const send = (name: string, fields: Properties, of?: Page): void =>
+    post({
+      name, page_count: pagesOf(of ? visitOfPage : visitor.visit()), title: (of ?? look()).title, groups: visitor.person().groups,
+      screen_resolution: `${screen.width}x${screen.height}`, viewport_size: `${innerWidth}x${innerHeight}`,
+      language: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      connection_type: (navigator as any).connection?.effectiveType, sdk_name: 'millrace-web', sdk_version: SDK_VERSION,
+      ...fields, properties: { ...globals, ...(fields.properties as Properties) },
+    }, of);
+  /** What is no event of the visit, but about the page. */
+  const report = (type: string, fields: Properties, of?: Page): void => send(type === 'vital' ? 'web_vital' : type, { properties: fields }, of);
 
-  const reading = watchReading(() => visitor.isGranted() && visitor.visit());
-  const newErrors = on('errors') ? watchErrors((properties) => send('error', { properties })) : () => {};
+  const reading = watchReading(visitor.visit);
+  const newErrors = on('errors') ? watchErrors((error) => report('error', error)) : () => {};
   let vitals: Vitals | undefined;
   let isLanding = true;
 
   /** What is known of the page when nobody may see it again. */
-  const endPart = (): void => {
+  const endPart = (exit_type: string): void => {
     if (!page) return;
     vitals?.end();
     const active = reading.active();
-    if (on('engagement') && active >= EXIT_LIMIT_MS) send('engagement', { duration: active, ...reading.exit() }, page);
+    const { time_on_page, scroll_depth, interaction_count } = reading.exit();
+    if (on('engagement') && active > 0)
+      report('engagement', { exit_type, active_time: active, time_on_page, max_scroll_depth: scroll_depth, interaction_count, page_index: pagesOf(visitOfPage) }, page);
   };
-  const endPage = (): void => {
-    endPart();
-    if (page && on('pages')) send('page_exit', { ...reading.exit(), ...(isLanding ? loadTimes() : {}) }, page);
-    if (page) isLanding = false;
+  const endPage = (exit_type: string): void => {
+    if (!page) return;
+    endPart(exit_type);
+    if (on('pages')) send('page_exit', { ...reading.exit(), ...(isLanding ? loadTimes() : {}) }, page);
+    isLanding = false;
     page = undefined;
   };
   const view = (properties?: Properties): void => {
     const referrer = isLanding && !page ? cut(document.referrer.split(/[?#]/)[0], 4000) : undefined;
-    endPage();
+    endPage('spa');
     reading.restart();
     newErrors();
     vitals?.restart();
-    if (visitor.isGranted()) visitor.countPage();
+    visitor.countPage();
     page = look();
-    visitOfPage = visitFields();
+    visitOfPage = visitor.visit();
     send('screen_view', { referrer, properties }, page);
   };
 
@@ -129,7 +130,7 @@ export const init = (settings: Settings): Millrace => {
     else if (before === 'denied' && on('pages')) {
       page = undefined; // nobody was told of it
       view();
-    } else visitOfPage = visitFields();
+    } else visitOfPage = visitor.visit();
   };
 
   const millrace: Millrace = {
@@ -167,7 +168,7 @@ export const init = (settings: Settings): Millrace => {
     }
     const link = on('links') && element?.closest<HTMLAnchorElement>('a[href]');
     if (link && /^https?:$/.test(link.protocol) && link.host !== location.host)
-      send('outgoing_link', { properties: { href: cut(link.href, 2000), text: cut(link.textContent?.trim(), 200) } });
+      report('outgoing_link', { href: cut(link.href, 2000), text: cut(link.textContent?.trim(), 200) });
   };
   const start = (): void => {
     if (on('pages')) {
@@ -178,15 +179,15 @@ export const init = (settings: Settings): Millrace => {
     }
     if (on('vitals'))
       vitals = watchVitals((metric_name, value) =>
-        send('web_vital', { properties: { metric_name, metric_value: Math.round(value * 1e4) / 1e4 } }, page));
+        report('vital', { metric_name, metric_value: clamp(Math.round(value * 1e4) / 1e4, 300_000) }, page));
     listen(document, 'click auxclick', onClick);
     listen(document, 'visibilitychange', () => {
       if (!isHidden()) return;
-      endPart();
+      endPart('hidden');
       queue.leave();
     });
     listen(window, 'pagehide', () => {
-      endPage();
+      endPage('unload');
       queue.leave();
     });
     listen(window, 'pageshow', ({ persisted }) => {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page that is seen: its address, how long, how far and how actively; and when it becomes another one.
-import { clamp, isHidden, listen } from './base';
+import { clamp, isHidden, listen, loading } from './base';
+import type { Properties } from './settings';
 
 const SETTLE_MS = 50; // after a change of the address, for the title to follow
 const SCROLL_PAUSE_MS = 1000; // scrolling on after it is another interaction
@@ -15,7 +16,7 @@ export interface Page {
 export interface Reading {
   /** Of the page: seconds, percent, number. */
   exit(): { time_on_page: number; scroll_depth: number; interaction_count: number };
-  /** Milliseconds visible and focused since it was asked before. */
+  /** Seconds visible and focused since it was asked before. */
   active(): number;
   restart(): void;
 }
@@ -64,7 +65,7 @@ export const watchReading = (touched: () => void): Reading => {
     },
     active() {
       measure();
-      const total = Math.round(active);
+      const total = Math.round(active / 100) / 10;
       active = 0;
       return total;
     },
@@ -101,19 +102,8 @@ export const watchAddress = (changed: () => void): void => {
   }
 };
 
-// The server's fields: moments since the navigation.
-const LOAD_TIMES = {
-  load_time: 'loadEventEnd',
-  dom_ready_time: 'domContentLoadedEventEnd',
-  dom_interactive: 'domInteractive',
-  ttfb: 'responseStart',
-};
-
 /** How long the load of this document took, in the server's fields. */
-export const loadTimes = (): Record<string, number> => {
-  const entry: any = performance.getEntriesByType('navigation')[0];
-  const times: Record<string, number> = {};
-  if (entry?.loadEventEnd)
-    for (const [field, moment] of Object.entries(LOAD_TIMES)) times[field] = clamp(Math.round(entry[moment]), 60_000);
-  return times;
+export const loadTimes = (): Properties => {
+  const moment = (name: string): number | undefined => clamp(Math.round(loading()?.[name]), 60_000) || undefined;
+  return { load_time: moment('loadEventEnd'), dom_ready_time: moment('domContentLoadedEventEnd'), dom_interactive: moment('domInteractive') };
 };

@@ -11,7 +11,7 @@ const RETRY_MS = 500;
 const RETRY_LIMIT_MS = 300_000;
 const KEPT_MS = 86_400_000; // the server remembers ids for a day: what is older could be stored twice
 
-const OWN_TIMES = /"timestamp":\d+,("session_start_time":\d+,)?/; // as index.ts writes them
+const OWN_TIME = /"timestamp":\d+,/; // as index.ts writes it, before anything of the site's
 
 interface Item {
   id: string;
@@ -80,7 +80,7 @@ export const createQueue = (url: string, store: Store): Queue => {
     schedule(Math.min(RETRY_MS * 2 ** failures++, RETRY_LIMIT_MS) * (0.75 + Math.random() / 2));
   };
   /** A device's clock may be far ahead: the server refuses such times, and its own are better then. */
-  const withoutTimes = (item: Item): Item => ({ ...item, text: item.text.replace(OWN_TIMES, '') });
+  const withoutTime = (item: Item): Item => ({ ...item, text: item.text.replace(OWN_TIME, '') });
   const arrived = (items: Item[], status: number, answer: any): void => {
     flying = [];
     failures = 0;
@@ -90,10 +90,10 @@ export const createQueue = (url: string, store: Store): Queue => {
       waiting = [];
       console.warn('millrace: key refused', status);
     }
-    const late = clockIsWrong ? [] : (answer?.errors ?? []).filter(({ field }: any) => /^(timestamp|session_start_time)$/.test(field));
+    const late = clockIsWrong ? [] : (answer?.errors ?? []).filter(({ field }: any) => field === 'timestamp');
     if (late.length) {
       clockIsWrong = true;
-      waiting = [...late.map(({ item }: any) => items[item]), ...waiting].map(withoutTimes);
+      waiting = [...late.map(({ item }: any) => items[item]), ...waiting].map(withoutTime);
     }
     if (waiting.length) schedule(0);
   };
@@ -125,7 +125,7 @@ export const createQueue = (url: string, store: Store): Queue => {
       let text = write(event);
       if (stopped || size(text) > CHUNK_BYTES - 4) return;
       let item: Item = { id, at: Date.now(), text };
-      if (clockIsWrong) item = withoutTimes(item);
+      if (clockIsWrong) item = withoutTime(item);
       waiting = bound([...waiting, item]);
       if (failures || isOffline()) keep(waiting);
       schedule(WAIT_MS);

@@ -8,7 +8,6 @@ const TOUCH_MS = 5000; // how exactly its last moment is kept
 
 export interface Visit {
   id: string;
-  start: number;
   last: number;
   pages: number;
 }
@@ -24,8 +23,8 @@ export interface Visitor {
   setConsent(consent: Consent): void;
   setOptOut(out: boolean): void;
   device(): string | undefined;
-  /** The visit of this moment: a new one after half an hour without anything. */
-  visit(): Visit;
+  /** The visit of this moment, if it may be known: a new one after half an hour without anything. */
+  visit(): Visit | undefined;
   countPage(): void;
   person(): Person;
   setPerson(person: Person): void;
@@ -77,11 +76,12 @@ export const createVisitor = (settings: Settings): Visitor => {
       return device;
     },
     visit() {
+      if (!isGranted()) return undefined;
       const now = Date.now();
       const kept = store.get<Visit>('visit') ?? visit;
-      const isNew = !kept || now - kept.last > IDLE_MS || kept.start > now;
-      visit = isNew ? { id: uuid(), start: now, last: now, pages: 0 } : kept;
-      if (isNew || now - visit.last > TOUCH_MS) {
+      const isNew = !kept || now - kept.last > IDLE_MS || kept.last - now > IDLE_MS;
+      visit = isNew ? { id: uuid(), last: 0, pages: 0 } : kept;
+      if (Math.abs(now - visit.last) > TOUCH_MS) {
         visit.last = now;
         store.set('visit', visit);
       }
@@ -89,7 +89,7 @@ export const createVisitor = (settings: Settings): Visitor => {
     },
     countPage() {
       const now = visitor.visit();
-      now.pages++;
+      if (now) now.pages++;
       store.set('visit', now);
     },
     person: () => (person = store.get<Person>('person') ?? person),

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Web vitals, by the definitions of web.dev: LCP, FCP and TTFB of a load, CLS and INP of each page.
-import { isHidden, listen } from './base';
+import { isHidden, listen, loading } from './base';
 
 type Report = (name: string, value: number) => void;
 
@@ -14,7 +14,7 @@ export interface Vitals {
 export const watchVitals = (report: Report): Vitals => {
   const drains: (() => void)[] = [];
   let hiddenAt = isHidden() ? 0 : Infinity;
-  const navigation = performance.getEntriesByType('navigation')[0] as any;
+  const navigation = loading();
   // A page may be loaded before anybody wants it.
   const since = (time: number): number => Math.max(time - (navigation?.activationStart ?? 0), 0);
   listen(document, 'visibilitychange', ({ timeStamp }) => {
@@ -60,13 +60,9 @@ export const watchVitals = (report: Report): Vitals => {
   });
 
   // The slowest interaction, without one in fifty. One interaction has several events.
-  const slowest = new Map<number, number>();
-  const seen = new Set<number>();
+  const interactions = new Map<number, number>();
   const takeEvent = ({ interactionId, duration }: any): void => {
-    if (!interactionId) return;
-    seen.add(interactionId);
-    slowest.set(interactionId, Math.max(slowest.get(interactionId) ?? 0, duration));
-    if (slowest.size > 10) slowest.delete([...slowest].sort((a, b) => a[1] - b[1])[0]![0]);
+    if (interactionId) interactions.set(interactionId, Math.max(interactions.get(interactionId) ?? 0, duration));
   };
   observe('event', takeEvent, { durationThreshold: 16 });
   observe('first-input', takeEvent);
@@ -78,9 +74,8 @@ export const watchVitals = (report: Report): Vitals => {
     drain();
     if (isFirstPage && largest !== undefined) report('LCP', largest);
     if (worst !== undefined || isFirstPage) report('CLS', worst ?? 0);
-    const durations = [...slowest.values()].sort((a, b) => b - a);
-    const slow = durations[Math.min(durations.length - 1, Math.floor(seen.size / 50))];
-    if (slow !== undefined) report('INP', slow);
+    const durations = [...interactions.values()].sort((a, b) => b - a);
+    if (durations[0] !== undefined) report('INP', durations[Math.floor(durations.length / 50)]!);
   };
   return {
     end,
@@ -89,8 +84,7 @@ export const watchVitals = (report: Report): Vitals => {
       isFirstPage = isReported = false;
       worst = undefined;
       group = first = last = 0;
-      slowest.clear();
-      seen.clear();
+      interactions.clear();
     },
   };
 };

@@ -104,11 +104,13 @@ async function aboutThePage(rows) {
   assert.ok(vitals.INP >= 100 && vitals.INP < 5000, `INP ${vitals.INP}`);
   assert.ok(vitals.TTFB > 0 && vitals.TTFB <= vitals.FCP && vitals.FCP <= vitals.LCP && vitals.LCP < 20_000, JSON.stringify(vitals));
   const errors = named(rows, 'error').map(({ properties }) => [properties.message, properties.error_type, properties.filename?.endsWith('/visit/pricing?utm_source=letter&token=secret') ?? false]);
-  assert.deepEqual(errors.sort(), [['Uncaught TypeError: the lock is stuck', 'TypeError', true], ['no berth', 'RangeError', false]]);
+  assert.deepEqual(errors.sort(), [['Uncaught TypeError: the lock is stuck', 'TypeError', true], ['again and again', 'Error', false], ['no berth', 'RangeError', false]]);
   assert.deepEqual(named(rows, 'outgoing_link').map(({ properties }) => [properties.href, properties.text]), [['https://partner.example/deal?ref=shop', 'Our partner']]);
-  const engagement = named(rows, 'engagement').filter((row) => row.path === '/visit/pricing');
+  const engagement = named(rows, 'engagement').filter((row) => row.path === '/visit/pricing').map(({ properties }) => properties);
   assert.equal(engagement.length, 1);
-  assert.ok(engagement[0].duration >= 500 && engagement[0].duration < 60_000, `${engagement[0].duration} ms`);
+  assert.ok(engagement[0].active_time >= 0.5 && engagement[0].active_time <= Number(engagement[0].time_on_page) + 0.1, JSON.stringify(engagement));
+  assert.ok(engagement[0].max_scroll_depth > 90 && engagement[0].interaction_count >= 5);
+  assert.deepEqual([engagement[0].exit_type, engagement[0].page_index], ['spa', '1']);
 }
 
 /** What is said about a person. */
@@ -144,6 +146,13 @@ test('a visit shows as rows: views, clicks, links, errors, vitals, attention, ex
   await page.click('#out');
   await page.click('#break');
   await page.evaluate(() => { void Promise.reject(new RangeError('no berth')); });
+  await page.evaluate(() => {
+    const raise = (message, filename, lineno = 1) => dispatchEvent(new ErrorEvent('error', { message, filename, lineno }));
+    for (let i = 0; i < 3; i++) raise('again and again', 'https://shop.example/app.js', 7);
+    raise('not of the page', 'chrome-extension://abcdef/content.js');
+    raise('Script error.', '');
+    raise('ResizeObserver loop completed with undelivered notifications.', 'https://shop.example/app.js');
+  });
   // A shift of the layout that nobody caused: browsers forgive what comes within half a second of a click.
   await page.evaluate(() => new Promise((done) => {
     const box = document.getElementById('shift');
@@ -203,6 +212,26 @@ test('pages are told apart without the Navigation API too, and by fragment where
   await go("history.replaceState({}, '', '/routes/b')", 5);
   const views = named(await rowsOf('routes', 5, "name = 'screen_view'"), 'screen_view');
   assert.deepEqual(views.map((row) => row.path + row.query_string + row.hash), ['/routes/', '/routes/a?page=2', '/routes/a?page=2#/orders', '/routes/a?page=2', '/routes/b']);
+  await page.context().close();
+});
+
+test('half an hour without anything ends a visit', async () => {
+  const page = await open('idle');
+  await page.evaluate(() => {
+    const real = Date.now;
+    let minutes = 0;
+    Date.now = () => real() + minutes * 60_000;
+    for (minutes of [29, 58]) millrace.track('same');
+    minutes = 0;
+    const name = Object.keys(localStorage).find((entry) => entry.endsWith('.visit'));
+    localStorage[name] = JSON.stringify({ ...JSON.parse(localStorage[name]), last: real() - 31 * 60_000 });
+    millrace.track('other');
+  });
+  const rows = await rowsOf('idle', 1, "name = 'other'");
+  const ids = (name) => [...new Set(named(rows, name).map((row) => row.session_id))];
+  assert.deepEqual(ids('same'), ids('screen_view'));
+  assert.notDeepEqual(ids('other'), ids('same'));
+  assert.deepEqual([ids('same').length, ids('other').length], [1, 1]);
   await page.context().close();
 });
 
