@@ -29,6 +29,7 @@ struct api_settings {
     struct query_pool *pool;
     struct control_pool *control_pool;
     const struct client_address_rules *address_rules;
+    const struct geo *geo;  /* for the link its licence may ask for; may be NULL */
     int64_t query_timeout_ms;
     const char *public_url; /* "" or "https://host": of the page */
     const char *version;

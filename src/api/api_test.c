@@ -326,7 +326,7 @@ static void a_key_that_may_read_is_served_as_its_tenant(void **state)
     struct setup *setup = start(0, 4);
     struct belt_request *tenant = ask(setup, METHOD_GET, "/v1/tenant", "", BELT_READ_KEY);
     assert_int_equal(tenant->status, 200);
-    assert_string_equal(tenant->body.data, "{\"id\":\"" BELT_TENANT "\",\"name\":\"Belt\"}");
+    assert_string_equal(tenant->body.data, "{\"id\":\"" BELT_TENANT "\",\"name\":\"Belt\",\"sources\":[]}");
     belt_request_destroy(tenant);
     struct belt_request *catalog = ask(setup, METHOD_GET, "/v1/query/catalog", "", BELT_BOTH_KEY);
     assert_int_equal(catalog->status, 200);

@@ -225,7 +225,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
     struct api_settings api = {.domains = server_domains, .domain_count = server_domain_count, .pool = server->pool,
                                .resources = control_resources, .actions = control_actions,
                                .control = people_control(server->people), .control_pool = server->control_pool,
-                               .address_rules = &server->address_rules, .public_url = settings->public_url,
+                               .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url,
                                .version = server_version,
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
                                .is_ready = server_is_ready, .ready_context = server, .page = server_page, .tracker = server_tracker};
