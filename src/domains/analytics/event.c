@@ -46,6 +46,27 @@ void analytics_event_put_integer(struct analytics_event *event, enum analytics_c
     event_mark(event, column);
 }
 
+void analytics_event_put_real(struct analytics_event *event, enum analytics_column column, double value)
+{
+    event->values[column].real = value;
+    event_mark(event, column);
+}
+
+void analytics_event_put_group(struct analytics_event *event, struct slice group)
+{
+    if (event->group_count == EVENT_GROUP_LIMIT) return;
+    event->groups[event->group_count++] = group;
+    event_mark(event, EVENT_GROUPS);
+}
+
+void analytics_event_put_property(struct analytics_event *event, struct slice key, struct slice value)
+{
+    if (event->property_count == EVENT_PROPERTY_LIMIT) return;
+    event->properties[event->property_count++] = (struct analytics_property){key, value};
+    event->property_bytes += key.size + value.size;
+    event_mark(event, EVENT_PROPERTIES);
+}
+
 void analytics_event_put_id(struct analytics_event *event, struct uuid id)
 {
     event->values[EVENT_ID].uuid = id;
