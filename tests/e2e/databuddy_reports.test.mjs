@@ -263,3 +263,20 @@ test('/v1/events takes gzip, and lines of every type', async () => {
   await row('events', "name = 'zipped'");
   await row('web_vitals_spans', "path = '/zipped'");
 });
+
+test('robots are answered 204, and are no visitors; AI services are counted by themselves', async () => {
+  const gpt = 'Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)';
+  const view = (name) => who({ eventId: randomUUID(), name, path: `${ORIGIN}/robots` });
+  const ai = await page('/batch', [view('screen_view'), view('page_exit')], { 'user-agent': gpt });
+  const seo = await page('/', view('screen_view'), { 'user-agent': 'Mozilla/5.0 (compatible; AhrefsBot/7.0; +http://ahrefs.com/robot/)' });
+  const vital = await page('/vitals', [who({ metricName: 'LCP', metricValue: 1, path: '/robots' })], { 'user-agent': gpt });
+  for (const answer of [ai, seo, vital]) assert.deepEqual([answer.status, answer.text], [204, '']);
+  const visit = await row('ai_traffic_spans', "path = '/robots'");
+  assert.deepEqual([visit.bot_type, visit.bot_name, visit.source, visit.host], ['ai_crawler', 'GPTBot', 'tracker', 'shop.example']);
+  const blocked = await row('blocked_traffic', "block_category = 'Known Bot'");
+  assert.deepEqual([blocked.bot_name, blocked.block_reason, blocked.origin, blocked.method], ['AhrefsBot', 'seo_tool', ORIGIN, 'POST']);
+  await rows('events_bots', "path = '/robots'", 4);
+  await server.settle(client);
+  await rows('events', "path = '/robots'", 0);
+  await rows('web_vitals_spans', "path = '/robots'", 0);
+});

@@ -26,7 +26,9 @@ void analytics_block(const struct analytics_context *context, const struct reque
     analytics_row_begin(&row, rows, ANALYTICS_TABLE_BLOCKED, context);
     analytics_row_put_id(&row, BLOCKED_ID, uuid_make_v7(context->received_ms));
     analytics_row_put_integer(&row, BLOCKED_TIMESTAMP, context->received_ms);
-    analytics_row_put_text(&row, BLOCKED_BLOCK_REASON, slice_from_string(reasons[reason].reason));
+    /* A robot is turned away for what it is. */
+    analytics_row_put_text(&row, BLOCKED_BLOCK_REASON,
+                           reason == BLOCK_BOT ? bot_class_name(context->agent.bot.class) : slice_from_string(reasons[reason].reason));
     analytics_row_put_text(&row, BLOCKED_BLOCK_CATEGORY, slice_from_string(reasons[reason].category));
     analytics_row_put_text(&row, BLOCKED_METHOD, slice_from_string(request_method_name(request->method)));
     analytics_row_put_text(&row, BLOCKED_PATH, slice_is_utf8(request->path) ? request->path : SLICE_EMPTY);

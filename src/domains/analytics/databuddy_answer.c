@@ -207,9 +207,23 @@ const char *analytics_databuddy_refuse(const struct error *error, const struct r
     return "application/json";
 }
 
+/* Robots are answered without a word. What they sent stands in events_bots, apart from visitors'. */
+static void databuddy_answer_bot(struct databuddy_request *request)
+{
+    struct domain_output *output = request->output;
+    const struct bot *bot = &request->context.agent.bot;
+    bool is_ai = bot->class == BOT_AI_CRAWLER || bot->class == BOT_AI_ASSISTANT;
+    if (!is_ai)
+        analytics_block(&request->context, request->input->request, output->rows, BLOCK_BOT, SLICE_EMPTY, bot->name, SLICE_EMPTY);
+    buffer_clear(output->body);
+    output->status = 204;
+    output->content_type = "text/plain";
+}
+
 enum error_code databuddy_end(struct databuddy_request *request, enum error_code code, struct error *error)
 {
     struct domain_output *output = request->output;
+    if (code == ERROR_NONE && request->context.agent.bot.class != BOT_NONE && output->status == 200) databuddy_answer_bot(request);
     if (code == ERROR_INVALID) {
         enum analytics_block_reason reason = BLOCK_INVALID_SCHEMA;
         if (strcmp(error->field, CODE_INVALID_BODY) == 0 || strcmp(error->field, CODE_NOT_ARRAY) == 0) reason = BLOCK_INVALID_BODY;

@@ -201,6 +201,21 @@ static void databuddy_take_sdk(struct analytics_event *event, const struct reque
         analytics_event_put_text(event, column, value);
 }
 
+/* An AI service looked at a page with a browser that runs the tracker. */
+static void databuddy_store_ai_visit(struct databuddy_request *request, const struct analytics_event *event)
+{
+    struct analytics_row row;
+    analytics_row_begin(&row, request->output->rows, ANALYTICS_TABLE_AI_TRAFFIC, &request->context);
+    analytics_ai_agent_put(&row, &request->context, &event->bot, "tracker");
+    struct url url;
+    if (url_parse(event->url, &url)) analytics_row_put_text(&row, AI_TRAFFIC_HOST, url.host);
+    analytics_row_put_text(&row, AI_TRAFFIC_PATH, analytics_event_text(event, EVENT_PATH));
+    analytics_row_put_text(&row, AI_TRAFFIC_REFERRER, analytics_event_text(event, EVENT_REFERRER));
+    struct slice agent = request_header_get(request->input->request, "user-agent");
+    analytics_row_put_text(&row, AI_TRAFFIC_USER_AGENT, slice_is_utf8(agent) ? agent : SLICE_EMPTY);
+    analytics_row_commit(&row);
+}
+
 enum error_code databuddy_store(struct databuddy_request *request, struct json_value item, struct slice type, size_t position,
                                 struct error *error)
 {
@@ -220,7 +235,13 @@ enum error_code databuddy_store(struct databuddy_request *request, struct json_v
     databuddy_take_sdk(&event, request->input->request, EVENT_SDK_NAME, "databuddy-sdk-name");
     databuddy_take_sdk(&event, request->input->request, EVENT_SDK_VERSION, "databuddy-sdk-version");
     analytics_event_put_id(&event, analytics_derived_id(request->scope, "track", analytics_event_text(&event, EVENT_EVENT_ID)));
-    return dialect_store(&event, context, request->output, error);
+    size_t duplicates = request->output->duplicates;
+    code = dialect_store(&event, context, request->output, error);
+    bool is_ai = event.bot.class == BOT_AI_CRAWLER || event.bot.class == BOT_AI_ASSISTANT;
+    if (code == ERROR_NONE && is_ai && request->output->duplicates == duplicates &&
+        slice_equal(analytics_event_text(&event, EVENT_NAME), SLICE("screen_view")))
+        databuddy_store_ai_visit(request, &event);
+    return code;
 }
 
 static enum error_code databuddy_take_one(struct databuddy_request *request, struct error *error)

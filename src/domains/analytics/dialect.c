@@ -48,9 +48,7 @@ struct slice dialect_get_string(struct json_value object, const char *name)
     return json_value_string(value);
 }
 
-/* Kept apart: neither counted as a visit nor billed, but there to be looked at. */
-static void store_bot(const struct analytics_event *event, const struct analytics_context *context,
-                      struct domain_output *output)
+void dialect_store_bot(const struct analytics_event *event, const struct analytics_context *context, struct domain_output *output)
 {
     struct analytics_row row;
     analytics_row_begin(&row, output->rows, ANALYTICS_TABLE_EVENTS_BOTS, context);
@@ -76,7 +74,7 @@ enum error_code dialect_store(struct analytics_event *event, const struct analyt
         return ERROR_NONE;
     }
     if (event->bot.class != BOT_NONE) {
-        store_bot(event, context, output);
+        dialect_store_bot(event, context, output);
         return ERROR_NONE;
     }
     analytics_session_take(event, context, output->rows);

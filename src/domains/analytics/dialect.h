@@ -72,5 +72,7 @@ struct slice dialect_get_string(struct json_value object, const char *name);
 /* Completes and stores one event, or counts it as a duplicate. A robot's goes to events_bots (event->bot says so). */
 enum error_code dialect_store(struct analytics_event *event, const struct analytics_context *context,
                               struct domain_output *output, struct error *error) MUST_CHECK;
+/* A robot's, completed: kept apart, neither counted as a visit nor billed, but there to be looked at. */
+void dialect_store_bot(const struct analytics_event *event, const struct analytics_context *context, struct domain_output *output);
 
 #endif

@@ -434,7 +434,7 @@ static enum error_code report_store_event(struct report *report, bool *ret_store
     analytics_event_put_text(&report->event, EVENT_EVENT_TYPE, slice_from_string(report->shape->event_type));
     analytics_event_put_text(&report->event, EVENT_NAME, report->name.size ? report->name : slice_from_string(report->shape->event_type));
     enum error_code code = dialect_store(&report->event, report->rules->context, output, error);
-    *ret_stored = output->accepted > accepted;
+    *ret_stored = output->accepted > accepted && report->event.bot.class == BOT_NONE;
     return code;
 }
 
@@ -444,8 +444,15 @@ static enum error_code report_store_row(struct report *report, bool *ret_stored,
     enum error_code code = analytics_event_complete(&report->event, report->rules->context, error);
     if (code != ERROR_NONE) return code;
     *ret_stored = !(report->event.id_given && domain_rows_seen_before(output->rows, &report->event.values[EVENT_ID].uuid));
-    if (*ret_stored) output->accepted++;
-    else output->duplicates++;
+    if (!*ret_stored) {
+        output->duplicates++;
+    } else if (report->event.bot.class != BOT_NONE) {
+        *ret_stored = false;
+        analytics_event_put_text(&report->event, EVENT_NAME, slice_from_string(analytics_reports[report->kind].own_type));
+        dialect_store_bot(&report->event, report->rules->context, output);
+    } else {
+        output->accepted++;
+    }
     return ERROR_NONE;
 }
 
