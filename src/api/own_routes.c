@@ -37,12 +37,13 @@ static void api_openapi(struct api_call *call)
 static void api_write_sources(const struct geo *geo, struct json_writer *writer)
 {
     json_writer_array_begin(writer);
-    if (geo && geo_needs_attribution(geo)) {
+    const struct geo_source *source;
+    for (size_t i = 0; geo && (source = geo_source_at(geo, i)); i++) {
         json_writer_object_begin(writer);
         json_writer_key(writer, "name");
-        json_writer_string(writer, SLICE("IP Geolocation by DB-IP"));
+        json_writer_string(writer, slice_from_string(source->name));
         json_writer_key(writer, "url");
-        json_writer_string(writer, SLICE("https://db-ip.com"));
+        json_writer_string(writer, slice_from_string(source->url));
         json_writer_object_end(writer);
     }
     json_writer_array_end(writer);

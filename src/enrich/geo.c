@@ -13,10 +13,25 @@
 #include "base/network.h"
 #include "enrich/client_address.h"
 
+/* The files of DB-IP say nothing of their maker, so their names have to. */
+static const struct { const char *words[2]; struct geo_source source; } geo_sources[] = {
+    {{"dbip", "db-ip"}, {"IP Geolocation by DB-IP", "https://db-ip.com"}},
+    {{"geolite", "geoip2"}, {"Geolocation data by MaxMind", "https://www.maxmind.com"}},
+};
+#define GEO_SOURCE_COUNT (sizeof geo_sources / sizeof geo_sources[0])
+
 struct geo {
     size_t count;
+    bool has_source[GEO_SOURCE_COUNT];
     MMDB_s databases[GEO_DATABASE_LIMIT];
 };
+
+static void note_source(struct geo *geo, const char *text)
+{
+    for (size_t source = 0; source < GEO_SOURCE_COUNT; source++)
+        for (size_t i = 0; i < 2; i++)
+            if (text && strcasestr(text, geo_sources[source].words[i])) geo->has_source[source] = true;
+}
 
 static enum error_code add_file(struct geo *geo, const char *path, struct error *error)
 {
@@ -25,6 +40,9 @@ static enum error_code add_file(struct geo *geo, const char *path, struct error 
     int status = MMDB_open(path, MMDB_MODE_MMAP, &geo->databases[geo->count]);
     if (status != MMDB_SUCCESS)
         return error_set_field(error, ERROR_INVALID, "geo.database", "%s: %s", path, MMDB_strerror(status));
+    const char *name = strrchr(path, '/');
+    note_source(geo, name ? name : path);
+    note_source(geo, geo->databases[geo->count].metadata.database_type);
     geo->count++;
     return ERROR_NONE;
 }
@@ -81,17 +99,11 @@ void geo_close(struct geo *geo)
 
 size_t geo_database_count(const struct geo *geo) { return geo->count; }
 
-bool geo_needs_attribution(const struct geo *geo)
+const struct geo_source *geo_source_at(const struct geo *geo, size_t index)
 {
-    for (size_t i = 0; i < geo->count; i++) {
-        const MMDB_metadata_s *metadata = &geo->databases[i].metadata;
-        if (metadata->database_type && strcasestr(metadata->database_type, "dbip")) return true;
-        for (size_t j = 0; j < metadata->description.count; j++) {
-            const char *text = metadata->description.descriptions[j]->description;
-            if (text && (strcasestr(text, "db-ip") || strcasestr(text, "dbip"))) return true;
-        }
-    }
-    return false;
+    for (size_t source = 0; source < GEO_SOURCE_COUNT; source++)
+        if (geo->has_source[source] && index-- == 0) return &geo_sources[source].source;
+    return NULL;
 }
 
 /* Where a value stands in a record: MaxMind's place first, then the flat one. */

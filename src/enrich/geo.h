@@ -28,8 +28,10 @@ struct geo_place {
 enum error_code geo_open(struct slice paths, struct geo **ret_geo, struct error *error) MUST_CHECK;
 void geo_close(struct geo *geo);
 size_t geo_database_count(const struct geo *geo);
-/* Whether what is found comes from DB-IP, whose licence (CC BY 4.0) asks for a link on pages that show it. */
-bool geo_needs_attribution(const struct geo *geo);
+/* Who made the data, where a licence asks pages that show it for a link (DB-IP's CC BY 4.0, MaxMind's for GeoLite):
+ * told by the file's name or what it says of itself. NULL behind the last. */
+struct geo_source { const char *name, *url; };
+const struct geo_source *geo_source_at(const struct geo *geo, size_t index);
 /* False when the address is none, or none of the public internet, or in no file. Texts lie in the mapped file, as long as
  * `geo` is open; they are valid UTF-8. */
 bool geo_find(const struct geo *geo, struct slice address, struct geo_place *place);

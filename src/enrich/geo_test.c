@@ -25,10 +25,10 @@ static int set_up(void **state)
     static struct fixture fixture;
     memcpy(fixture.folder, "/tmp/millrace-geo-XXXXXX", 25);
     if (!mkdtemp(fixture.folder)) return -1;
-    snprintf(fixture.version4, sizeof fixture.version4, "%s/four.mmdb", fixture.folder);
+    snprintf(fixture.version4, sizeof fixture.version4, "%s/dbip-four.mmdb", fixture.folder);
     snprintf(fixture.version6, sizeof fixture.version6, "%s/six.mmdb", fixture.folder);
-    geo_fixture_write(fixture.version4, 4, "dbip-city-ipv4.mmdb", flat, 2);
-    geo_fixture_write(fixture.version6, 6, "Test-City", nested, 2);
+    geo_fixture_write(fixture.version4, 4, "city ipv4", flat, 2);
+    geo_fixture_write(fixture.version6, 6, "GeoLite2-City", nested, 2);
     *state = &fixture;
     return 0;
 }
@@ -71,7 +71,9 @@ static void places_are_found_in_the_file_of_the_family(void **state)
     check(geo, "10.0.0.1", "");
     check(geo, "", "");
     check(geo, "nowhere", "");
-    assert_true(geo_needs_attribution(geo));
+    assert_string_equal(geo_source_at(geo, 0)->url, "https://db-ip.com"); /* by the name of a file */
+    assert_string_equal(geo_source_at(geo, 1)->url, "https://www.maxmind.com"); /* by what a file says */
+    assert_null(geo_source_at(geo, 2));
     geo_close(geo);
 }
 
@@ -86,7 +88,7 @@ static void a_folder_stands_for_its_files(void **state)
     geo_close(geo);
     assert_int_equal(geo_open(SLICE_EMPTY, &geo, &error), ERROR_NONE);
     assert_int_equal(geo_database_count(geo), 0);
-    assert_false(geo_needs_attribution(geo));
+    assert_null(geo_source_at(geo, 0));
     check(geo, "81.2.69.160", "");
     geo_close(geo);
 }
