@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The tracker: what a site calls, and what it does by itself.
-import { clamp, cut, isHidden, listen, patterns, uuid } from './base';
+import { clamp, cut, isHidden, listen, loading, patterns, uuid } from './base';
 import { watchErrors } from './errors';
-import { loadTimes, watchAddress, watchReading, type Page } from './page';
+import { watchAddress, watchReading, type Page } from './page';
 import { createQueue } from './queue';
 import type { Consent, Properties, Settings } from './settings';
 import { createVisitor, type Visit } from './visitor';
@@ -14,16 +14,31 @@ declare const SDK_VERSION: string;
 
 const CAMPAIGN = /^(utm_\w+|ref|(g|fb|tt|tw|ms)clk?id|[gw]braid|li_fat_id)$/;
 
+export interface AboutPerson {
+  first_name?: string;
+  last_name?: string;
+  email?: string;
+  avatar?: string;
+  properties?: Properties;
+}
+export interface AboutGroup {
+  /** Default: its id. */
+  name?: string;
+  /** company, team, ...; default: group. */
+  group_type?: string;
+  properties?: Properties;
+}
+
 export interface Millrace {
   track(name: string, properties?: Properties): void;
   /** A page view; called by itself unless `pages` is false. */
   page(properties?: Properties): void;
-  /** The person from now on. */
-  identify(profileId: string, traits?: Properties): void;
-  /** Another name the same person was known by. */
+  /** The person from now on, and what is known of him. */
+  identify(profileId: string, about?: AboutPerson): void;
+  /** Another id of the same person; without `profileId` of who was identified. */
   alias(alias: string, profileId?: string): void;
-  /** The companies, teams, ... the person acts for from now on, and what is known of the one. */
-  group(ids: string | string[], traits?: Properties): void;
+  /** The companies, teams, ... the person acts for from now on, and what is known of the first. */
+  group(ids: string | string[], about?: AboutGroup): void;
   revenue(amount: number, properties?: Properties): void;
   /** Properties of every event of this page load from now on; undefined removes one. */
   setGlobalProperties(properties: Properties): void;
@@ -62,30 +77,29 @@ export const init = (settings: Settings): Millrace => {
   };
   const pagesOf = (visit?: Visit): number | undefined => visit && clamp(visit.pages, 1000);
 
-  /** `of`: the page it belongs to, if that is not the one of this moment: then the visit is that page's too. */
-  const post = (fields: Properties, of?: Page): void => {
-    const { path, url } = of ?? look();
+  const post = (item: Properties, path = location.pathname): void => {
     if (visitor.consent() === 'denied' || !visitor.isSampled() || skips.some(([expression]) => expression.test(path))) return;
-    const id = uuid();
-    const event: Properties = {
-      id, timestamp: Date.now(), url, device_id: visitor.device(), session_id: (of ? visitOfPage : visitor.visit())?.id, profile_id: visitor.person().profile, ...fields,
-    };
     try {
-      if (settings.filter?.(event) !== false) queue.add(id, event);
+      if (settings.filter?.(item) !== false) queue.add(item);
     } catch (error) {
       console.warn('millrace:', error); // a circle in its properties
     }
   };
+  /** `of`: the page it belongs to, if that is not the one of this moment: then the visit is that page's too. */
+  const common = (of: Page | undefined): Properties => ({
+    id: uuid(), timestamp: Date.now(), url: (of ?? look()).url,
+    device_id: visitor.device(), session_id: (of ? visitOfPage : visitor.visit())?.id, profile_id: visitor.person().profile,
+  });
   const send = (name: string, fields: Properties, of?: Page): void =>
     post({
-      name, page_count: pagesOf(of ? visitOfPage : visitor.visit()), title: (of ?? look()).title, groups: visitor.person().groups,
+      ...common(of), name, page_count: pagesOf(of ? visitOfPage : visitor.visit()), title: (of ?? look()).title, groups: visitor.person().groups,
       screen_resolution: `${screen.width}x${screen.height}`, viewport_size: `${innerWidth}x${innerHeight}`,
       language: navigator.language, timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       connection_type: (navigator as any).connection?.effectiveType, sdk_name: 'millrace-web', sdk_version: SDK_VERSION,
       ...fields, properties: { ...globals, ...(fields.properties as Properties) },
-    }, of);
+    }, of?.path);
   /** What is no event of the visit, but about the page. */
-  const report = (type: string, fields: Properties, of?: Page): void => send(type === 'vital' ? 'web_vital' : type, { properties: fields }, of);
+  const report = (type: string, fields: Properties, of?: Page): void => post({ ...common(of), type, ...fields }, of?.path);
 
   const reading = watchReading(visitor.visit);
   const newErrors = on('errors') ? watchErrors((error) => report('error', error)) : () => {};
@@ -104,7 +118,7 @@ export const init = (settings: Settings): Millrace => {
   const endPage = (exit_type: string): void => {
     if (!page) return;
     endPart(exit_type);
-    if (on('pages')) send('page_exit', { ...reading.exit(), ...(isLanding ? loadTimes() : {}) }, page);
+    if (on('pages')) send('page_exit', { ...reading.exit(), load_time: isLanding ? clamp(Math.round(loading()?.loadEventEnd), 60_000) : undefined }, page);
     isLanding = false;
     page = undefined;
   };
@@ -136,14 +150,19 @@ export const init = (settings: Settings): Millrace => {
   const millrace: Millrace = {
     track: (name, properties) => send(cut(name, 128), { properties }),
     page: view,
-    identify(profileId, traits) {
-      visitor.setPerson({ ...visitor.person(), profile: cut(profileId, 256) });
-      send('identify', { properties: traits });
+    identify(profileId, about) {
+      const profile = cut(profileId, 256);
+      visitor.setPerson({ ...visitor.person(), profile });
+      post({ ...about, type: 'identify', profile_id: profile });
     },
-    alias: (alias, profileId) => send('alias', { profile_id: profileId ?? visitor.person().profile, properties: { alias } }),
-    group(ids, traits) {
-      visitor.setPerson({ ...visitor.person(), groups: [ids].flat() });
-      send('group', { properties: traits });
+    alias: (alias, profileId) => post({ type: 'alias', profile_id: profileId ?? visitor.person().profile, alias }),
+    group(ids, about) {
+      const { profile } = visitor.person();
+      const groups = [ids].flat();
+      const [id] = groups;
+      visitor.setPerson({ profile, groups });
+      if (profile) post({ type: 'assign_group', profile_id: profile, groups });
+      if (about) post({ group_type: 'group', name: id, ...about, type: 'group', group_id: id });
     },
     revenue: (amount, properties) => send('revenue', { revenue: amount, properties }),
     setGlobalProperties(properties) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The page that is seen: its address, how long, how far and how actively; and when it becomes another one.
-import { clamp, isHidden, listen, loading } from './base';
-import type { Properties } from './settings';
+import { clamp, isHidden, listen } from './base';
 
 const SETTLE_MS = 50; // after a change of the address, for the title to follow
 const SCROLL_PAUSE_MS = 1000; // scrolling on after it is another interaction
@@ -100,10 +99,4 @@ export const watchAddress = (changed: () => void): void => {
       soon();
     };
   }
-};
-
-/** How long the load of this document took, in the server's fields. */
-export const loadTimes = (): Properties => {
-  const moment = (name: string): number | undefined => clamp(Math.round(loading()?.[name]), 60_000) || undefined;
-  return { load_time: moment('loadEventEnd'), dom_ready_time: moment('domContentLoadedEventEnd'), dom_interactive: moment('domInteractive') };
 };

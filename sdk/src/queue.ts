@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Events on their way to the server. Each has an id of its own, so sending one again is harmless: what is not known to have
 // arrived is kept, on the device where that is allowed, and sent again.
-import { listen, type Store } from './base';
+import { listen, uuid, type Store } from './base';
 
 const CHUNK_BYTES = 60 << 10; // browsers let 64 KiB be under way while a page goes away
 const CHUNK_ITEMS = 100;
@@ -20,7 +20,7 @@ interface Item {
 }
 
 export interface Queue {
-  add(id: string, event: Record<string, unknown>): void;
+  add(item: Record<string, unknown>): void;
   flush(): void;
   /** The page may go away now. */
   leave(): void;
@@ -121,10 +121,10 @@ export const createQueue = (url: string, store: Store): Queue => {
   };
 
   const queue: Queue = {
-    add(id, event) {
-      let text = write(event);
+    add(value) {
+      const text = write(value);
       if (stopped || size(text) > CHUNK_BYTES - 4) return;
-      let item: Item = { id, at: Date.now(), text };
+      let item: Item = { id: uuid(), at: Date.now(), text };
       if (clockIsWrong) item = withoutTime(item);
       waiting = bound([...waiting, item]);
       if (failures || isOffline()) keep(waiting);
