@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A person's rights: all that is known of them is given out, and removed from every table; nobody else loses a row.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { command, Server, waitFor } from './harness.mjs';
 
@@ -127,4 +129,26 @@ test('without a running server the engine is started for it', async () => {
   assert.ok(JSON.parse(stdout).rows['analytics.events'] > 0);
   await server.start();
   assert.deepEqual(await rowsThatName(b, 'bob'), {});
+});
+
+/** SQL in the metadata, of a server that does not run: Python comes with SQLite. */
+const metadata = (sql) => execFileSync('python3', ['-c', 'import sqlite3, sys\nwith sqlite3.connect(sys.argv[1]) as core: core.execute(sys.argv[2])',
+  join(server.directory, 'metadata', 'core.db'), sql]);
+
+test('events older than a tenant wants them kept are removed, of that tenant alone', async () => {
+  const days = (n) => new Date(Date.now() - n * 86_400_000).toISOString();
+  for (const tenant of [a, b]) {
+    await send(tenant, [1, 9, 11, 40].map((n) => ({ name: `old_${n}`, created_at: days(n), device_id: 'd', profile_id: 'p' })));
+    await server.settle(tenant.write_key);
+  }
+  const names = async (tenant, table = 'events') => (await server.sql(
+    `SELECT DISTINCT toString(name) AS name FROM analytics.${table} WHERE tenant_id = '${tenant.tenant}' AND name LIKE 'old%' ORDER BY name`)).map((row) => row.name);
+  await server.stop();
+  metadata(`update tenants set settings = '{"retention_days": 10}' where tenant_id = '${a.tenant}'`);
+  metadata("update jobs set next_run_at = 0 where name = 'retention.events'");
+  await server.start();
+  await waitFor('old events are gone', async () => (await names(a)).length === 2, 30_000);
+  assert.deepEqual(await names(a), ['old_1', 'old_9']);
+  await waitFor('what is derived from them and names a person, too', async () => (await names(a, 'cohort_events')).length === 2, 30_000);
+  for (const table of ['events', 'cohort_events']) assert.deepEqual(await names(b, table), ['old_1', 'old_11', 'old_40', 'old_9'], table);
 });
