@@ -78,8 +78,15 @@ static struct slice referrer_without_www(struct slice host)
     return host.size > 4 && slice_equal_ignore_case(slice_first(host, 4), SLICE("www.")) ? slice_from(host, 4) : host;
 }
 
+/* Most rows of the table differ in the first letter already. */
+static bool referrer_may_be(struct slice text, struct slice sender)
+{
+    return text.size > 0 && ((text.data[0] ^ sender.data[0]) & ~('a' ^ 'A')) == 0;
+}
+
 static bool referrer_host_is(struct slice host, struct slice sender)
 {
+    if (!referrer_may_be(host, sender)) return false;
     if (sender.data[sender.size - 1] != '.') return slice_equal_ignore_case(host, sender);
     if (host.size <= sender.size || !slice_equal_ignore_case(slice_first(host, sender.size), sender)) return false;
     /* What is left must be a top-level domain: "com", or two short labels as in "co.uk", "com.br". */
@@ -90,7 +97,7 @@ static bool referrer_host_is(struct slice host, struct slice sender)
 
 static const struct referrer_sender *referrer_find_host(struct slice host)
 {
-    for (struct slice rest = host; rest.size > 0; slice_cut(&rest, '.'))
+    for (struct slice rest = host; slice_index_of(rest, '.') >= 0; slice_cut(&rest, '.'))
         for (size_t i = 0; i < REFERRER_SENDER_COUNT; i++)
             if (referrer_host_is(rest, referrer_senders[i].host)) return &referrer_senders[i];
     return NULL;
@@ -109,7 +116,8 @@ static const struct referrer_sender *referrer_find_tag(struct slice tag)
 {
     for (size_t i = 0; i < REFERRER_SENDER_COUNT; i++) {
         const struct referrer_sender *sender = &referrer_senders[i];
-        if (slice_equal_ignore_case(tag, sender->name) || referrer_is_first_label(tag, sender->host)) return sender;
+        if (referrer_may_be(tag, sender->name) && slice_equal_ignore_case(tag, sender->name)) return sender;
+        if (referrer_may_be(tag, sender->host) && referrer_is_first_label(tag, sender->host)) return sender;
     }
     return slice_index_of(tag, '.') >= 0 ? referrer_find_host(referrer_without_www(tag)) : NULL;
 }

@@ -16,14 +16,19 @@ static struct user_agent dialect_agent(const struct domain_input *input)
 struct analytics_context dialect_context(const struct domain_input *input)
 {
     struct user_agent agent = dialect_agent(input);
+    struct slice address = agent.is_server ? SLICE_EMPTY : input->client_address;
+    struct geo_place place;
+    geo_find(input->geo, address, &place);
     return (struct analytics_context){
         .arena = input->request->arena,
         .received_ms = input->request->received_ms,
         .tenant = slice_from_string(input->key->tenant->id),
-        .address = agent.is_server ? SLICE_EMPTY : input->client_address,
+        .address = address,
         .agent = agent,
         .user_agents = input->user_agents,
         .geo = input->geo,
+        .place_address = address,
+        .place = place,
         .address_salt = privacy_salt_make(input->secret, "analytics address"),
         .property_limit = EVENT_PROPERTY_LIMIT,
         .sessions = input->state,

@@ -7,6 +7,7 @@
 #include "base/uuid.h"
 #include "block/block.h"
 #include "decode/json.h"
+#include "enrich/geo.h"
 #include "enrich/privacy.h"
 #include "enrich/user_agent.h"
 
@@ -98,6 +99,8 @@ struct analytics_context {
     struct user_agent agent;         /* of the request; one with a secret key is no bot's, whatever it calls itself */
     struct user_agent_parser *user_agents;
     const struct geo *geo;
+    struct slice place_address;      /* what `place` is of: one look for all events from the same address */
+    struct geo_place place;
     bool any_path;                   /* a path that is no URL is taken as a screen's name, not refused */
     size_t property_limit;           /* at most EVENT_PROPERTY_LIMIT */
     struct session_table *sessions;

@@ -4,7 +4,6 @@
 
 #include "domains/analytics/event_id.h"
 #include "enrich/campaign.h"
-#include "enrich/geo.h"
 #include "enrich/page.h"
 #include "enrich/referrer.h"
 
@@ -122,8 +121,9 @@ static enum error_code take_geo(struct analytics_event *event, const struct anal
     static const enum analytics_column columns[] = {EVENT_COUNTRY, EVENT_REGION, EVENT_CITY, EVENT_LATITUDE, EVENT_LONGITUDE};
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
         if (analytics_event_has(event, columns[i])) return ERROR_NONE;
-    struct geo_place place;
-    if (!geo_find(context->geo, address_of(event, context), &place)) return ERROR_NONE;
+    struct slice address = address_of(event, context);
+    struct geo_place place = context->place;
+    if (!slice_equal(address, context->place_address)) geo_find(context->geo, address, &place);
     analytics_event_put_text(event, EVENT_COUNTRY, place.country);
     analytics_event_put_text(event, EVENT_REGION, place.region);
     analytics_event_put_text(event, EVENT_CITY, place.city);
