@@ -29,6 +29,7 @@ struct api_settings {
     struct query_pool *pool;
     struct control_pool *control_pool;
     const struct client_address_rules *address_rules;
+    const struct geo *geo;  /* for the link its licence may ask for; may be NULL */
     int64_t query_timeout_ms;
     const char *public_url; /* "" or "https://host": of the page */
     const char *version;
@@ -40,6 +41,7 @@ struct api_settings {
     void (*changed)(void *context);
     void *changed_context;
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
+    const struct embedded_file *tracker; /* millrace.js and millrace.js.gz for pages of other sites, ended by a NULL name */
 };
 struct api;
 /* NULL when out of memory. What settings point to must outlive it. */

@@ -20,6 +20,11 @@ static const struct embedded_file PAGE[] = {
     {"app-1a2b.js", "/assets/app-1a2b.js", (const unsigned char *)"let a", 5},
     {NULL, NULL, NULL, 0},
 };
+static const struct embedded_file TRACKER[] = {
+    {"millrace.js", "", (const unsigned char *)"plain", 5},
+    {"millrace.js.gz", "", (const unsigned char *)"packed", 6},
+    {NULL, NULL, NULL, 0},
+};
 static const struct domain *const DOMAINS[] = {&belt_domain};
 
 /* What answers a timeseries of one measure when there are no rows: the totals alone. */
@@ -220,7 +225,7 @@ static struct setup *start(uint64_t spool_limit_bytes, size_t queue_capacity)
     struct api_settings settings = {.domains = DOMAINS, .domain_count = 1, .pool = setup->pool, .query_timeout_ms = 1000,
                                     .actions = ACTION_LISTS, .control = &setup->control, .control_pool = setup->control_pool,
                                     .address_rules = &setup->belt->rules, .public_url = "", .version = "test",
-                                    .metrics = setup->belt->metrics, .is_ready = is_ready, .ready_context = setup, .page = PAGE};
+                                    .metrics = setup->belt->metrics, .is_ready = is_ready, .ready_context = setup, .page = PAGE, .tracker = TRACKER};
     setup->api = api_create(&settings);
     assert_non_null(setup->api);
     setup->loop = (struct api_loop){setup->api, setup->belt->loops[0].ingest, &setup->belt->loops[0].view};
@@ -321,7 +326,7 @@ static void a_key_that_may_read_is_served_as_its_tenant(void **state)
     struct setup *setup = start(0, 4);
     struct belt_request *tenant = ask(setup, METHOD_GET, "/v1/tenant", "", BELT_READ_KEY);
     assert_int_equal(tenant->status, 200);
-    assert_string_equal(tenant->body.data, "{\"id\":\"" BELT_TENANT "\",\"name\":\"Belt\"}");
+    assert_string_equal(tenant->body.data, "{\"id\":\"" BELT_TENANT "\",\"name\":\"Belt\",\"sources\":[]}");
     belt_request_destroy(tenant);
     struct belt_request *catalog = ask(setup, METHOD_GET, "/v1/query/catalog", "", BELT_BOTH_KEY);
     assert_int_equal(catalog->status, 200);
@@ -383,6 +388,52 @@ static void the_page_is_served_with_its_type_and_how_long_it_lasts(void **state)
     assert_string_equal(script->content_type, "text/javascript; charset=utf-8");
     assert_true(slice_find(buffer_slice(&script->extra_headers), SLICE("immutable")) >= 0);
     belt_request_destroy(script);
+    end(setup);
+}
+
+static struct belt_request *ask_with(struct setup *setup, enum request_method method, const char *path, const char *header, const char *value)
+{
+    struct belt_request *request = belt_request_create(method, path, "", NULL, "", 0);
+    request->request.loop = setup->belt->loops[0].loop;
+    belt_request_header(request, header, value);
+    api_handle(&setup->loop, &request->request);
+    assert_true(belt_request_wait(request));
+    buffer_append_byte(&request->body, 0);
+    return request;
+}
+
+static bool has_header(const struct belt_request *request, const char *line)
+{
+    return slice_find(buffer_slice(&request->extra_headers), slice_from_string(line)) >= 0;
+}
+
+static void the_tracker_is_for_pages_of_other_sites_and_kept_by_browsers(void **state)
+{
+    struct setup *setup = start(0, 4);
+    struct belt_request *plain = ask(setup, METHOD_GET, "/millrace.js", "", NULL);
+    assert_int_equal(plain->status, 200);
+    assert_string_equal(plain->content_type, "text/javascript; charset=utf-8");
+    assert_string_equal(plain->body.data, "plain");
+    assert_true(has_header(plain, "Access-Control-Allow-Origin: *\r\n"));
+    assert_true(has_header(plain, "Cross-Origin-Resource-Policy: cross-origin\r\n"));
+    assert_true(has_header(plain, "Cache-Control: public, max-age=3600"));
+    assert_false(has_header(plain, "Content-Encoding"));
+    char tag[24] = "";
+    ptrdiff_t at = slice_find(buffer_slice(&plain->extra_headers), SLICE("ETag: "));
+    assert_true(at >= 0);
+    memcpy(tag, plain->extra_headers.data + at + 6, 18);
+    belt_request_destroy(plain);
+    struct belt_request *known = ask_with(setup, METHOD_GET, "/millrace.js", "if-none-match", tag);
+    assert_int_equal(known->status, 304);
+    assert_string_equal(known->body.data, "");
+    assert_true(has_header(known, "ETag: "));
+    belt_request_destroy(known);
+    struct belt_request *packed = ask_with(setup, METHOD_HEAD, "/millrace.js", "accept-encoding", "gzip, deflate, br");
+    assert_string_equal(packed->body.data, "packed");
+    assert_true(has_header(packed, "Content-Encoding: gzip\r\n"));
+    assert_true(has_header(packed, "Vary: Accept-Encoding\r\n"));
+    belt_request_destroy(packed);
+    assert_int_equal(status_of(setup, METHOD_POST, "/millrace.js", NULL), 404);
     end(setup);
 }
 
@@ -776,6 +827,7 @@ int main(void)
         cmocka_unit_test(a_question_with_a_mistake_says_which),
         cmocka_unit_test(what_the_store_says_of_our_sql_stays_in_the_log),
         cmocka_unit_test(the_page_is_served_with_its_type_and_how_long_it_lasts),
+        cmocka_unit_test(the_tracker_is_for_pages_of_other_sites_and_kept_by_browsers),
         cmocka_unit_test(ingest_routes_are_admitted_with_their_limit_and_refused_while_the_spool_is_full),
         cmocka_unit_test(not_ready_while_the_store_does_not_answer),
         cmocka_unit_test(metrics_are_prometheus_text),

@@ -257,14 +257,15 @@ static void openapi_operation(struct json_writer *json, const struct api_route *
 
 static void openapi_ingest(struct json_writer *json, const struct domain *domain, const struct domain_route *route)
 {
-    json_writer_key(json, "post");
+    bool is_post = route->method == METHOD_POST;
+    json_writer_key(json, is_post ? "post" : "get");
     json_writer_object_begin(json);
     openapi_operation_id(json, route->method, route->path[1] ? route->path : "/root");
     openapi_text(json, "summary", "Takes events");
     openapi_tag(json, slice_from_string(domain->name));
     openapi_access(json, route->find_key ? API_PERMITTED : API_OPEN, CONTROL_TENANT, route->permission, false,
                    route->find_key ? " The key may also come in the ways of the clients this route is for: see docs/events.md." : "");
-    openapi_raw(json, "requestBody", "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
+    if (is_post) openapi_raw(json, "requestBody", "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
     openapi_raw(json, "responses",
                 "{\"200\":{\"description\":\"Durable.\",\"content\":{\"application/json\":{\"schema\":{}}}},"
                                    "\"default\":{\"description\":\"Refused, in the words of this route's clients.\"}}");
@@ -304,7 +305,7 @@ void api_openapi_write(const struct api_openapi_source *source, struct buffer *o
     for (size_t i = 0; i < source->domain_count; i++)
         for (size_t j = 0; j < source->domains[i]->route_count; j++) {
             const struct domain_route *route = &source->domains[i]->routes[j];
-            ASSERT(route->method == METHOD_POST); /* so far all events are posted */
+            ASSERT(route->method == METHOD_POST || route->method == METHOD_GET);
             json_writer_key(json, route->path);
             json_writer_object_begin(json);
             openapi_ingest(json, source->domains[i], route);

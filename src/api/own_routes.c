@@ -3,6 +3,7 @@
 #include "api/api_private.h"
 
 #include "base/json_writer.h"
+#include "enrich/geo.h"
 
 static void api_health(struct api_call *call)
 {
@@ -33,6 +34,22 @@ static void api_openapi(struct api_call *call)
     api_answer(call, 200, "application/json", buffer_slice(&call->loop->api->openapi));
 }
 
+/* Whom pages that show answers must name, with a link. */
+static void api_write_sources(const struct geo *geo, struct json_writer *writer)
+{
+    json_writer_array_begin(writer);
+    const struct geo_source *source;
+    for (size_t i = 0; geo && (source = geo_source_at(geo, i)); i++) {
+        json_writer_object_begin(writer);
+        json_writer_key(writer, "name");
+        json_writer_string(writer, slice_from_string(source->name));
+        json_writer_key(writer, "url");
+        json_writer_string(writer, slice_from_string(source->url));
+        json_writer_object_end(writer);
+    }
+    json_writer_array_end(writer);
+}
+
 static void api_tenant(struct api_call *call)
 {
     const struct tenant_snapshot *snapshot = tenant_view_snapshot(call->loop->view);
@@ -44,6 +61,8 @@ static void api_tenant(struct api_call *call)
     json_writer_string(&writer, slice_from_string(call->caller.tenant_id));
     json_writer_key(&writer, "name");
     json_writer_string(&writer, slice_from_string(tenant ? tenant->name : ""));
+    json_writer_key(&writer, "sources");
+    api_write_sources(call->loop->api->settings.geo, &writer);
     json_writer_object_end(&writer);
     api_answer(call, 200, "application/json", buffer_slice(&out));
     buffer_free(&out);
@@ -68,7 +87,8 @@ static const struct api_route api_own_routes[] = {
          .summary = "What the server counts about itself, as Prometheus reads it",
      .answer = "{\"type\":\"string\"}", .content_type = "text/plain"},
     {API_EVENTS_ROW, .path = "/v1/tenant", .handle = api_tenant, .summary = "The tenant that is asked about",
-     .answer = "{\"type\":\"object\",\"required\":[\"id\",\"name\"],\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"}}}"},
+     .answer = "{\"type\":\"object\",\"required\":[\"id\",\"name\",\"sources\"],\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},"
+               "\"sources\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"}}}}}}"},
     {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries,
      .summary = "How measures went over time",
      .query = api_query_timeseries_fields, .answer = "{\"type\":\"object\"}"},

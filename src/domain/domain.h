@@ -29,13 +29,24 @@ struct block *domain_rows_block(struct domain_rows *rows, size_t table);
  */
 bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id);
 
+/*
+ * Notes that this request changed `thing`, a part of the domain's state: state_functions.settled is told of it when the
+ * request's rows are durable, or given up. Only in a request that appends rows.
+ */
+void domain_rows_touched(struct domain_rows *rows, void *thing);
+
 #define DOMAIN_SECRET_SIZE 32
+struct user_agent_parser;
+struct geo;
 struct domain_input {
     const struct request *request;      /* body, headers, query, peer, received_ms, arena */
     const struct tenant_key *key;       /* checked; NULL when route->find_key is NULL */
     struct slice client_address;        /* by trusted proxies' rules: enrich/client_address.h */
     struct json_parser *json;           /* this loop's parser */
     const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes, the installation's, lasting: for salts */
+    struct user_agent_parser *user_agents; /* enrich/user_agent.h */
+    const struct geo *geo;              /* enrich/geo.h; without databases it finds nothing */
+    void *state;                        /* of the domain, NULL when it has none */
 };
 struct domain_output {
     struct domain_rows *rows;
@@ -43,6 +54,7 @@ struct domain_output {
     const char *content_type;
     struct buffer *body;                /* the answer */
     size_t accepted;                    /* items stored, for metrics */
+    size_t unbilled;                    /* of those, what is not counted for the key: visits of robots */
     size_t refused;                     /* items refused, for metrics */
     size_t duplicates;
 };
@@ -87,6 +99,39 @@ struct domain_list {
     const struct query_list *list;
     const char *summary;                /* one line, for OpenAPI */
 };
+/*
+ * What the belt does for a domain's state, on the state's own thread (calls block). The server's own rows go through the
+ * spool like those of clients: appended to `block`, durable after `commit`.
+ */
+struct domain_host {
+    /* Of all tenants; the answer is appended to `out` (NULL: a statement without one). */
+    enum error_code (*query)(struct domain_host *host, struct slice sql, const char *format, struct buffer *out,
+                             struct error *error);
+    /* Open block of a table of the domain; rows gather until commit. */
+    struct block *(*block)(struct domain_host *host, size_t table);
+    /* False: the row of that id is durable already and must not be appended again. For tables with an id_column. */
+    bool (*take)(struct domain_host *host, size_t table, struct slice tenant, const struct uuid *id);
+    /* After an error nothing is promised of any row. *ret_segment: see is_stored; 0 when there were no rows. */
+    enum error_code (*commit)(struct domain_host *host, uint64_t *ret_segment, struct error *error);
+    /* Where rows go now. */
+    uint64_t (*segment)(struct domain_host *host);
+    /* Whether all rows up to this segment can be selected. */
+    bool (*is_stored)(struct domain_host *host, uint64_t segment);
+};
+struct domain_state_setting { const char *name; int64_t value; };
+/* State with a life: kept in memory from request to request, rebuilt from the event store at start. All or none. */
+struct domain_state_functions {
+    /* NULL when out of memory. Settings not given have their defaults. */
+    void *(*create)(const struct domain_state_setting *settings, size_t setting_count);
+    void (*destroy)(void *state);
+    /* Before requests are taken, after everything an earlier process made durable is stored. */
+    enum error_code (*start)(void *state, struct domain_host *host, struct error *error);
+    /* Every tick_ms, and once more after the last request was settled. */
+    void (*tick)(void *state, struct domain_host *host, int64_t now_ms, bool is_last);
+    /* What domain_rows_touched named; `is_durable` false: its rows are not stored. On any loop's thread. */
+    void (*settled)(void *state, void *thing, uint64_t segment, bool is_durable);
+    int tick_ms;
+};
 struct domain {
     const char *name;
     const struct domain_table *tables;
@@ -102,6 +147,7 @@ struct domain {
     /* SQL of the event store: migrations/NNNN_name.up.sql and .down.sql, embedded by tools/embed, ended by a NULL name;
      * meta/migrate.h pairs them. Running a file again must be harmless (IF NOT EXISTS). */
     const struct embedded_file *migrations;
+    const struct domain_state_functions *state; /* NULL: none */
 };
 
 #endif

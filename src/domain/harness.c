@@ -5,6 +5,8 @@
 #include "base/json_writer.h"
 #include "base/time.h"
 #include "block/native_reader.h"
+#include "enrich/geo.h"
+#include "enrich/user_agent.h"
 
 struct block *domain_rows_block(struct domain_rows *rows, size_t table)
 {
@@ -21,11 +23,27 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
     return false;
 }
 
+/* Rows in memory are durable at once. */
+void domain_rows_touched(struct domain_rows *rows, void *thing)
+{
+    rows->domain->state->settled(rows->state, thing, 1, true);
+}
+
+/* One for all harnesses of a test program: it is never changed, and lives as long as the program. */
+static struct user_agent_parser *harness_user_agents(void)
+{
+    static struct user_agent_parser *parser;
+    if (!parser) ASSERT(user_agent_parser_create(&parser, NULL) == ERROR_NONE);
+    return parser;
+}
+
 void harness_create(struct harness *harness, const struct domain *domain)
 {
     memset(harness, 0, sizeof *harness);
     harness->domain = domain;
     harness->rows.block_count = domain->table_count;
+    harness->rows.domain = domain;
+    if (domain->state) ASSERT((harness->rows.state = domain->state->create(NULL, 0)) != NULL);
     harness->rows.blocks = calloc(domain->table_count, sizeof *harness->rows.blocks);
     harness->json = json_parser_create();
     harness->arena = arena_create(16u << 20);
@@ -40,15 +58,18 @@ void harness_create(struct harness *harness, const struct domain *domain)
     for (size_t i = 0; i < domain->route_count; i++)
         if (domain->routes[i].find_key) tenant_permission_add(&harness->key.permissions, domain->routes[i].permission);
     memset(harness->secret, 7, sizeof harness->secret);
+    ASSERT(geo_open(SLICE_EMPTY, &harness->geo, NULL) == ERROR_NONE);
     harness_reset(harness);
 }
 
 void harness_destroy(struct harness *harness)
 {
+    if (harness->rows.state) harness->domain->state->destroy(harness->rows.state);
     for (size_t i = 0; i < harness->rows.block_count; i++) block_destroy(harness->rows.blocks[i]);
     free(harness->rows.blocks);
     json_parser_destroy(harness->json);
     arena_destroy(harness->arena);
+    geo_close(harness->geo);
     buffer_free(&harness->padded);
     buffer_free(&harness->body);
 }
@@ -76,6 +97,13 @@ static const struct domain_route *harness_route(const struct harness *harness, c
     return NULL;
 }
 
+static size_t harness_all_rows(const struct harness *harness)
+{
+    size_t rows = 0;
+    for (size_t i = 0; i < harness->rows.block_count; i++) rows += harness_row_count(harness, i);
+    return rows;
+}
+
 bool harness_post(struct harness *harness, const char *path, const char *query, struct slice body)
 {
     const struct domain_route *route = harness_route(harness, path);
@@ -94,15 +122,20 @@ bool harness_post(struct harness *harness, const char *path, const char *query, 
                                  .key = &harness->key,
                                  .client_address = harness->request.peer,
                                  .json = harness->json,
-                                 .secret = harness->secret};
-    size_t rows_before = harness_row_count(harness, 0);
-    enum error_code code = route->find_key(&harness->request).size > 0
+                                 .user_agents = harness_user_agents(),
+                                 .geo = harness->geo,
+                                 .secret = harness->secret,
+                                 .state = harness->rows.state};
+    size_t rows_before = harness_all_rows(harness);
+    struct slice key = route->find_key ? route->find_key(&harness->request) : SLICE("none");
+    harness->key.kind = slice_starts_with(key, SLICE(TENANT_SECRET_KEY_PREFIX)) ? TENANT_KEY_SECRET : TENANT_KEY_WRITE;
+    enum error_code code = key.size > 0
                                ? route->decode(&input, &harness->output, &harness->error)
                                : error_set(&harness->error, ERROR_UNAUTHENTICATED, "no key was given");
     harness->status = harness->output.status;
     harness->content_type = harness->output.content_type;
     if (code == ERROR_NONE) return true;
-    ASSERT(harness_row_count(harness, 0) == rows_before); /* a refused request may not leave rows behind */
+    ASSERT(harness_all_rows(harness) == rows_before); /* a refused request may not leave rows behind */
     buffer_clear(&harness->body);
     harness->status = error_code_http_status(code);
     harness->content_type = "application/json";

@@ -17,6 +17,8 @@ struct domain_rows {
     size_t block_count;
     struct uuid seen[HARNESS_SEEN_LIMIT];
     size_t seen_count;
+    const struct domain *domain;
+    void *state;             /* of the domain, NULL when it has none */
 };
 struct harness {
     const struct domain *domain;
@@ -26,6 +28,7 @@ struct harness {
     struct tenant_info tenant;
     struct tenant_key key;
     unsigned char secret[DOMAIN_SECRET_SIZE];
+    struct geo *geo;         /* without databases, unless the test opens one */
     struct request request;
     struct request_header headers[HARNESS_HEADER_LIMIT];
     struct buffer padded;    /* the request's body with JSON_PADDING behind it */

@@ -49,6 +49,9 @@ static const struct fixed table_defaults[] = {
     /* Below this a part is one file for all columns: of a table of 70 columns that takes a quarter less processor time
      * for inserts, 40 % less for merges, and 22 instead of 292 files to sync. Figures in docs/engine.md. */
     {"min_bytes_for_wide_part", "268435456"},
+    /* Not kept: a sketch of the distinct values of every column in every part, 0.6 bytes per event. No query plan of ours
+     * changes by it. */
+    {"auto_statistics_types", ""},
 };
 
 static const struct fixed profile_defaults[] = {

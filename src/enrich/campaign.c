@@ -15,6 +15,7 @@ static const struct campaign_parameter {
     {"utm_content", offsetof(struct campaign, content)},
     {"gclid", offsetof(struct campaign, gclid)},
 };
+static const char *const campaign_clicks[] = {"gclid", "gbraid", "wbraid", "msclkid", "fbclid", "ttclid", "twclid", "li_fat_id"};
 static const char *const campaign_tags[] = {"utm_source", "ref", "utm_referrer"}; /* the best first */
 #define CAMPAIGN_TAG_COUNT (sizeof campaign_tags / sizeof campaign_tags[0])
 
@@ -28,16 +29,24 @@ static struct slice campaign_value(struct arena *arena, struct slice raw)
     return slice_first(value, size);
 }
 
+static struct slice campaign_click(struct slice name)
+{
+    for (size_t i = 0; i < sizeof campaign_clicks / sizeof campaign_clicks[0]; i++)
+        if (slice_equal(name, slice_from_string(campaign_clicks[i]))) return slice_from_string(campaign_clicks[i]);
+    return SLICE_EMPTY;
+}
+
 void campaign_from_query(struct arena *arena, struct slice query_string, struct campaign *campaign)
 {
     *campaign =
-        (struct campaign){SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY};
+        (struct campaign){SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY, SLICE_EMPTY};
     if (query_string.size > 0 && query_string.data[0] == '?') query_string = slice_from(query_string, 1);
     size_t tag_rank = CAMPAIGN_TAG_COUNT;
     struct slice name, raw;
     while (url_query_next(&query_string, &name, &raw)) {
-        if (raw.size == 0 || name.size < 3 || (name.data[0] != 'u' && name.data[0] != 'g' && name.data[0] != 'r'))
-            continue;
+        if (raw.size == 0 || name.size < 3) continue;
+        if (campaign->click.size == 0) campaign->click = campaign_click(name);
+        if (name.data[0] != 'u' && name.data[0] != 'g' && name.data[0] != 'r') continue;
         for (size_t i = 0; i < sizeof campaign_parameters / sizeof campaign_parameters[0]; i++) {
             struct slice *value = (struct slice *)((char *)campaign + campaign_parameters[i].offset);
             if (value->size > 0 || !slice_equal(name, slice_from_string(campaign_parameters[i].name))) continue;

@@ -7,6 +7,7 @@
 
 struct campaign {
     struct slice source, medium, campaign, term, content; /* utm_* */
+    struct slice click;                                   /* the first click id's parameter: "gclid", "msclkid" */
     struct slice gclid;                                   /* Google's click id */
     struct slice tag; /* who sent the visitor, by the link's own word: the first of utm_source, ref, utm_referrer */
 };

@@ -8,6 +8,7 @@
 #include "decode/json.h"
 #include "enrich/client_address.h"
 #include "ingest/requests.h"
+#include "ingest/states.h"
 #include "os/clock.h"
 
 /* How soon an answer is looked at again that depends on another loop's batch. */
@@ -18,6 +19,8 @@
 /* What a domain's decoder writes into during one request. */
 struct domain_rows {
     struct ingest_loop *loop;
+    const struct domain *domain;
+    void *state;                    /* of the domain */
     size_t first_table;             /* of this domain in ingest_tables */
     struct slice tenant;
     struct ingest_waiter *waiter;
@@ -213,6 +216,10 @@ static void ingest_batch_settle(struct ingest_batch *batch)
     const struct ingest_window_key *keys = (const struct ingest_window_key *)batch->claimed.data;
     for (size_t i = 0; i < batch->claimed.size / sizeof *keys; i++)
         ingest_window_settle(ingest->settings.window, keys[i], batch->result == ERROR_NONE);
+    const struct ingest_touch *touched = (const struct ingest_touch *)batch->touched.data;
+    for (size_t i = 0; i < batch->touched.size / sizeof *touched; i++)
+        touched[i].functions->settled(touched[i].state, touched[i].thing, batch->spool_batch.segment, batch->result == ERROR_NONE);
+    buffer_clear(&batch->touched);
     struct ingest_waiter *waiter = batch->waiters;
     batch->waiters = NULL;
     batch->waiters_end = &batch->waiters;
@@ -326,6 +333,7 @@ void ingest_loop_destroy(struct ingest_loop *loop)
         for (size_t j = 0; j < loop->ingest->tables->count; j++) block_destroy(loop->batches[i].spool_batch.blocks[j]);
         free(loop->batches[i].spool_batch.blocks);
         buffer_free(&loop->batches[i].claimed);
+        buffer_free(&loop->batches[i].touched);
     }
     json_parser_destroy(loop->json);
     buffer_free(&loop->answer);
@@ -384,6 +392,15 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
         waiter->pending[waiter->pending_count++] = key;
     }
     return true;
+}
+
+void domain_rows_touched(struct domain_rows *rows, void *thing)
+{
+    const struct ingest_touch touch = {rows->domain->state, rows->state, thing};
+    struct buffer *touched = &rows->loop->open->touched;
+    buffer_append(touched, &touch, sizeof touch);
+    /* Nobody would settle it: better in doubt than pending for ever. */
+    if (touched->failed) touch.functions->settled(touch.state, thing, 0, false);
 }
 
 /* ---- a request ---- */
@@ -492,7 +509,9 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     struct error error = {0};
     int64_t started_us = os_clock_monotonic_us();
     struct ingest_waiter *waiter = arena_allocate(request->arena, sizeof *waiter);
-    struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret};
+    struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret,
+                                 .user_agents = ingest->settings.user_agents, .geo = ingest->settings.geo,
+                                 .state = ingest_states_of(ingest->settings.states, domain)};
     if (!waiter) {
         error_set(&error, ERROR_MEMORY, "out of memory");
         ingest_refuse(loop, route, request, &error);
@@ -511,7 +530,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     }
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
     metric_add(ingest->requests, 1);
-    struct domain_rows rows = {.loop = loop, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
+    struct domain_rows rows = {.loop = loop, .domain = domain, .state = input.state, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
                                .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena};
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
     buffer_clear(&loop->answer);
@@ -527,7 +546,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     metric_add(ingest->accepted, (int64_t)output.accepted);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);
-    if (input.key) tenant_key_count_items(input.key->state, output.accepted);
+    if (input.key) tenant_key_count_items(input.key->state, output.accepted - output.unbilled);
     waiter->request = request;
     waiter->route = route;
     waiter->status = output.status;

@@ -27,6 +27,7 @@
 struct ingest;
 struct ingest_loop;
 
+struct ingest_states;
 struct ingest_settings {
     const struct domain *const *domains;
     size_t domain_count;
@@ -35,8 +36,11 @@ struct ingest_settings {
     struct ingest_answers *answers;
     const unsigned char *secret;      /* 32 bytes, the installation's: daily salts come from it */
     const struct client_address_rules *address_rules;
+    struct user_agent_parser *user_agents; /* these two are handed to domains as they are: domain.h */
+    const struct geo *geo;
     size_t batch_bytes_limit;         /* of one loop's open batch: more is answered 503 until the spool catches up */
     struct metric_registry *metrics;
+    const struct ingest_states *states; /* may be NULL: then no domain has a state */
 };
 
 /* All tables of all domains in one array; their positions are the spool's schema indexes. */

@@ -49,6 +49,12 @@ struct ingest_parked {
     struct request *request;
 };
 
+/* A part of a domain's state that the batch changed. */
+struct ingest_touch {
+    const struct domain_state_functions *functions;
+    void *state, *thing;
+};
+
 struct ingest_batch {
     struct spool_batch spool_batch; /* first: the spool gives it back */
     struct os_task settled;
@@ -56,6 +62,7 @@ struct ingest_batch {
     enum error_code result;
     struct ingest_waiter *waiters, **waiters_end;
     struct buffer claimed;          /* struct ingest_window_key of the ids in this batch */
+    struct buffer touched;          /* struct ingest_touch */
     bool in_use;                    /* open or under way */
 };
 

@@ -9,6 +9,7 @@ struct ingest_internal {
     struct spool_batch spool_batch; /* first: the spool gives it back */
     struct ingest_internal_settings settings;
     size_t table;
+    uint64_t segment;               /* of the last commit */
     struct buffer claimed;          /* struct ingest_window_key of the rows in the block */
     struct buffer pending;          /* likewise, of rows another thread was writing */
     pthread_mutex_t mutex;
@@ -107,14 +108,18 @@ enum error_code ingest_internal_commit(struct ingest_internal *internal, struct 
 {
     enum error_code code = ERROR_NONE;
     bool has_rows = ingest_internal_rows(internal) > 0;
+    internal->segment = 0;
     if (has_rows) code = block_seal(ingest_internal_block(internal), error);
     if (has_rows && !code) code = internal_submit(internal, error);
+    if (has_rows && !code) internal->segment = internal->spool_batch.segment;
     internal_settle(internal, !code);
     if (!code && !internal_pending_is_stored(internal))
         code = error_set(error, ERROR_UNAVAILABLE, "another thread is just writing rows of the same ids");
     buffer_clear(&internal->pending);
     return code;
 }
+
+uint64_t ingest_internal_segment(const struct ingest_internal *internal) { return internal->segment; }
 
 void ingest_internal_destroy(struct ingest_internal *internal)
 {

@@ -37,5 +37,7 @@ size_t ingest_internal_rows(const struct ingest_internal *internal);
 /* ERROR_UNAVAILABLE: the spool is full, the disk failed, or another thread's row of the same id was not durable yet:
  * nothing is promised of any row of the batch; take them all again later. The batch is empty afterwards in any case. */
 enum error_code ingest_internal_commit(struct ingest_internal *internal, struct error *error) MUST_CHECK;
+/* The segment the rows of the last commit went to; 0 when there were none. */
+uint64_t ingest_internal_segment(const struct ingest_internal *internal);
 
 #endif

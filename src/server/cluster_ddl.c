@@ -426,6 +426,23 @@ static enum error_code rewrite_rows(const struct cluster_ddl *ddl, const struct 
     return ERROR_NONE;
 }
 
+/* The rows change places where they lie; the Distributed tables keep their names and with them find the others. */
+static enum error_code rewrite_exchange(const struct cluster_ddl *ddl, const struct statement *statement, size_t name,
+                                        struct buffer *out, struct error *error)
+{
+    struct target first, second;
+    if (!read_target(statement, name, &first) || !is_word(statement, first.end, "AND") ||
+        !read_target(statement, first.end + 1, &second) || at(statement, second.end)->kind != STORE_SQL_END)
+        return refuse(statement, "two tables are meant, each with its database", error);
+    if (is_sharded(ddl, first.database, first.table) != is_sharded(ddl, second.database, second.table))
+        return refuse(statement, "one of the tables is sharded", error);
+    struct writer writer = {
+        .ddl = ddl, .statement = statement, .out = out, .cluster_before = second.end, .target = &first};
+    write_local(&writer);
+    end_statement(out);
+    return ERROR_NONE;
+}
+
 /* Rows and questions: the names are those of the Distributed tables. */
 static enum error_code rewrite_nothing(const struct cluster_ddl *ddl, const struct statement *statement, size_t name,
                                        struct buffer *out, struct error *error)
@@ -457,6 +474,7 @@ static const struct {
     {{"ALTER", "TABLE"}, rewrite_alter_table},
     {{"TRUNCATE", "TABLE"}, rewrite_rows},
     {{"OPTIMIZE", "TABLE"}, rewrite_rows},
+    {{"EXCHANGE", "TABLES"}, rewrite_exchange},
     {{"INSERT"}, rewrite_nothing},
     {{"SELECT"}, rewrite_nothing},
 };

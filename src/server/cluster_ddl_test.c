@@ -134,7 +134,7 @@ static void what_cannot_be_translated_is_refused(void **state)
         "CREATE MATERIALIZED VIEW a.v REFRESH EVERY 1 HOUR TO a.t AS SELECT x FROM a.b",
         "DROP TABLE a.b, a.c",
         "RENAME TABLE a.b TO a.c",
-        "EXCHANGE TABLES a.b AND a.c",
+        "EXCHANGE TABLES a.b, a.c",
         "SYSTEM STOP MERGES",
         "GRANT ALL ON *.* TO x",
         "DROP TABLE `a'b`.c",

@@ -23,6 +23,7 @@ int command_doctor(int argc, char **argv);
 int command_migrate(int argc, char **argv);
 int command_tenant(int argc, char **argv);
 int command_user(int argc, char **argv);
+int command_people(int argc, char **argv);
 int command_role(int argc, char **argv);
 int command_key(int argc, char **argv);
 int command_audit(int argc, char **argv);

@@ -11,6 +11,7 @@ static const struct command commands[] = {
     {"user", "make, list, lock and help users", command_user},
     {"role", "show and make roles, give them to users and take them away", command_role},
     {"key", "make, list, rotate and revoke keys of programs, and see how they are used", command_key},
+    {"people", "give out or remove all that is known of one visitor", command_people},
     {"audit", "list who did what, and check that nothing of it was changed", command_audit},
     {"import", "load events from files (weblog)", command_import},
     {"spool", "look at what is not stored yet; replay or drop what was refused", command_spool},

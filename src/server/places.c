@@ -34,6 +34,23 @@ static enum error_code places_find_library(const struct settings *settings, stru
                            "set engine.library, or build with ./dev build", program);
 }
 
+struct slice places_find_geo(const struct settings *settings, const struct places *places, char *out, size_t size)
+{
+    if (settings->geo_database[0]) return slice_from_string(settings->geo_database);
+    char program[PATH_MAX];
+    if (os_process_self_path(program, sizeof program, NULL) != ERROR_NONE) program[0] = 0;
+    char *slash = strrchr(program, '/');
+    if (slash) *slash = 0;
+    const char *const folders[] = {places->data, program};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++) {
+        struct stat status;
+        int length = snprintf(out, size, "%s/geo", folders[i]);
+        if (length < 0 || (size_t)length >= size || stat(out, &status) != 0 || !S_ISDIR(status.st_mode)) continue;
+        if (!strchr(out, ',')) return slice_from_string(out); /* a comma would take the path apart */
+    }
+    return SLICE_EMPTY;
+}
+
 bool places_metadata_is_shared(const struct settings *settings)
 {
     struct slice url = slice_from_string(settings->meta_url);

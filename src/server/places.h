@@ -19,6 +19,8 @@ struct places {
 /* Creates the data folder. ERROR_INVALID when the library cannot be found, with the places looked at; with store.url it is
  * not looked for. */
 enum error_code places_find(const struct settings *settings, struct places *ret_places, struct error *error) MUST_CHECK;
+/* For geo_open: setting geo.database, or else the folder geo in the data folder or beside the program, or nothing. */
+struct slice places_find_geo(const struct settings *settings, const struct places *places, char *out, size_t size);
 /* Only places.metadata, for commands that need neither the event store nor an existing data folder. */
 enum error_code places_find_metadata(const struct settings *settings, char out[PATH_MAX], struct error *error) MUST_CHECK;
 /* Whether other servers may use the same metadata: it is on PostgreSQL. */

@@ -7,12 +7,14 @@
 #include "control/job.h"
 #include "control/purge.h"
 #include "server/purge_events.h"
+#include "server/retention.h"
 
 #define SCHEDULED_HOUR_MS (60LL * 60 * 1000)
 
 struct scheduled_jobs {
     struct purge_events events;
-    struct control_job jobs[3];
+    struct retention retention;
+    struct control_job jobs[4];
     struct control_jobs *running;
 };
 
@@ -34,6 +36,8 @@ enum error_code scheduled_jobs_start(const struct settings *settings, struct con
     made->events = (struct purge_events){.settings = settings, .store = store};
     made->jobs[0] = (struct control_job){"purge.deleted", 6 * SCHEDULED_HOUR_MS, scheduled_purge, &made->events};
     made->jobs[1] = (struct control_job){"purge.expired", SCHEDULED_HOUR_MS, scheduled_clean, NULL};
+    made->retention = (struct retention){.settings = settings, .store = store};
+    made->jobs[2] = (struct control_job){"retention.events", 6 * SCHEDULED_HOUR_MS, retention_run, &made->retention};
     enum error_code code = control_jobs_start(control, made->jobs, &made->running, error);
     if (code != ERROR_NONE) {
         free(made);

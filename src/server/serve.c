@@ -13,7 +13,10 @@
 #include "api/api.h"
 #include "base/log.h"
 #include "control/resource.h"
+#include "enrich/geo.h"
+#include "enrich/user_agent.h"
 #include "ingest/loader.h"
+#include "ingest/states.h"
 #include "ingest/window_rebuild.h"
 #include "meta/migrate_meta.h"
 #include "os/clock.h"
@@ -42,6 +45,7 @@
 #define SERVER_LOOP_LIMIT 256
 
 extern const struct embedded_file server_page[]; /* tools/embed, from ui/dist */
+extern const struct embedded_file server_tracker[]; /* the same, from sdk/dist */
 static const char server_version[] = MILLRACE_VERSION;
 
 /* One event loop and all that belongs to its thread. */
@@ -72,7 +76,10 @@ struct server {
     struct spool *spool;
     struct ingest_window *window;
     struct ingest_answers *answers;
+    struct ingest_states *states;
     struct client_address_rules address_rules;
+    struct user_agent_parser *user_agents;
+    struct geo *geo;
     struct ingest *ingest;
     struct query_pool *pool;
     struct control_pool *control_pool;
@@ -183,11 +190,19 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     if (code == ERROR_NONE)
         code = ingest_answers_rebuild(server->answers, session, settings->ingest_duplicate_window_ms, error);
     store_session_destroy(session);
+    const struct domain_state_setting state_settings[] = {{"session_timeout_ms", settings->analytics_session_timeout_ms},
+                                                          {"session_limit", settings->analytics_session_limit}};
+    const struct ingest_states_settings states = {
+        .domains = server_domains, .domain_count = server_domain_count, .settings = state_settings,
+        .setting_count = sizeof state_settings / sizeof state_settings[0], .spool = server->spool, .window = server->window,
+        .store = server->store, .tables = &server->tables, .tick_ms = (int)settings->analytics_session_flush_ms};
+    if (code == ERROR_NONE) code = ingest_states_start(&states, &server->states, error);
     if (code != ERROR_NONE) return code;
     struct ingest_settings ingest = {
         .domains = server_domains, .domain_count = server_domain_count, .spool = server->spool, .window = server->window,
-        .answers = server->answers,
+        .answers = server->answers, .states = server->states,
         .secret = people_control(server->people)->secret, .address_rules = &server->address_rules,
+        .user_agents = server->user_agents, .geo = server->geo,
         .batch_bytes_limit = (size_t)settings->ingest_batch_bytes, .metrics = server->metrics};
     server->ingest = ingest_create(&ingest, &server->tables);
     ASSERT(server->ingest != NULL);
@@ -214,11 +229,11 @@ static enum error_code server_start_api(struct server *server, struct error *err
     struct api_settings api = {.domains = server_domains, .domain_count = server_domain_count, .pool = server->pool,
                                .resources = control_resources, .actions = control_actions,
                                .control = people_control(server->people), .control_pool = server->control_pool,
-                               .address_rules = &server->address_rules, .public_url = settings->public_url,
+                               .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url,
                                .version = server_version,
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
                                .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
-                               .ready_context = server, .page = server_page};
+                               .ready_context = server, .page = server_page, .tracker = server_tracker};
     server->api = api_create(&api);
     ASSERT(server->api != NULL);
     return ERROR_NONE;
@@ -318,6 +333,17 @@ static enum error_code server_read_proxies(struct server *server, struct error *
     return error_set_field(error, code, "http.trusted_proxies", "setting http.trusted_proxies: \"%s\": %s", list, inner.message);
 }
 
+/* What turns requests into more than they say: the rules of user agents, the databases of places. */
+static enum error_code server_open_enrichment(struct server *server, struct error *error)
+{
+    char paths[PATH_MAX + 64];
+    enum error_code code = user_agent_parser_create(&server->user_agents, error);
+    if (code == ERROR_NONE) code = geo_open(places_find_geo(server->settings, &server->places, paths, sizeof paths), &server->geo, error);
+    if (code == ERROR_NONE && geo_database_count(server->geo) > 0)
+        log_info("geo: %zu databases of places are open", geo_database_count(server->geo));
+    return code;
+}
+
 static enum error_code server_start_all(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -325,6 +351,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_read_proxies(server, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
+    if (code == ERROR_NONE) code = server_open_enrichment(server, error);
     if (code == ERROR_NONE) code = people_open(settings, &server->places, &server->people, error);
     if (code == ERROR_NONE) code = server_start_store(server, error);
     if (code == ERROR_NONE) code = server_start_spool(server, error);
@@ -386,6 +413,7 @@ void server_stop(struct server *server)
     for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
     people_stop(server->people); /* now: it writes down the last use of keys */
     audit_mover_stop(server->audit);
+    ingest_states_stop(server->states); /* after the last request: it writes what they came to */
     loader_stop(server->loader);
     if (server->spool) spool_close(server->spool);
     for (size_t i = 0; i < server->loop_count; i++) {
@@ -399,8 +427,11 @@ void server_stop(struct server *server)
     query_pool_destroy(server->pool);
     control_pool_destroy(server->control_pool);
     ingest_destroy(server->ingest);
+    ingest_states_destroy(server->states);
     ingest_window_destroy(server->window);
     ingest_answers_destroy(server->answers);
+    user_agent_parser_destroy(server->user_agents);
+    geo_close(server->geo);
     ingest_tables_free(&server->tables);
     remote_store_stop(server->remote);
     store_destroy(server->store);

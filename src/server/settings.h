@@ -27,6 +27,9 @@ struct settings {
     int64_t ingest_batch_bytes;
     int64_t ingest_duplicate_window_rows;
     int64_t ingest_duplicate_window_ms;
+    int64_t analytics_session_timeout_ms;
+    int64_t analytics_session_flush_ms;
+    int64_t analytics_session_limit;
     int64_t spool_commit_interval_us;
     int64_t spool_commit_bytes;
     int64_t spool_seal_rows;
@@ -50,6 +53,7 @@ struct settings {
     int64_t engine_memory_bytes;
     const char *engine_listen;
     const char *public_url;
+    const char *geo_database;
     const char *mail_url;
     const char *mail_from;
     const char *mail_user;

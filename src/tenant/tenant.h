@@ -40,6 +40,7 @@ struct tenant_info {
     char workspace_id[TENANT_ID_SIZE + 1];
     const struct tenant_organization *organization; /* NULL only in snapshots made by hand */
     bool active;                     /* so are its workspace and its organization */
+    bool allow_public_revenue;       /* setting: amounts are believed from keys that anybody can read in a page */
 };
 /* A role of a user. */
 struct tenant_assignment {

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Databuddy's browser tracker against the server, by the requests that it sends.
-// The tracker itself is not in @databuddy/sdk (it comes from the vendor's own host), so its requests are written out here;
-// the package's client for Node is run as it is.
+// The tracker itself is not in @databuddy/sdk (it comes from the vendor's own host), so its requests are written out here.
+// What it sends beside page events, and the client for Node: databuddy_reports.test.mjs.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { after, before, test } from 'node:test';
-import { Databuddy } from '@databuddy/sdk/node';
 import { Server } from './harness.mjs';
 
 const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
@@ -232,16 +231,4 @@ test('answers a browser\'s preflight and marks every answer for its origin', asy
     assert.equal(answer.headers['access-control-allow-credentials'], 'true');
     assert.match(answer.headers.vary, /origin/i);
   }
-});
-
-// /track belongs to the other dialect here, and the client for Node speaks to nothing else: it must hear so.
-test('the client for Node is refused, not left believing that its events are kept', async () => {
-  const node = new Databuddy({ apiKey: server.tenants.main.secret_key, apiUrl: server.url, websiteId: client, enableBatching: false });
-  const single = await node.track({ name: 'from_node', properties: { plan: 'pro' } });
-  assert.equal(single.success, false);
-  assert.match(single.error, /HTTP 4\d\d/);
-  const several = await node.batch([{ type: 'custom', name: 'from_node' }, { type: 'custom', name: 'from_node' }]);
-  assert.equal(several.success, false);
-  await server.settle(client);
-  await server.events(0, `name = 'from_node'`);
 });

@@ -57,6 +57,7 @@ function ask({ path, method, operation }, { at = pathsOf('alpha', path)[0], side
 
 /** 401; routes that speak another product's dialect say it in that product's words. */
 function assertNobody(answer, each, what) {
+  if (each.path === '/px.jpg') return assert.deepEqual([answer.status, answer.headers['content-type']], [200, 'image/gif'], what); // a picture in any case: nothing is stored
   if (each.isIngest && answer.status === 400) assert.match(answer.text, /missing client id/i, `${each.name} ${what}: ${answer.text}`);
   else assert.equal(answer.status, 401, `${each.name} ${what}: ${answer.text}`);
 }

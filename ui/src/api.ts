@@ -24,6 +24,8 @@ export interface Top {
 export interface Tenant {
   id: string;
   name: string;
+  /** Whom pages that show answers must name. */
+  sources?: { name: string; url: string }[];
 }
 /** One page of a list. */
 export interface Page<T> {

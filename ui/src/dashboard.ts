@@ -90,6 +90,7 @@ export class Dashboard {
   private readonly legend = element('div', { class: 'legend' });
   private readonly chart_area = element('div', { class: 'chart-area loading' });
   private readonly updated = element('span', {});
+  private readonly sources = element('span', {});
   private readonly main: HTMLElement;
   readonly root: HTMLElement;
 
@@ -124,7 +125,7 @@ export class Dashboard {
         this.tabs_make(),
         element('div', { role: 'tabpanel', id: 'breakdown', 'aria-labelledby': `tab-${this.view.tab}` }, this.breakdown.list.root),
       ),
-      element('footer', { class: 'foot' }, this.updated, element('span', {}, 'Millrace')),
+      element('footer', { class: 'foot' }, this.updated, this.sources, element('span', {}, 'Millrace')),
     );
     topbar.tools.prepend(this.live_button);
     this.root = element('div', { class: 'app' }, topbar.root, this.main);
@@ -403,6 +404,7 @@ export class Dashboard {
 
   private tenant_show(tenant: Tenant | null): void {
     if (!tenant?.name || this.stopped) return;
+    this.sources.replaceChildren(...(tenant.sources ?? []).map(({ name, url }) => element('a', { href: url, rel: 'noopener' }, name)));
     set_text(this.title, tenant.name);
     document.title = `${tenant.name} · Millrace`;
   }

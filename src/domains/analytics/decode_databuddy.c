@@ -1,22 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Databuddy's dialect: POST / with one event and POST /batch with up to 100; page events and outgoing links. */
-#include "base/json_writer.h"
 #include "decode/url.h"
 #include "domains/analytics/analytics.h"
-#include "domains/analytics/dialect.h"
+#include "domains/analytics/databuddy.h"
 
-/* Errors of the whole request carry the dialect's own code in error.field; errors of one event carry the field. */
-#define CODE_MISSING_CLIENT_ID "INGEST_MISSING_CLIENT_ID"
-#define CODE_INVALID_CLIENT_ID "INGEST_INVALID_CLIENT_ID"
-#define CODE_ORIGIN "INGEST_ORIGIN_NOT_AUTHORIZED"
-#define CODE_ADDRESS "INGEST_IP_NOT_AUTHORIZED"
-#define CODE_UNKNOWN_TYPE "INGEST_UNKNOWN_EVENT_TYPE"
-#define CODE_NOT_ARRAY "INGEST_BATCH_NOT_ARRAY"
-#define CODE_BATCH_TOO_LARGE "INGEST_BATCH_TOO_LARGE"
-#define CODE_INVALID_SCHEMA "INVALID_EVENT_SCHEMA"
-#define CODE_INVALID_BODY "TRACK_INVALID_BODY"
-
-#define DATABUDDY_PROPERTY_LIMIT 50        /* members of properties, before nested ones are flattened */
 #define DATABUDDY_PROPERTY_KEY_LIMIT 128
 
 /* What a text must look like; NULL when it does, else why not. */
@@ -126,13 +113,6 @@ static const struct databuddy_field {
 static const char *const databuddy_texts[] = {"href", "text", "value"};
 #define DATABUDDY_TEXT_LIMIT_BYTES 2048
 
-struct slice analytics_databuddy_find_key(const struct request *request)
-{
-    struct slice key;
-    if (request_query_get(request, "client_id", &key) && key.size > 0) return key;
-    return request_header_get(request, "databuddy-client-id");
-}
-
 static enum error_code databuddy_invalid(struct error *error, const char *field, const char *reason)
 {
     return error_set_field(error, ERROR_INVALID, field, "%s", reason);
@@ -196,68 +176,21 @@ static enum error_code databuddy_take_item(struct analytics_event *event, const 
     return code;
 }
 
-static enum error_code databuddy_require(const struct analytics_event *event, bool link, struct json_value item,
-                                         struct error *error)
+static enum error_code databuddy_require(const struct analytics_event *event, struct error *error)
 {
-    if (link)
-        return dialect_get_string(item, "href").size ? ERROR_NONE : databuddy_invalid(error, "href", "is required");
     if (!analytics_event_has(event, EVENT_EVENT_ID)) return databuddy_invalid(error, "eventId", "is required");
     if (!analytics_event_has(event, EVENT_NAME)) return databuddy_invalid(error, "name", "is required");
     if (!event->url.size) return databuddy_invalid(error, "path", "is required");
     return ERROR_NONE;
 }
 
-/* Visitors are told apart for one UTC day, unless the site lets ids be kept. "auto" (by country) counts as true. */
-static enum error_code databuddy_hide_visitor(struct analytics_event *event, const struct analytics_context *context,
-                                              const struct privacy_salt *salt, struct json_value item,
-                                              struct error *error)
-{
-    struct json_value value;
-    bool hide = true;
-    if (dialect_get(item, "anonymizeVisitorIds", &value)) {
-        bool automatic = json_value_type(value) == JSON_STRING && slice_equal(json_value_string(value), SLICE("auto"));
-        if (json_value_type(value) == JSON_BOOL) hide = json_value_bool(value);
-        else if (!automatic) return databuddy_invalid(error, "anonymizeVisitorIds", "must be true, false or \"auto\"");
-    }
-    struct slice id = analytics_event_text(event, EVENT_DEVICE_ID);
-    if (!hide || id.size == 0) return ERROR_NONE;
-    char *hash = arena_allocate(context->arena, PRIVACY_ID_HASH_SIZE);
-    if (!hash) return error_set(error, ERROR_MEMORY, "out of memory");
-    privacy_hash_id(id, salt, hash);
-    analytics_event_put_text(event, EVENT_DEVICE_ID, slice_make(hash, PRIVACY_ID_HASH_SIZE));
-    return ERROR_NONE;
-}
-
-static void databuddy_clean_session(struct analytics_event *event)
-{
-    struct slice id = analytics_event_text(event, EVENT_SESSION_ID);
-    for (size_t i = 0; i < id.size; i++)
-        if (!is_letter(id.data[i]) && !is_digit(id.data[i]) && id.data[i] != '_' && id.data[i] != '-')
-            analytics_event_unset(event, EVENT_SESSION_ID);
-}
-
-/* "track" or "outgoing_link"; an empty slice for any other. */
-static struct slice databuddy_type(struct json_value item)
+struct slice databuddy_type(struct json_value item)
 {
     struct json_value value;
     if (json_value_type(item) != JSON_OBJECT || !dialect_get(item, "type", &value)) return SLICE("track");
     struct slice type = json_value_type(value) == JSON_STRING ? json_value_string(value) : SLICE_EMPTY;
     if (slice_equal(type, SLICE("track"))) return SLICE("track");
     return slice_equal(type, SLICE("outgoing_link")) ? SLICE("outgoing_link") : SLICE_EMPTY;
-}
-
-struct databuddy_request {
-    const struct domain_input *input;
-    struct domain_output *output;
-    struct analytics_context context;
-    struct privacy_salt visitor_salt;
-};
-
-static struct databuddy_request databuddy_begin(const struct domain_input *input, struct domain_output *output)
-{
-    return (struct databuddy_request){
-        .input = input, .output = output, .context = dialect_context(input),
-        .visitor_salt = privacy_salt_of_day(input->secret, "analytics visitor", input->request->received_ms)};
 }
 
 static void databuddy_take_sdk(struct analytics_event *event, const struct request *request,
@@ -268,93 +201,76 @@ static void databuddy_take_sdk(struct analytics_event *event, const struct reque
         analytics_event_put_text(event, column, value);
 }
 
-/* Stores one event of a known type. */
-static enum error_code databuddy_store(struct databuddy_request *request, struct json_value item, struct slice type,
-                                       struct error *error)
+/* An AI service looked at a page with a browser that runs the tracker. */
+static void databuddy_store_ai_visit(struct databuddy_request *request, const struct analytics_event *event)
 {
+    struct analytics_row row;
+    analytics_row_begin(&row, request->output->rows, ANALYTICS_TABLE_AI_TRAFFIC, &request->context);
+    analytics_ai_agent_put(&row, &request->context, &event->bot, "tracker");
+    struct url url;
+    if (url_parse(event->url, &url)) analytics_row_put_text(&row, AI_TRAFFIC_HOST, url.host);
+    analytics_row_put_text(&row, AI_TRAFFIC_PATH, analytics_event_text(event, EVENT_PATH));
+    analytics_row_put_text(&row, AI_TRAFFIC_REFERRER, analytics_event_text(event, EVENT_REFERRER));
+    struct slice agent = request_header_get(request->input->request, "user-agent");
+    analytics_row_put_text(&row, AI_TRAFFIC_USER_AGENT, slice_is_utf8(agent) ? agent : SLICE_EMPTY);
+    analytics_row_commit(&row);
+}
+
+enum error_code databuddy_store(struct databuddy_request *request, struct json_value item, struct slice type, size_t position,
+                                struct error *error)
+{
+    if (json_value_type(item) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "an event must be an object");
+    struct analytics_report_rules rules = databuddy_rules(request);
+    if (slice_equal(type, SLICE("outgoing_link")))
+        return analytics_report_take(&rules, ANALYTICS_REPORT_LINK, item, position, error);
     struct analytics_event event;
     const struct analytics_context *context = &request->context;
     analytics_event_init(&event);
-    if (json_value_type(item) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "an event must be an object");
-    bool link = slice_equal(type, SLICE("outgoing_link"));
     enum error_code code = databuddy_take_item(&event, context, item, error);
-    if (code == ERROR_NONE) code = databuddy_require(&event, link, item, error);
-    if (code == ERROR_NONE) code = databuddy_hide_visitor(&event, context, &request->visitor_salt, item, error);
+    if (code == ERROR_NONE) code = databuddy_require(&event, error);
+    if (code == ERROR_NONE) code = analytics_visitor_hide(&event, context, &request->visitor_salt, item, error);
     if (code != ERROR_NONE) return code;
-    if (link) analytics_event_put_text(&event, EVENT_NAME, type);
     analytics_event_put_text(&event, EVENT_EVENT_TYPE, type);
-    databuddy_clean_session(&event);
+    analytics_session_clean(&event);
     databuddy_take_sdk(&event, request->input->request, EVENT_SDK_NAME, "databuddy-sdk-name");
     databuddy_take_sdk(&event, request->input->request, EVENT_SDK_VERSION, "databuddy-sdk-version");
-    struct slice event_id = analytics_event_text(&event, EVENT_EVENT_ID);
-    if (event_id.size > 0) {
-        struct slice name = arena_printf(context->arena, "%.*s:%.*s", SLICE_ARGS(type), SLICE_ARGS(event_id));
-        analytics_event_put_id(&event, uuid_from_name(context->tenant, name));
-    }
-    return dialect_store(&event, context, request->output, error);
+    analytics_event_put_id(&event, analytics_derived_id(request->scope, "track", analytics_event_text(&event, EVENT_EVENT_ID)));
+    size_t duplicates = request->output->duplicates;
+    code = dialect_store(&event, context, request->output, error);
+    bool is_ai = event.bot.class == BOT_AI_CRAWLER || event.bot.class == BOT_AI_ASSISTANT;
+    if (code == ERROR_NONE && is_ai && request->output->duplicates == duplicates &&
+        slice_equal(analytics_event_text(&event, EVENT_NAME), SLICE("screen_view")))
+        databuddy_store_ai_visit(request, &event);
+    return code;
 }
 
-/* Beacons come as text/plain: whatever the type says, the body is JSON. */
-static enum error_code databuddy_parse(const struct domain_input *input, struct json_value *root, struct error *error)
+static enum error_code databuddy_take_one(struct databuddy_request *request, struct error *error)
 {
-    struct error reason = {0};
-    enum error_code code = json_parse(input->json, input->request->body, root, &reason);
-    return code == ERROR_NONE
-               ? code
-               : error_set_field(error, code, CODE_INVALID_BODY, "Invalid request body: %s", reason.message);
+    struct json_value root;
+    enum error_code code = databuddy_parse(request->input, &root, error);
+    if (code != ERROR_NONE) return code;
+    struct slice type = databuddy_type(root);
+    if (type.size == 0) return error_set_field(error, ERROR_INVALID, CODE_UNKNOWN_TYPE, "Unknown event type");
+    code = databuddy_store(request, root, type, 0, error);
+    if (code == ERROR_NONE) databuddy_write_success(request->output, "success", type, -1);
+    return code;
 }
 
 enum error_code analytics_databuddy_decode(const struct domain_input *input, struct domain_output *output,
                                            struct error *error)
 {
-    struct json_value root;
-    enum error_code code = databuddy_parse(input, &root, error);
-    if (code != ERROR_NONE) return code;
-    struct slice type = databuddy_type(root);
-    if (type.size == 0) return error_set_field(error, ERROR_INVALID, CODE_UNKNOWN_TYPE, "Unknown event type");
-    struct databuddy_request request = databuddy_begin(input, output);
-    code = databuddy_store(&request, root, type, error);
-    if (code != ERROR_NONE) return code;
-    struct json_writer writer = {.out = output->body};
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "status");
-    json_writer_string(&writer, SLICE("success"));
-    json_writer_key(&writer, "type");
-    json_writer_string(&writer, type);
-    json_writer_object_end(&writer);
-    output->status = 200;
-    output->content_type = "application/json";
-    return ERROR_NONE;
-}
-
-/* code, and the field at fault when there is one */
-static void databuddy_write_reason(struct json_writer *writer, const char *code, const struct error *error)
-{
-    char text[64];
-    snprintf(text, sizeof text, "basket.%s", code);
-    json_writer_key(writer, "code");
-    json_writer_string(writer, slice_from_string(text));
-    if (strcmp(code, CODE_INVALID_SCHEMA) != 0) return;
-    json_writer_key(writer, "errors");
-    json_writer_array_begin(writer);
-    json_writer_object_begin(writer);
-    json_writer_key(writer, "code");
-    json_writer_string(writer, SLICE("invalid_value"));
-    json_writer_key(writer, "field");
-    json_writer_string(writer, slice_from_string(error->field));
-    json_writer_key(writer, "message");
-    json_writer_string(writer, slice_from_string(error->message));
-    json_writer_object_end(writer);
-    json_writer_array_end(writer);
+    struct databuddy_request request;
+    databuddy_begin(&request, input, output);
+    return databuddy_end(&request, databuddy_take_one(&request, error), error);
 }
 
 /* One element of `results`; true when the event was stored now or before. */
-static bool databuddy_take_batch_item(struct databuddy_request *request, struct json_value item, struct slice type,
+static bool databuddy_take_batch_item(struct databuddy_request *request, struct json_value item, struct slice type, size_t index,
                                       struct json_writer *results)
 {
     struct error error = {0};
     bool object = json_value_type(item) == JSON_OBJECT;
-    bool stored = type.size > 0 && databuddy_store(request, item, type, &error) == ERROR_NONE;
+    bool stored = type.size > 0 && databuddy_store(request, item, type, index, &error) == ERROR_NONE;
     struct slice event_id = object ? dialect_get_string(item, "eventId") : SLICE_EMPTY;
     json_writer_object_begin(results);
     json_writer_key(results, "status");
@@ -368,7 +284,8 @@ static bool databuddy_take_batch_item(struct databuddy_request *request, struct 
         json_writer_key(results, "eventType");
         json_writer_string(results, type.size ? type : dialect_get_string(item, "type"));
         databuddy_write_reason(results, type.size ? CODE_INVALID_SCHEMA : CODE_UNKNOWN_TYPE, &error);
-        request->output->refused++;
+        if (type.size == 0) error_set_field(&error, ERROR_INVALID, CODE_UNKNOWN_TYPE, "Unknown event type");
+        databuddy_refuse_item(request, index, item, &error);
     }
     if (event_id.size > 0) {
         json_writer_key(results, "eventId");
@@ -378,12 +295,11 @@ static bool databuddy_take_batch_item(struct databuddy_request *request, struct 
     return stored;
 }
 
-enum error_code analytics_databuddy_decode_batch(const struct domain_input *input, struct domain_output *output,
-                                                 struct error *error)
+static enum error_code databuddy_take_batch(struct databuddy_request *request, struct error *error)
 {
     struct json_value root, item;
     struct slice key;
-    enum error_code code = databuddy_parse(input, &root, error);
+    enum error_code code = databuddy_parse(request->input, &root, error);
     if (code != ERROR_NONE) return code;
     if (json_value_type(root) != JSON_ARRAY)
         return error_set_field(error, ERROR_INVALID, CODE_NOT_ARRAY, "Batch endpoint expects array of events");
@@ -391,19 +307,18 @@ enum error_code analytics_databuddy_decode_batch(const struct domain_input *inpu
     if (count > ANALYTICS_DATABUDDY_ITEM_LIMIT)
         return error_set_field(error, ERROR_INVALID, CODE_BATCH_TOO_LARGE, "Batch too large: %zu events, at most %d",
                                count, ANALYTICS_DATABUDDY_ITEM_LIMIT);
-    struct databuddy_request request = databuddy_begin(input, output);
     struct buffer results = {0};
     struct json_writer results_writer = {.out = &results};
     json_writer_array_begin(&results_writer);
     struct json_iterator iterator = json_iterate(root);
-    while (json_next(&iterator, &key, &item)) {
+    for (size_t index = 0; json_next(&iterator, &key, &item); index++) {
         struct slice type = databuddy_type(item);
-        if (!databuddy_take_batch_item(&request, item, type, &results_writer)) continue;
+        if (!databuddy_take_batch_item(request, item, type, index, &results_writer)) continue;
         stored++;
         if (slice_equal(type, SLICE("outgoing_link"))) links++;
     }
     json_writer_array_end(&results_writer);
-    struct json_writer writer = {.out = output->body};
+    struct json_writer writer = {.out = request->output->body};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "status");
     json_writer_string(&writer, stored == count ? SLICE("success") : stored ? SLICE("partial") : SLICE("error"));
@@ -421,59 +336,17 @@ enum error_code analytics_databuddy_decode_batch(const struct domain_input *inpu
     json_writer_key(&writer, "results");
     json_writer_raw(&writer, buffer_slice(&results));
     json_writer_object_end(&writer);
-    if (results.failed) output->body->failed = true; /* the caller answers that memory ran out */
+    if (results.failed) request->output->body->failed = true; /* the caller answers that memory ran out */
     buffer_free(&results);
-    output->status = 200;
-    output->content_type = "application/json";
+    request->output->status = 200;
+    request->output->content_type = "application/json";
     return ERROR_NONE;
 }
 
-/* The dialect's code and status of an error that was not made here. */
-static const char *databuddy_code(const struct error *error, const struct request *request, int *status)
+enum error_code analytics_databuddy_decode_batch(const struct domain_input *input, struct domain_output *output,
+                                                 struct error *error)
 {
-    *status = error_code_http_status(error->code);
-    if (error->code == ERROR_FORBIDDEN && strcmp(error->field, "origin") == 0) return CODE_ORIGIN;
-    if (error->code == ERROR_FORBIDDEN && strcmp(error->field, "address") == 0) return CODE_ADDRESS;
-    switch (error->code) {
-    case ERROR_UNAUTHENTICATED:
-    case ERROR_FORBIDDEN:
-        *status = 400;
-        return analytics_databuddy_find_key(request).size ? CODE_INVALID_CLIENT_ID : CODE_MISSING_CLIENT_ID;
-    case ERROR_TOO_LARGE: return "INGEST_PAYLOAD_TOO_LARGE";
-    case ERROR_RATE_LIMITED: return "TRACK_RATE_LIMITED";
-    case ERROR_INVALID: break;
-    default: return "DELIVERY_UNAVAILABLE";
-    }
-    return error->field[0] >= 'A' && error->field[0] <= 'Z' ? error->field : CODE_INVALID_SCHEMA;
-}
-
-const char *analytics_databuddy_refuse(const struct error *error, const struct request *request, int *status,
-                                       struct buffer *body)
-{
-    const char *code = databuddy_code(error, request, status);
-    struct slice message = slice_from_string(error->message);
-    if (strcmp(code, CODE_INVALID_SCHEMA) == 0) message = SLICE("Invalid event schema");
-    if (strcmp(code, CODE_MISSING_CLIENT_ID) == 0) message = SLICE("Missing client ID");
-    if (strcmp(code, CODE_INVALID_CLIENT_ID) == 0) message = SLICE("Invalid or inactive client ID");
-    if (strcmp(code, CODE_ORIGIN) == 0) message = SLICE("Origin not authorized");
-    if (strcmp(code, CODE_ADDRESS) == 0) message = SLICE("IP address not authorized");
-    char request_id[24];
-    snprintf(request_id, sizeof request_id, "%llu", (unsigned long long)request->id);
-    struct json_writer writer = {.out = body};
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "success");
-    json_writer_bool(&writer, false);
-    json_writer_key(&writer, "status");
-    json_writer_string(&writer, SLICE("error"));
-    json_writer_key(&writer, "error");
-    json_writer_string(&writer, message);
-    json_writer_key(&writer, "message");
-    json_writer_string(&writer, message);
-    databuddy_write_reason(&writer, code, error);
-    json_writer_key(&writer, "retryable");
-    json_writer_bool(&writer, *status == 408 || *status == 425 || *status == 429 || *status >= 500);
-    json_writer_key(&writer, "requestId");
-    json_writer_string(&writer, slice_from_string(request_id));
-    json_writer_object_end(&writer);
-    return "application/json";
+    struct databuddy_request request;
+    databuddy_begin(&request, input, output);
+    return databuddy_end(&request, databuddy_take_batch(&request, error), error);
 }

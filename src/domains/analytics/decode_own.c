@@ -4,6 +4,7 @@
 #include "decode/lines.h"
 #include "domains/analytics/analytics.h"
 #include "domains/analytics/dialect.h"
+#include "domains/analytics/own_typed.h"
 
 #define OWN_ERROR_LIMIT 100    /* reported one by one: more would only repeat them */
 #define OWN_PROPERTY_LIMIT 100
@@ -27,8 +28,11 @@ struct own_answer {
 struct slice analytics_own_find_key(const struct request *request)
 {
     struct slice header = request_header_get(request, "authorization");
-    struct slice scheme = slice_cut(&header, ' ');
-    return slice_equal_ignore_case(scheme, SLICE("bearer")) ? slice_trim(header) : SLICE_EMPTY;
+    struct slice scheme = slice_cut(&header, ' '), key;
+    if (scheme.size > 0) return slice_equal_ignore_case(scheme, SLICE("bearer")) ? slice_trim(header) : SLICE_EMPTY;
+    /* Beacons have no headers of their own. Addresses end up in logs: a secret is not taken from one. */
+    if (!request_query_get(request, "key", &key) || slice_starts_with(key, SLICE(TENANT_SECRET_KEY_PREFIX))) return SLICE_EMPTY;
+    return key;
 }
 
 /* `line` is 0 outside of NDJSON. */
@@ -77,31 +81,48 @@ static enum analytics_column own_find_column(struct own_fields *fields, size_t p
     return column;
 }
 
-static enum error_code own_store(struct json_value item, const struct analytics_context *context, struct own_fields *fields,
-                                 struct domain_output *output, struct error *error)
+static enum error_code own_read_event(struct json_value item, const struct analytics_context *context, struct own_fields *fields,
+                                      struct analytics_event *event, struct error *error)
 {
-    struct analytics_event event;
-    analytics_event_init(&event);
-    if (json_value_type(item) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "an event must be a JSON object");
     struct json_iterator iterator = json_iterate(item);
     struct slice key;
     struct json_value value;
     for (size_t position = 0; json_next(&iterator, &key, &value); position++) {
         enum analytics_column column = own_find_column(fields, position, key);
+        if (column == EVENT_UNKNOWN && slice_equal(key, SLICE("type"))) {
+            if (json_value_type(value) == JSON_NULL || (json_value_type(value) == JSON_STRING && own_type_is_event(json_value_string(value)))) continue;
+            return error_set_field(error, ERROR_INVALID, "type", "is another one");
+        }
         if (column == EVENT_UNKNOWN) return own_refuse_unknown(key, error);
-        enum error_code code = analytics_event_set(&event, context, column, key, value, error);
+        enum error_code code = analytics_event_set(event, context, column, key, value, error);
         if (code != ERROR_NONE) return code;
     }
-    if (!analytics_event_has(&event, EVENT_NAME))
+    if (!analytics_event_has(event, EVENT_NAME))
         return error_set_field(error, ERROR_INVALID, "name", "is missing: every event needs a name of 1 to 128 bytes");
-    return dialect_store(&event, context, output, error);
+    return ERROR_NONE;
+}
+
+/* Most items are events: only when one cannot be read as such its type is looked for. */
+static enum error_code own_store(struct json_value item, const struct analytics_context *context, struct own_fields *fields,
+                                 size_t number, struct domain_output *output, struct error *error)
+{
+    struct analytics_event event;
+    analytics_event_init(&event);
+    if (json_value_type(item) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "an event must be a JSON object");
+    enum error_code code = own_read_event(item, context, fields, &event, error);
+    if (code == ERROR_NONE) return dialect_store(&event, context, output, error);
+    struct json_value type;
+    if (!dialect_get(item, "type", &type)) return code;
+    if (json_value_type(type) != JSON_STRING) return error_set_field(error, ERROR_INVALID, "type", "must be a string");
+    if (own_type_is_event(json_value_string(type))) return code;
+    return own_take_typed(context, output, json_value_string(type), item, number, error);
 }
 
 static void own_take_item(struct own_answer *answer, const struct analytics_context *context, struct json_value item,
                           size_t number, size_t line)
 {
     struct error error = {0};
-    if (own_store(item, context, &answer->fields, answer->output, &error) != ERROR_NONE) own_refuse_item(answer, number, line, &error);
+    if (own_store(item, context, &answer->fields, number, answer->output, &error) != ERROR_NONE) own_refuse_item(answer, number, line, &error);
 }
 
 static enum error_code own_check_count(size_t count, struct error *error)

@@ -1,19 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps that every dialect takes around its own reading of the request. */
 #include "domains/analytics/dialect.h"
+#include "domains/analytics/session_table.h"
 
-#include "enrich/sender.h"
+/* Once for a request. Who has a secret key sends for others, also with a library that elsewhere fetches pages. */
+static struct user_agent dialect_agent(const struct domain_input *input)
+{
+    struct user_agent agent;
+    user_agent_parse(input->user_agents, request_header_get(input->request, "user-agent"), input->request->arena, &agent);
+    if (agent.bot.class != BOT_NONE && input->key->kind == TENANT_KEY_SECRET)
+        agent = (struct user_agent){.is_server = true, .device = SLICE("server")};
+    return agent;
+}
 
 struct analytics_context dialect_context(const struct domain_input *input)
 {
-    bool server = sender_is_server(request_header_get(input->request, "user-agent"));
+    struct user_agent agent = dialect_agent(input);
+    struct slice address = agent.is_server ? SLICE_EMPTY : input->client_address;
+    struct geo_place place;
+    geo_find(input->geo, address, &place);
     return (struct analytics_context){
         .arena = input->request->arena,
         .received_ms = input->request->received_ms,
         .tenant = slice_from_string(input->key->tenant->id),
-        .address = server ? SLICE_EMPTY : input->client_address,
+        .address = address,
+        .agent = agent,
+        .user_agents = input->user_agents,
+        .geo = input->geo,
+        .place_address = address,
+        .place = place,
         .address_salt = privacy_salt_make(input->secret, "analytics address"),
         .property_limit = EVENT_PROPERTY_LIMIT,
+        .sessions = input->state,
     };
 }
 
@@ -35,6 +53,22 @@ struct slice dialect_get_string(struct json_value object, const char *name)
     return json_value_string(value);
 }
 
+void dialect_store_bot(const struct analytics_event *event, const struct analytics_context *context, struct domain_output *output)
+{
+    struct analytics_row row;
+    analytics_row_begin(&row, output->rows, ANALYTICS_TABLE_EVENTS_BOTS, context);
+    analytics_row_put_id(&row, EVENTS_BOTS_ID, event->values[EVENT_ID].uuid);
+    analytics_row_put_text(&row, EVENTS_BOTS_NAME, event->bot.name);
+    analytics_row_put_text(&row, EVENTS_BOTS_TYPE, bot_class_name(event->bot.class));
+    analytics_row_put_text(&row, EVENTS_BOTS_PATH, analytics_event_text(event, EVENT_PATH));
+    analytics_row_put_text(&row, EVENTS_BOTS_ORIGIN, analytics_event_text(event, EVENT_ORIGIN));
+    analytics_row_put_text(&row, EVENTS_BOTS_EVENT_NAME, analytics_event_text(event, EVENT_NAME));
+    analytics_row_put_integer(&row, EVENTS_BOTS_CREATED_AT, event->values[EVENT_CREATED_AT].integer);
+    analytics_row_commit(&row);
+    output->accepted++;
+    output->unbilled++;
+}
+
 enum error_code dialect_store(struct analytics_event *event, const struct analytics_context *context,
                               struct domain_output *output, struct error *error)
 {
@@ -44,6 +78,12 @@ enum error_code dialect_store(struct analytics_event *event, const struct analyt
         output->duplicates++;
         return ERROR_NONE;
     }
+    if (event->bot.class != BOT_NONE) {
+        dialect_store_bot(event, context, output);
+        return ERROR_NONE;
+    }
+    analytics_session_take(event, context, output->rows);
+    if (arena_failed(context->arena)) return error_set(error, ERROR_MEMORY, "the request needs more memory than one may use");
     analytics_event_append(event, domain_rows_block(output->rows, ANALYTICS_TABLE_EVENTS));
     output->accepted++;
     return ERROR_NONE;

@@ -46,6 +46,27 @@ void analytics_event_put_integer(struct analytics_event *event, enum analytics_c
     event_mark(event, column);
 }
 
+void analytics_event_put_real(struct analytics_event *event, enum analytics_column column, double value)
+{
+    event->values[column].real = value;
+    event_mark(event, column);
+}
+
+void analytics_event_put_group(struct analytics_event *event, struct slice group)
+{
+    if (event->group_count == EVENT_GROUP_LIMIT) return;
+    event->groups[event->group_count++] = group;
+    event_mark(event, EVENT_GROUPS);
+}
+
+void analytics_event_put_property(struct analytics_event *event, struct slice key, struct slice value)
+{
+    if (event->property_count == EVENT_PROPERTY_LIMIT) return;
+    event->properties[event->property_count++] = (struct analytics_property){key, value};
+    event->property_bytes += key.size + value.size;
+    event_mark(event, EVENT_PROPERTIES);
+}
+
 void analytics_event_put_id(struct analytics_event *event, struct uuid id)
 {
     event->values[EVENT_ID].uuid = id;
@@ -74,8 +95,7 @@ static enum error_code refuse_range(struct error *error, struct slice field, con
     return refuse(error, field, reason);
 }
 
-/* The text of a scalar: strings as they are, numbers and booleans in the arena. False for null, objects and arrays. */
-static bool scalar_text(struct arena *arena, struct json_value value, struct slice *text)
+bool analytics_scalar_text(struct arena *arena, struct json_value value, struct slice *text)
 {
     char digits[40];
     int size = 0;
@@ -134,8 +154,7 @@ static enum error_code set_time(struct analytics_event *event, const struct anal
     return ERROR_NONE;
 }
 
-/* A number, or a text that is nothing but a number. */
-static bool number_of(struct json_value value, double *number)
+bool analytics_number(struct json_value value, double *number)
 {
     enum json_type type = json_value_type(value);
     if (type == JSON_STRING) {
@@ -157,7 +176,7 @@ static enum error_code set_number(struct analytics_event *event, enum analytics_
 {
     const struct analytics_column_info *info = &analytics_columns[column];
     double number;
-    if (!number_of(value, &number)) return refuse(error, field, "must be a number");
+    if (!analytics_number(value, &number)) return refuse(error, field, "must be a number");
     if (!(number >= (double)info->minimum && number <= (double)info->maximum)) return refuse_range(error, field, info);
     if (info->kind == EVENT_KIND_REAL) event->values[column].real = number;
     else if (info->kind == EVENT_KIND_DECIMAL) event->values[column].integer = llround(number * EVENT_DECIMAL_SCALE);
@@ -175,7 +194,7 @@ static enum error_code set_groups(struct analytics_event *event, const struct an
     struct json_value child;
     for (event->group_count = 0; json_next(&iterator, &key, &child);) {
         if (event->group_count == EVENT_GROUP_LIMIT) return refuse(error, field, "has more than 32 entries");
-        if (!scalar_text(context->arena, child, &text)) return refuse(error, field, "must be an array of strings");
+        if (!analytics_scalar_text(context->arena, child, &text)) return refuse(error, field, "must be an array of strings");
         if (text.size > EVENT_GROUP_LIMIT_BYTES) return refuse_long(error, field, text.size, EVENT_GROUP_LIMIT_BYTES);
         if (text.size > 0) event->groups[event->group_count++] = text;
     }
@@ -228,7 +247,7 @@ enum error_code analytics_event_add_property(struct analytics_event *event, cons
     struct slice text, name;
     if (type == JSON_NULL) return ERROR_NONE;
     if (type != JSON_OBJECT && type != JSON_ARRAY) {
-        scalar_text(context->arena, value, &text);
+        analytics_scalar_text(context->arena, value, &text);
         return add_text_property(event, context, key, text, error);
     }
     if (key.size > EVENT_PROPERTY_KEY_LIMIT_BYTES)
@@ -268,7 +287,7 @@ enum error_code analytics_event_set(struct analytics_event *event, const struct 
     switch (column == EVENT_URL ? EVENT_KIND_TEXT : analytics_columns[column].kind) {
     case EVENT_KIND_ID:
     case EVENT_KIND_TEXT:
-        if (json_value_type(value) == JSON_BOOL || !scalar_text(context->arena, value, &text))
+        if (json_value_type(value) == JSON_BOOL || !analytics_scalar_text(context->arena, value, &text))
             return refuse(error, field, "must be a string");
         return analytics_event_set_text(event, column, field, text, error);
     case EVENT_KIND_TIME: return set_time(event, context, column, field, value, error);

@@ -7,7 +7,9 @@
 #include "base/uuid.h"
 #include "block/block.h"
 #include "decode/json.h"
+#include "enrich/geo.h"
 #include "enrich/privacy.h"
+#include "enrich/user_agent.h"
 
 /*
  * Model: a dialect calls analytics_event_init, sets columns by name from JSON values (types and limits are checked
@@ -56,6 +58,15 @@ enum analytics_column analytics_column_find(struct slice name);
 #define EVENT_GROUP_LIMIT_BYTES 256
 #define EVENT_DECIMAL_SCALE 10000        /* of revenue */
 
+/* Whose visit an event belongs to: session_table.h. */
+enum analytics_visit {
+    EVENT_VISIT_AS_SENT,   /* of the session the client names, if any */
+    EVENT_VISIT_OF_DEVICE, /* opens or extends the visit of its device */
+    EVENT_VISIT_OF_PERSON, /* joins the live visit of its device or else its profile; opens and extends none */
+};
+/* event_type of an event that joined a visit from outside: it does not count in the session's row. */
+#define EVENT_TYPE_JOINED "server"
+
 union analytics_value {
     struct slice text;
     int64_t integer; /* also times (Unix ms) and decimals (times EVENT_DECIMAL_SCALE) */
@@ -66,7 +77,10 @@ struct analytics_property { struct slice key, value; };
 struct analytics_event {
     uint64_t set[(EVENT_COLUMN_COUNT + 63) / 64];
     struct slice url;                /* as sent; empty when absent */
+    struct slice click;              /* a click id in the link, by its parameter: likewise */
+    struct bot bot;                  /* class BOT_NONE: of a visitor or a program; others are no visitors */
     struct slice tag;                /* the link's own word for who sent the visitor: enrich/campaign.h */
+    enum analytics_visit visit;
     bool id_given;                   /* the client named the event: a second one of that id is a duplicate */
     size_t group_count, property_count, property_bytes;
     union analytics_value values[EVENT_COLUMN_COUNT]; /* valid where `set` */
@@ -74,6 +88,7 @@ struct analytics_event {
     struct analytics_property properties[EVENT_PROPERTY_LIMIT];
 };
 
+struct session_table;
 /* What the events of one request have in common. */
 struct analytics_context {
     struct arena *arena;
@@ -81,8 +96,14 @@ struct analytics_context {
     struct slice tenant;
     struct slice address;            /* of the sender when events name none; empty: not stored */
     struct privacy_salt address_salt;
+    struct user_agent agent;         /* of the request; one with a secret key is no bot's, whatever it calls itself */
+    struct user_agent_parser *user_agents;
+    const struct geo *geo;
+    struct slice place_address;      /* what `place` is of: one look for all events from the same address */
+    struct geo_place place;
     bool any_path;                   /* a path that is no URL is taken as a screen's name, not refused */
     size_t property_limit;           /* at most EVENT_PROPERTY_LIMIT */
+    struct session_table *sessions;
 };
 
 void analytics_event_init(struct analytics_event *event);
@@ -96,7 +117,11 @@ struct slice analytics_event_text(const struct analytics_event *event, enum anal
 /* Sets without a check: for the server's own values. An empty text unsets. */
 void analytics_event_put_text(struct analytics_event *event, enum analytics_column column, struct slice text);
 void analytics_event_put_integer(struct analytics_event *event, enum analytics_column column, int64_t value);
+void analytics_event_put_real(struct analytics_event *event, enum analytics_column column, double value);
 void analytics_event_put_id(struct analytics_event *event, struct uuid id);
+/* Dropped when there are too many. */
+void analytics_event_put_group(struct analytics_event *event, struct slice group);
+void analytics_event_put_property(struct analytics_event *event, struct slice key, struct slice value);
 
 /*
  * Sets a column (or EVENT_URL) from a client's value; null and "" leave it unset. ERROR_INVALID names `field` and says
@@ -107,6 +132,10 @@ enum error_code analytics_event_set(struct analytics_event *event, const struct 
                                     struct error *error) MUST_CHECK;
 enum error_code analytics_event_set_text(struct analytics_event *event, enum analytics_column column,
                                          struct slice field, struct slice text, struct error *error) MUST_CHECK;
+/* The text of a scalar: strings as they are, numbers and booleans in the arena. False for null, objects and arrays. */
+bool analytics_scalar_text(struct arena *arena, struct json_value value, struct slice *text);
+/* A number, or a text that is nothing but a number. */
+bool analytics_number(struct json_value value, double *number);
 /* Adds `value` under `key`; objects and arrays become dotted keys ("a.b", "tags.0"); null and "" are dropped. */
 enum error_code analytics_event_add_property(struct analytics_event *event, const struct analytics_context *context,
                                              struct slice key, struct json_value value, struct error *error) MUST_CHECK;

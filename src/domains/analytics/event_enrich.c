@@ -2,6 +2,7 @@
 /* Completes an event by the enrichment steps, in one order for all dialects; then makes it a row. */
 #include "domains/analytics/event.h"
 
+#include "domains/analytics/event_id.h"
 #include "enrich/campaign.h"
 #include "enrich/page.h"
 #include "enrich/referrer.h"
@@ -49,6 +50,7 @@ static enum error_code take_campaign(struct analytics_event *event, const struct
         fill(event, EVENT_UTM_CONTENT, campaign.content);
         fill(event, EVENT_GCLID, campaign.gclid);
         event->tag = campaign.tag;
+        event->click = campaign.click;
     }
     if (analytics_event_has(event, EVENT_UTM_SOURCE)) event->tag = analytics_event_text(event, EVENT_UTM_SOURCE);
     return ERROR_NONE;
@@ -58,9 +60,11 @@ static enum error_code take_referrer(struct analytics_event *event, const struct
                                      struct error *error)
 {
     struct slice raw = analytics_event_text(event, EVENT_REFERRER);
-    if (raw.size == 0 && event->tag.size == 0) return ERROR_NONE;
+    struct slice medium = analytics_event_text(event, EVENT_UTM_MEDIUM);
+    if (raw.size == 0 && event->tag.size == 0 && event->click.size == 0 && medium.size == 0) return ERROR_NONE;
     struct referrer referrer;
     referrer_resolve(context->arena, raw, page_host(analytics_event_text(event, EVENT_ORIGIN)), event->tag, &referrer);
+    referrer_refine(&referrer, medium, event->click);
     analytics_event_put_text(event, EVENT_REFERRER, referrer.url);
     fill(event, EVENT_REFERRER_NAME,
          slice_first(referrer.name, (size_t)analytics_columns[EVENT_REFERRER_NAME].maximum));
@@ -68,11 +72,71 @@ static enum error_code take_referrer(struct analytics_event *event, const struct
     return ERROR_NONE;
 }
 
+/* A name and its version, unless the client gave either: a version of one is none of the other. */
+static void fill_pair(struct analytics_event *event, enum analytics_column name, struct slice name_text,
+                      enum analytics_column version, struct slice version_text)
+{
+    if (analytics_event_has(event, name) || analytics_event_has(event, version)) return;
+    analytics_event_put_text(event, name, name_text);
+    analytics_event_put_text(event, version, version_text);
+}
+
+static bool says_its_device(const struct analytics_event *event)
+{
+    return analytics_event_has(event, EVENT_DEVICE) || analytics_event_has(event, EVENT_OS) ||
+           analytics_event_has(event, EVENT_BROWSER) || analytics_event_has(event, EVENT_BRAND) ||
+           analytics_event_has(event, EVENT_MODEL);
+}
+
+/* The User-Agent the event names (a backend passes on that of its visitor), else the request's. */
+static enum error_code take_agent(struct analytics_event *event, const struct analytics_context *context,
+                                  struct error *error)
+{
+    struct user_agent own;
+    const struct user_agent *agent = &context->agent;
+    struct slice text = analytics_event_text(event, EVENT_USER_AGENT);
+    if (text.size > 0) {
+        user_agent_parse(context->user_agents, text, context->arena, &own);
+        agent = &own;
+    }
+    event->bot = agent->bot;
+    /* A program that says what the device is like speaks of its visitor's. */
+    if (agent->is_server && says_its_device(event)) return ERROR_NONE;
+    fill(event, EVENT_DEVICE, agent->device);
+    fill_pair(event, EVENT_OS, agent->os, EVENT_OS_VERSION, agent->os_version);
+    fill_pair(event, EVENT_BROWSER, agent->browser, EVENT_BROWSER_VERSION, agent->browser_version);
+    fill_pair(event, EVENT_BRAND, agent->brand, EVENT_MODEL, agent->model);
+    return ERROR_NONE;
+}
+
+static struct slice address_of(const struct analytics_event *event, const struct analytics_context *context)
+{
+    struct slice address = analytics_event_text(event, EVENT_IP);
+    return address.size ? address : context->address;
+}
+
+static enum error_code take_geo(struct analytics_event *event, const struct analytics_context *context,
+                                struct error *error)
+{
+    static const enum analytics_column columns[] = {EVENT_COUNTRY, EVENT_REGION, EVENT_CITY, EVENT_LATITUDE, EVENT_LONGITUDE};
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++)
+        if (analytics_event_has(event, columns[i])) return ERROR_NONE;
+    struct slice address = address_of(event, context);
+    struct geo_place place = context->place;
+    if (!slice_equal(address, context->place_address)) geo_find(context->geo, address, &place);
+    analytics_event_put_text(event, EVENT_COUNTRY, place.country);
+    analytics_event_put_text(event, EVENT_REGION, place.region);
+    analytics_event_put_text(event, EVENT_CITY, place.city);
+    if (!place.has_position) return ERROR_NONE;
+    analytics_event_put_real(event, EVENT_LATITUDE, place.latitude);
+    analytics_event_put_real(event, EVENT_LONGITUDE, place.longitude);
+    return ERROR_NONE;
+}
+
 static enum error_code take_privacy(struct analytics_event *event, const struct analytics_context *context,
                                     struct error *error)
 {
-    struct slice address = analytics_event_text(event, EVENT_IP);
-    if (address.size == 0) address = context->address;
+    struct slice address = address_of(event, context);
     analytics_event_unset(event, EVENT_IP);
     analytics_event_unset(event, EVENT_USER_AGENT);
     if (address.size == 0) return ERROR_NONE;
@@ -92,7 +156,7 @@ static enum error_code take_id(struct analytics_event *event, const struct analy
     struct slice name = analytics_event_text(event, EVENT_EVENT_ID);
     event->id_given = name.size > 0;
     analytics_event_put_id(event, name.size > 0 ? uuid_from_name(context->tenant, name)
-                                                : uuid_make_v7(context->received_ms));
+                                                : event_id_make(context->received_ms));
     return ERROR_NONE;
 }
 
@@ -105,8 +169,9 @@ static enum error_code take_times(struct analytics_event *event, const struct an
     return ERROR_NONE;
 }
 
-/* User agent and geo steps belong before take_privacy, which forgets what they read. */
-static event_step *const event_steps[] = {take_times, take_id, take_page, take_campaign, take_referrer, take_privacy};
+/* take_privacy forgets what the two before it read. */
+static event_step *const event_steps[] = {take_times, take_id, take_page, take_campaign, take_referrer, take_agent, take_geo,
+                                          take_privacy};
 
 enum error_code analytics_event_complete(struct analytics_event *event, const struct analytics_context *context,
                                          struct error *error)

@@ -42,9 +42,11 @@ static void base64url_16(const unsigned char bytes[16], char out[VISITOR_SESSION
     out[size] = alphabet[bits << (6 - held) & 63];
 }
 
-void visitor_session_id(struct slice project, struct slice device, int64_t time_ms, char out[VISITOR_SESSION_ID_SIZE])
+void visitor_session_id(struct slice project, struct slice device, int64_t time_ms, int64_t timeout_ms,
+                        char out[VISITOR_SESSION_ID_SIZE])
 {
-    int64_t bucket = time_ms / VISITOR_SESSION_MS - (time_ms % VISITOR_SESSION_MS < VISITOR_SESSION_GRACE_MS);
+    int64_t grace_ms = timeout_ms / 6 < VISITOR_SESSION_GRACE_MS ? timeout_ms / 6 : VISITOR_SESSION_GRACE_MS;
+    int64_t bucket = time_ms / timeout_ms - (time_ms % timeout_ms < grace_ms);
     char digits[24];
     int size = snprintf(digits, sizeof digits, "%lld", (long long)bucket);
     unsigned char digest[32];

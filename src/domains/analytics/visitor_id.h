@@ -14,8 +14,9 @@
 /* hex(SHAKE256(user agent ":" address ":" project ":" salt, 16 bytes)). No user agent counts as "unknown/1.0". */
 void visitor_device_id(struct slice user_agent, struct slice address, struct slice project, struct slice salt,
                        char out[VISITOR_DEVICE_ID_SIZE]);
-/* base64url(first 16 bytes of SHA-256("sess:v1:" project ":" device ":" bucket)): the same for one device in one half
- * hour. */
-void visitor_session_id(struct slice project, struct slice device, int64_t time_ms, char out[VISITOR_SESSION_ID_SIZE]);
+/* base64url(first 16 bytes of SHA-256("sess:v1:" project ":" device ":" bucket)): the same for one device in one
+ * stretch of `timeout_ms`, which is VISITOR_SESSION_MS unless configured. */
+void visitor_session_id(struct slice project, struct slice device, int64_t time_ms, int64_t timeout_ms,
+                        char out[VISITOR_SESSION_ID_SIZE]);
 
 #endif

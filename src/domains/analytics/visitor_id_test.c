@@ -34,7 +34,7 @@ static void session_id_equals_the_recorded_vectors(void **state)
     };
     for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
         char id[VISITOR_SESSION_ID_SIZE];
-        visitor_session_id(SLICE("proj-1"), SLICE("5c078346ee954b02a475f37b01780d5d"), vectors[i].time_ms, id);
+        visitor_session_id(SLICE("proj-1"), SLICE("5c078346ee954b02a475f37b01780d5d"), vectors[i].time_ms, VISITOR_SESSION_MS, id);
         assert_memory_equal(id, vectors[i].expected, sizeof id);
     }
 }

@@ -1,0 +1,10 @@
+DROP TABLE IF EXISTS analytics.events_bots;
+DROP TABLE IF EXISTS analytics.session_replay_chunks;
+DROP VIEW IF EXISTS analytics.groups;
+DROP TABLE IF EXISTS analytics.group_changes;
+DROP VIEW IF EXISTS analytics.profile_identities;
+DROP TABLE IF EXISTS analytics.profile_aliases;
+DROP VIEW IF EXISTS analytics.profiles;
+DROP VIEW IF EXISTS analytics.profile_properties_mv;
+DROP TABLE IF EXISTS analytics.profile_properties;
+DROP TABLE IF EXISTS analytics.profile_changes;

@@ -1,0 +1,14 @@
+DROP TABLE IF EXISTS observability.ai_call_spans;
+DROP TABLE IF EXISTS analytics.ai_traffic_spans;
+DROP TABLE IF EXISTS analytics.blocked_traffic;
+DROP TABLE IF EXISTS analytics.engagement_spans;
+DROP TABLE IF EXISTS analytics.outgoing_links;
+DROP TABLE IF EXISTS analytics.revenue;
+DROP TABLE IF EXISTS analytics.custom_events;
+DROP VIEW IF EXISTS analytics.error_hourly_mv;
+DROP TABLE IF EXISTS analytics.error_hourly;
+DROP TABLE IF EXISTS analytics.error_spans;
+DROP VIEW IF EXISTS analytics.web_vitals_hourly;
+DROP VIEW IF EXISTS analytics.web_vitals_hourly_mv;
+DROP TABLE IF EXISTS analytics.web_vitals_hourly_states;
+DROP TABLE IF EXISTS analytics.web_vitals_spans;

@@ -1,0 +1,12 @@
+DROP VIEW IF EXISTS analytics.dau_mv;
+DROP VIEW IF EXISTS analytics.dau_feed;
+DROP TABLE IF EXISTS analytics.dau;
+DROP VIEW IF EXISTS analytics.cohort_events_mv;
+DROP VIEW IF EXISTS analytics.cohort_events_feed;
+DROP TABLE IF EXISTS analytics.cohort_events;
+DROP VIEW IF EXISTS analytics.distinct_event_names_mv;
+DROP VIEW IF EXISTS analytics.distinct_event_names_feed;
+DROP TABLE IF EXISTS analytics.distinct_event_names;
+DROP VIEW IF EXISTS analytics.event_property_values_mv;
+DROP VIEW IF EXISTS analytics.event_property_values_feed;
+DROP TABLE IF EXISTS analytics.event_property_values;

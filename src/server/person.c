@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds the tables with a person's columns, the person's other names, and reads or deletes by them. */
+#include "server/person.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+
+#include "base/arena.h"
+#include "base/uuid.h"
+#include "os/clock.h"
+#include "server/domains.h"
+#include "server/stopping.h"
+#include "server/store_migrations.h"
+#include "spool/inspect.h"
+
+/* Read from the event store: a table without any of these columns holds nothing of a person's. */
+struct person_table {
+    char database[64], table[64];
+    bool has_profile, has_device, has_session, has_alias;
+};
+#define PERSON_TABLES 128
+/* A mutation rewrites every part that holds a row of the person. */
+#define PERSON_TIMEOUT_MS (60 * 60 * 1000)
+/* Of all three lists: a statement has at most 256 KiB, and the profiles' stand in it twice. */
+#define PERSON_LISTS_LIMIT_BYTES (200 * 1024)
+/* Aliases of aliases are followed this far, as the view profile_identities does. */
+#define PERSON_ALIAS_STEPS 64
+#define PERSON_POLL_MS 50
+
+struct person_search {
+    const struct person_store *store;
+    const struct person *person;
+    struct person_table tables[PERSON_TABLES];
+    size_t count;
+    /* Quoted by the event store itself (its format Values): ('a'),('b'). Empty: none. */
+    struct buffer profiles, devices, sessions;
+};
+
+static enum error_code person_ask(const struct person_search *search, struct slice sql, const char *format,
+                                  struct buffer *out, struct error *error)
+{
+    struct store_parameter parameters[] = {{"tenant", slice_from_string(search->person->tenant_id)},
+                                           {"name", slice_from_string(search->person->name)}};
+    struct store_query query = {.sql = sql, .tenant = STORE_ALL_TENANTS, .parameters = parameters, .parameter_count = 2,
+                                .format = format, .timeout_ms = PERSON_TIMEOUT_MS};
+    return store_session_query(search->store->session, &query, out, error);
+}
+
+static bool person_copy(char *out, size_t size, struct slice text)
+{
+    if (text.size >= size) return false;
+    memcpy(out, text.data, text.size);
+    out[text.size] = 0;
+    return true;
+}
+
+static enum error_code person_add_table(struct person_search *search, const char *database, const char *table,
+                                        struct error *error)
+{
+    char sql[1024];
+    struct buffer out = {0};
+    struct person_table found = {0};
+    snprintf(sql, sizeof sql,
+             "SELECT countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias') "
+             "FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' AND type IN "
+             "('String', 'LowCardinality(String)') AND (database, table) IN (SELECT database, name FROM system.tables "
+             "WHERE engine NOT LIKE '%%View')",
+             search->store->settings->store_database_prefix, database, table);
+    enum error_code code = person_ask(search, slice_from_string(sql), "TSV", &out, error);
+    if (code == ERROR_NONE) {
+        struct slice line = slice_trim(buffer_slice(&out));
+        found.has_profile = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+        found.has_device = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+        found.has_session = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+        found.has_alias = slice_equal(line, SLICE("1"));
+        if (search->count == PERSON_TABLES || !person_copy(found.database, sizeof found.database, slice_from_string(database)) ||
+            !person_copy(found.table, sizeof found.table, slice_from_string(table)))
+            code = error_set(error, ERROR_INTERNAL, "too many tables, or too long a name of one");
+        else if (found.has_profile || found.has_device || found.has_session)
+            search->tables[search->count++] = found;
+    }
+    buffer_free(&out);
+    return code;
+}
+
+static enum error_code person_find_tables(struct person_search *search, struct error *error)
+{
+    enum error_code code = ERROR_NONE;
+    for (size_t i = 0; i < server_domain_count && code == ERROR_NONE; i++) {
+        const struct domain *domain = server_domains[i];
+        if (strcmp(domain->name, "audit") == 0) continue; /* of users, not of visitors; chained, so nothing can go */
+        for (size_t j = 0; j < domain->table_count && code == ERROR_NONE; j++)
+            code = person_add_table(search, domain->tables[j].schema->database, domain->tables[j].schema->table, error);
+        for (size_t j = 0; j < domain->view_count && code == ERROR_NONE; j++)
+            code = person_add_table(search, domain->views[j].database, domain->views[j].table, error);
+    }
+    return code;
+}
+
+static bool person_append_in(struct buffer *sql, bool is_or, const char *column, const struct buffer *list)
+{
+    if (list->size == 0) return is_or;
+    buffer_printf(sql, "%s%s IN (%.*s)", is_or ? " OR " : "", column, (int)list->size, list->data);
+    return true;
+}
+
+/* " WHERE .." for the table's rows of the person; nothing, and false, when it can have none. */
+static bool person_append_condition(const struct person_search *search, const struct person_table *table, struct buffer *sql)
+{
+    size_t start = sql->size;
+    bool any = false;
+    buffer_printf(sql, " WHERE tenant_id = '%s' AND (", search->person->tenant_id);
+    if (search->person->is_device) {
+        if (table->has_device) any = person_append_in(sql, any, "device_id", &search->devices);
+        else if (table->has_session) any = person_append_in(sql, any, "session_id", &search->sessions);
+    } else if (table->has_profile) {
+        any = person_append_in(sql, any, "profile_id", &search->profiles);
+        if (table->has_alias) any = person_append_in(sql, any, "alias", &search->profiles);
+        if (table->has_device && search->devices.size > 0) {
+            buffer_append_string(sql, any ? " OR ((profile_id = '' OR profile_id = device_id) AND "
+                                          : "((profile_id = '' OR profile_id = device_id) AND ");
+            any = person_append_in(sql, false, "device_id", &search->devices);
+            buffer_append_byte(sql, ')');
+        }
+    } else if (table->has_session) {
+        any = person_append_in(sql, any, "session_id", &search->sessions);
+    } else {
+        any = person_append_in(sql, any, "device_id", &search->devices);
+    }
+    buffer_append_byte(sql, ')');
+    if (!any) sql->size = start;
+    return any;
+}
+
+static enum error_code person_check_lists(const struct person_search *search, struct error *error)
+{
+    if (search->profiles.failed || search->devices.failed || search->sessions.failed)
+        return error_set(error, ERROR_MEMORY, "out of memory");
+    if (2 * search->profiles.size + search->devices.size + search->sessions.size > PERSON_LISTS_LIMIT_BYTES)
+        return error_set(error, ERROR_TOO_LARGE, "the person has more devices and visits than one statement can name; erase by device first");
+    return ERROR_NONE;
+}
+
+/* Adds what `column` holds in the rows of all tables that have it (and a profile, where devices are looked for). */
+static enum error_code person_collect(struct person_search *search, const char *column, bool is_device, struct buffer *list,
+                                      struct error *error)
+{
+    struct buffer sql = {0}, found = {0};
+    buffer_append_string(&sql, "SELECT DISTINCT value FROM (");
+    bool any = false;
+    for (size_t i = 0; i < search->count; i++) {
+        const struct person_table *table = &search->tables[i];
+        if (is_device ? !(table->has_profile && table->has_device) : !(table->has_session && (table->has_device || table->has_profile)))
+            continue;
+        size_t start = sql.size;
+        buffer_printf(&sql, "%sSELECT toString(%s) AS value FROM %s.%s", any ? " UNION ALL " : "", column, table->database, table->table);
+        if (person_append_condition(search, table, &sql)) any = true;
+        else sql.size = start;
+    }
+    buffer_printf(&sql, ") WHERE value != '' ORDER BY value LIMIT %d", PERSON_IDS_LIMIT + 1);
+    enum error_code code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : ERROR_NONE;
+    if (!code && any) code = person_ask(search, buffer_slice(&sql), "Values", &found, error);
+    if (!code) {
+        buffer_free(list);
+        *list = found;
+        code = person_check_lists(search, error);
+    } else {
+        buffer_free(&found);
+    }
+    buffer_free(&sql);
+    return code;
+}
+
+/* The profile and all names it goes by. */
+static enum error_code person_collect_profiles(struct person_search *search, struct error *error)
+{
+    enum error_code code = person_ask(search, SLICE("SELECT {name:String}"), "Values", &search->profiles, error);
+    for (int step = 0; step < PERSON_ALIAS_STEPS && code == ERROR_NONE; step++) {
+        struct buffer sql = {0}, found = {0};
+        buffer_printf(&sql,
+                      "SELECT DISTINCT value FROM (SELECT arrayJoin([alias, profile_id]) AS value FROM analytics.profile_aliases WHERE "
+                      "tenant_id = {tenant:String} AND (alias IN (%.*s) OR profile_id IN (%.*s)) UNION ALL SELECT {name:String}) "
+                      "ORDER BY value",
+                      (int)search->profiles.size, search->profiles.data, (int)search->profiles.size, search->profiles.data);
+        code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : person_ask(search, buffer_slice(&sql), "Values", &found, error);
+        bool is_same = slice_equal(buffer_slice(&found), buffer_slice(&search->profiles));
+        buffer_free(&sql);
+        buffer_free(&search->profiles);
+        search->profiles = found;
+        if (!code) code = person_check_lists(search, error);
+        if (is_same) break;
+    }
+    return code;
+}
+
+static enum error_code person_search_start(struct person_search *search, const struct person_store *store,
+                                           const struct person *person, struct error *error)
+{
+    struct uuid uuid;
+    *search = (struct person_search){.store = store, .person = person};
+    if (!uuid_parse(slice_from_string(person->tenant_id), &uuid)) return error_set(error, ERROR_INTERNAL, "a tenant's id is no UUID");
+    if (person->name[0] == 0) return error_set(error, ERROR_INVALID, "a person has a name");
+    enum error_code code = person_find_tables(search, error);
+    if (!code && person->is_device) code = person_ask(search, SLICE("SELECT {name:String}"), "Values", &search->devices, error);
+    if (!code && !person->is_device) code = person_collect_profiles(search, error);
+    if (!code && !person->is_device) code = person_collect(search, "device_id", true, &search->devices, error);
+    if (!code) code = person_collect(search, "session_id", false, &search->sessions, error);
+    return code;
+}
+
+static void person_search_end(struct person_search *search)
+{
+    buffer_free(&search->profiles);
+    buffer_free(&search->devices);
+    buffer_free(&search->sessions);
+}
+
+enum error_code person_export(const struct person_store *store, const struct person *person,
+                              bool (*received)(void *context, struct slice bytes), void *context, struct error *error)
+{
+    struct person_search search;
+    enum error_code code = person_search_start(&search, store, person, error);
+    for (size_t i = 0; i < search.count && code == ERROR_NONE; i++) {
+        const struct person_table *table = &search.tables[i];
+        struct buffer sql = {0};
+        buffer_printf(&sql, "SELECT '%s.%s' AS table, tuple(*) AS row FROM %s.%s", table->database, table->table, table->database, table->table);
+        if (person_append_condition(&search, table, &sql)) {
+            struct store_parameter named = {"enable_named_columns_in_function_tuple", SLICE("1")};
+            struct store_query query = {.sql = buffer_slice(&sql), .tenant = STORE_ALL_TENANTS, .format = "JSONEachRow",
+                                        .settings = &named, .setting_count = 1,
+                                        .timeout_ms = PERSON_TIMEOUT_MS, .received = received, .received_context = context};
+            code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : store_session_query(store->session, &query, NULL, error);
+        }
+        buffer_free(&sql);
+    }
+    person_search_end(&search);
+    return code;
+}
+
+/* Deletes by `condition` (from " WHERE" on) and counts before. */
+static enum error_code person_delete(const struct person_search *search, struct store_migrations *migrations, const char *database,
+                                     const char *table, struct slice condition, struct control_purge_report *report,
+                                     struct error *error)
+{
+    struct buffer sql = {0}, out = {0};
+    int64_t rows = 0;
+    buffer_printf(&sql, "SELECT count() FROM %s.%s%.*s", database, table, SLICE_ARGS(condition));
+    enum error_code code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : person_ask(search, buffer_slice(&sql), "TSV", &out, error);
+    if (!code && !slice_parse_int64(slice_trim(buffer_slice(&out)), &rows))
+        code = error_set(error, ERROR_STORE, "the event store's answer to a count cannot be read");
+    if (!code && rows > 0) {
+        sql.size = 0;
+        buffer_printf(&sql, "ALTER TABLE %s.%s DELETE%.*s SETTINGS mutations_sync = 2", database, table, SLICE_ARGS(condition));
+        code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory")
+                          : migrations->target.execute(migrations->target.context, buffer_slice(&sql), error);
+    }
+    if (!code && rows > 0) control_purge_report_add(report, database, table, rows);
+    buffer_free(&sql);
+    buffer_free(&out);
+    return code;
+}
+
+/* Values of properties that only this person's events had: asked for before the events go. */
+static enum error_code person_collect_values(const struct person_search *search, struct buffer *values, struct error *error)
+{
+    static const struct person_table events = {.database = "analytics", .table = "events", .has_profile = true, .has_device = true, .has_session = true};
+    struct buffer sql = {0};
+    enum error_code code = ERROR_NONE;
+    buffer_append_string(&sql, "SELECT name, key, value FROM (SELECT toString(name) AS name, toString(pair.1) AS key, toString(pair.2) AS value, "
+                               "count() AS mine FROM analytics.events ARRAY JOIN properties AS pair");
+    if (person_append_condition(search, &events, &sql)) {
+        buffer_append_string(&sql, " GROUP BY name, key, value) AS own INNER JOIN (SELECT toString(name) AS name, toString(property_key) AS key, "
+                                   "property_value AS value, sum(event_count) AS everybodys FROM analytics.event_property_values WHERE "
+                                   "tenant_id = {tenant:String} GROUP BY name, key, value) AS kept USING (name, key, value) WHERE mine >= everybodys "
+                                   "ORDER BY name, key, value");
+        code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : person_ask(search, buffer_slice(&sql), "Values", values, error);
+    }
+    buffer_free(&sql);
+    if (!code && values->size > PERSON_LISTS_LIMIT_BYTES)
+        code = error_set(error, ERROR_TOO_LARGE, "the person's events have more values of their own than one statement can name");
+    return code;
+}
+
+static enum error_code person_delete_values(const struct person_search *search, struct store_migrations *migrations,
+                                            const struct buffer *values, struct control_purge_report *report, struct error *error)
+{
+    if (values->size == 0) return ERROR_NONE;
+    struct buffer condition = {0};
+    buffer_printf(&condition, " WHERE tenant_id = '%s' AND (name, property_key, property_value) IN (%.*s)", search->person->tenant_id,
+                  (int)values->size, values->data);
+    enum error_code code = condition.failed ? error_set(error, ERROR_MEMORY, "out of memory")
+                                            : person_delete(search, migrations, "analytics", "event_property_values",
+                                                            buffer_slice(&condition), report, error);
+    buffer_free(&condition);
+    return code;
+}
+
+enum error_code person_erase(const struct person_store *store, const struct person *person, struct control_purge_report *report,
+                             struct error *error)
+{
+    struct person_search search;
+    struct store_migrations migrations = {0};
+    struct buffer values = {0};
+    enum error_code code = person_search_start(&search, store, person, error);
+    /* Through the migrations' target, which knows what the tables are called on a cluster. */
+    if (!code) code = store_migrations_init(&migrations, store->settings, store->session, server_domains[0], error);
+    if (!code) code = person_collect_values(&search, &values, error);
+    if (!code) code = person_delete_values(&search, &migrations, &values, report, error);
+    /* Aliases at last: without them a second try would not find the person's other names. Devices and visits are found
+     * by the events, so those go after all but the aliases. */
+    static const char *const last[] = {"events", "profile_aliases"};
+    for (size_t pass = 0; pass < 3 && !code; pass++) {
+        for (size_t i = 0; i < search.count && !code; i++) {
+            const struct person_table *table = &search.tables[i];
+            size_t turn = strcmp(table->table, last[0]) == 0 ? 1 : strcmp(table->table, last[1]) == 0 ? 2 : 0;
+            struct buffer condition = {0};
+            if (turn == pass && person_append_condition(&search, table, &condition))
+                code = condition.failed ? error_set(error, ERROR_MEMORY, "out of memory")
+                                        : person_delete(&search, &migrations, table->database, table->table,
+                                                        buffer_slice(&condition), report, error);
+            buffer_free(&condition);
+        }
+    }
+    store_migrations_fini(&migrations);
+    person_search_end(&search);
+    buffer_free(&values);
+    return code;
+}
+
+/* Whether rows wait in a segment of those that were there at first (numbers up to `*last`, which is found first). */
+static enum error_code person_look_at_spool(const char *directory, uint64_t *last, bool *ret_waits, struct error *error)
+{
+    struct arena *arena = arena_create(0);
+    struct spool_file *files = NULL;
+    size_t count = 0;
+    bool is_first = *last == 0;
+    *ret_waits = false;
+    if (!arena) return error_set(error, ERROR_MEMORY, "out of memory");
+    enum error_code code = spool_inspect_list(directory, NULL, 0, arena, &files, &count, error);
+    if (code == ERROR_NOT_FOUND) code = ERROR_NONE, count = 0;
+    for (size_t i = 0; i < count && !code; i++) {
+        bool is_waiting = files[i].state != SPOOL_FILE_QUARANTINED && files[i].rows > 0;
+        if (is_first && is_waiting && files[i].number > *last) *last = files[i].number;
+        if (is_waiting && files[i].number <= *last) *ret_waits = true;
+    }
+    arena_destroy(arena);
+    return code;
+}
+
+enum error_code person_wait_for_spool(const struct settings *settings, int64_t timeout_ms, struct error *error)
+{
+    char directory[PATH_MAX];
+    uint64_t last = 0;
+    bool waits = true;
+    int64_t end_ms = os_clock_monotonic_ms() + timeout_ms;
+    if (snprintf(directory, sizeof directory, "%s/spool", settings->data) >= (int)sizeof directory)
+        return error_set(error, ERROR_INVALID, "the data folder's path is too long");
+    enum error_code code = person_look_at_spool(directory, &last, &waits, error);
+    while (!code && waits) {
+        if (stopping_is_asked()) return error_set(error, ERROR_CANCELLED, "told to end");
+        if (os_clock_monotonic_ms() >= end_ms)
+            return error_set(error, ERROR_TIMEOUT, "rows that were accepted are still not stored; a running server stores them (millrace spool list)");
+        poll(NULL, 0, PERSON_POLL_MS);
+        code = person_look_at_spool(directory, &last, &waits, error);
+    }
+    return code;
+}

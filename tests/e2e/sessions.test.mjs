@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions: what analytics.sessions says is what the stored events add up to, whatever happened on the way.
+//
+// The weblog is read from ../shared/data beside the project when it is there.
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import http from 'node:http';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { repository, send, Server, waitFor } from './harness.mjs';
+
+const BROWSER = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
+const WEBLOG = join(repository, '../shared/data/weblog/access-1.log');
+
+const servers = [];
+after(async () => {
+  for (const server of servers) await server.remove();
+});
+async function start(settings) {
+  const server = await Server.start({ tenants: ['main', 'other'], settings: Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]) });
+  servers.push(server);
+  return server;
+}
+
+// What a session is, from the raw events alone. Not the server's own statement: this one is written from the rules.
+const FIRST = ['device_id', 'country', 'region', 'city', 'longitude', 'latitude', 'os', 'os_version', 'browser', 'browser_version', 'device', 'brand', 'model',
+  'utm_source', 'utm_medium', 'utm_campaign', 'utm_term', 'utm_content', 'referrer', 'referrer_name', 'referrer_type'];
+const COLUMNS = ['tenant', 'session', 'person', 'companies', 'begun', 'ended', 'took', 'bounce', 'entered', 'left', 'views', 'others', 'money', 'firsts'];
+const DEFINITION = `
+  SELECT toString(tenant_id) AS tenant, session_id AS session,
+    arrayFirst(x -> x.2, arrayConcat(arrayReverse(arrayFilter(x -> x.2, people)), [(people[1].1, true)])).1 AS person,
+    arraySort(arrayDistinct(arrayFlatten(groupArray(companies_of)))) AS companies,
+    toUnixTimestamp64Milli(min(at)) AS begun, toUnixTimestamp64Milli(max(at)) AS ended, ended - begun AS took, toUInt8(views < 2) AS bounce,
+    ifNull(arrayElementOrNull(places, 1), '') AS entered, ifNull(arrayElementOrNull(places, -1), '') AS left,
+    toInt64(countIf(is_view)) AS views, toInt64(count()) - views AS others, toString(sum(toDecimal128(ifNull(money_of, 0), 4))) AS money,
+    groupArray(first_of)[1] AS firsts, groupArray((person_of, is_named)) AS people,
+    groupArrayIf(place, has_place) AS places
+  FROM (
+    SELECT e.tenant_id, e.session_id, e.created_at AS at, e.groups AS companies_of, e.revenue AS money_of, toString(e.profile_id) AS person_of,
+      e.profile_id NOT IN ('', e.device_id) AS is_named, concat(e.origin, ' ', e.path) AS place, e.path != '' AS has_place,
+      e.name IN ('screen_view', 'page_view', 'pageview') AND e.path != '' AS is_view,
+      [${FIRST.map((column) => `ifNull(toString(e.${column}), 'NULL')`).join(', ')}] AS first_of
+    FROM analytics.events AS e
+    WHERE e.session_id != '' AND e.name NOT IN ('session_start', 'session_end') AND e.event_type != 'server'
+    ORDER BY e.created_at, UUIDToNum(e.id))
+  GROUP BY tenant_id, session_id`;
+const STORED = `
+  SELECT toString(s.tenant_id) AS tenant, s.id AS session, s.profile_id AS person, s.groups AS companies, toUnixTimestamp64Milli(s.created_at) AS begun,
+    toUnixTimestamp64Milli(s.ended_at) AS ended, toInt64(s.duration) AS took, toUInt8(s.is_bounce) AS bounce,
+    if(s.entry_path = '', '', concat(s.entry_origin, ' ', s.entry_path)) AS entered, if(s.exit_path = '', '', concat(s.exit_origin, ' ', s.exit_path)) AS left,
+    toInt64(s.screen_view_count) AS views, toInt64(s.event_count) AS others, toString(s.revenue) AS money,
+    [${FIRST.map((column) => `ifNull(toString(s.${column}), 'NULL')`).join(', ')}] AS firsts, toInt64(s.sign) AS n
+  FROM analytics.sessions AS s`;
+const list = COLUMNS.join(', ');
+const DIFFERENCE = `SELECT ${list}, sum(n) AS n FROM (SELECT ${list}, toInt64(1) AS n FROM (${DEFINITION}) UNION ALL ${STORED}_)
+  GROUP BY ${list} HAVING n != 0 ORDER BY tenant, session LIMIT 10`.replace(`${STORED}_`, `SELECT ${list}, -n AS n FROM (${STORED})`);
+
+/** Waits until the table says what the events say; then nothing may differ any more. */
+async function assertExact(server) {
+  // max_threads: the order of the inner SELECT is that of the arrays.
+  const look = () => server.sql(DIFFERENCE, '*', { max_threads: '1' });
+  await waitFor('sessions are what their events add up to', async () => {
+    const rows = await look();
+    if (rows.length) throw new Error(JSON.stringify(rows.slice(0, 2)));
+    return true;
+  }, 30_000);
+}
+const totals = async (server) => (await server.sql('SELECT sum(sign) AS sessions, sum(sign * screen_view_count) AS views, sum(sign * event_count) AS events, max(version) AS version FROM analytics.sessions'))[0];
+
+function track(server, name, properties, { agent = false, address = '93.184.216.34', userAgent = BROWSER, profileId, secret } = {}) {
+  return send(`${server.url}/track`, {
+    method: 'POST', agent,
+    headers: { 'content-type': 'application/json', 'openpanel-client-id': server.tenants.main.write_key, ...(secret ? { 'openpanel-client-secret': server.tenants.main.secret_key } : {}), 'user-agent': userAgent, 'x-forwarded-for': address, origin: 'https://shop.example' },
+    body: JSON.stringify({ type: 'track', payload: { name, properties, ...(profileId ? { profileId } : {}) } }),
+  });
+}
+const ago = (ms) => new Date(Date.now() - ms).toISOString();
+
+test('a visit: entry, exit, views, revenue, person; session_start before it, session_end after it, each once', async () => {
+  const server = await start({ 'analytics.session_timeout': '1500ms', 'analytics.session_flush': '200ms' });
+  const { json: ids } = await track(server, 'screen_view', { __path: 'https://shop.example/in?utm_source=spring', __referrer: 'https://www.google.com/' });
+  await track(server, 'screen_view', { __path: 'https://shop.example/out' }, { profileId: 'ada' });
+  await track(server, 'revenue', { __revenue: 1999 }, { secret: true });
+  const { json: backend } = await track(server, 'paid', {}, { userAgent: 'node', profileId: 'ada' });
+  assert.equal(backend.sessionId, ids.sessionId, 'the event of a server joins the visit of its person');
+  const ends = await server.events(1, "name = 'session_end'");
+  await assertExact(server);
+  const [row] = await server.sql('SELECT * FROM analytics.sessions FINAL');
+  assert.deepEqual([row.id, row.device_id, row.profile_id, row.entry_path, row.exit_path], [ids.sessionId, ids.deviceId, 'ada', '/in', '/out']);
+  assert.deepEqual([row.screen_view_count, row.event_count, row.is_bounce, Number(row.revenue)], [2, 1, false, 1999]);
+  assert.deepEqual([row.utm_source, row.referrer, row.referrer_name, row.browser, row.os], ['spring', 'https://www.google.com', 'spring', 'Chrome', 'Linux']);
+  const starts = await server.events(1, "name = 'session_start'");
+  const time = (text) => Date.parse(`${text.replace(' ', 'T')}Z`);
+  assert.equal(time(starts[0].created_at), time(row.created_at) - 100);
+  assert.equal(starts[0].path, '/in');
+  assert.equal(time(ends[0].created_at), time(row.ended_at) + 1000);
+  assert.deepEqual([ends[0].duration, ends[0].path, ends[0].properties], [row.duration, '/out', { __bounce: 'false' }]);
+  assert.deepEqual([ends[0].device_id, ends[0].session_id, ends[0].profile_id], [ids.deviceId, ids.sessionId, 'ada']);
+  const joined = await server.events(1, "name = 'paid'");
+  assert.deepEqual([joined[0].device_id, joined[0].session_id, joined[0].referrer, joined[0].path], [ids.deviceId, ids.sessionId, 'https://www.google.com', '/out']);
+  assert.equal(starts[0].referrer, 'https://www.google.com');
+  // The next visit of the same device is another session.
+  const { json: again } = await track(server, 'screen_view', { __path: 'https://shop.example/again' });
+  assert.equal(again.deviceId, ids.deviceId);
+  assert.notEqual(again.sessionId, ids.sessionId);
+  await server.events(2, "name = 'session_end'");
+  await assertExact(server);
+});
+
+test('events out of order extend a visit backwards; those from the past belong to none; a client names its own', async () => {
+  const server = await start({ 'analytics.session_flush': '100ms' });
+  const first = await track(server, 'screen_view', { __path: '/second', __timestamp: ago(60_000) });
+  await server.settle(server.tenants.main.write_key);
+  const earlier = await track(server, 'screen_view', { __path: '/first', __timestamp: ago(120_000), __referrer: 'https://news.example/' });
+  assert.equal(earlier.json.sessionId, first.json.sessionId);
+  await track(server, 'screen_view', { __path: '/old', __timestamp: ago(20 * 60_000) });
+  const key = server.tenants.main.write_key;
+  await server.post('/v1/events', [{ name: 'page_view', path: '/a', session_id: 'tab', device_id: 'd', created_at: ago(5000) }, { name: 'buy', session_id: 'tab', revenue: 2.5, groups: ['b', 'a'] }], { key });
+  await server.post('/v1/events', { name: 'page_view', path: '/b', session_id: 'tab' }, { key: server.tenants.other.write_key });
+  await server.settle(key);
+  await assertExact(server);
+  const rows = await server.sql('SELECT id, entry_path, exit_path, screen_view_count, event_count, groups, tenant_id FROM analytics.sessions FINAL ORDER BY screen_view_count DESC, event_count DESC');
+  assert.equal(rows.length, 3, JSON.stringify(rows));
+  assert.deepEqual([rows[0].entry_path, rows[0].exit_path], ['/first', '/second']);
+  assert.deepEqual([rows[1].id, rows[1].event_count, rows[1].groups], ['tab', 1, ['a', 'b']]);
+  assert.equal(rows[2].tenant_id, server.tenants.other.tenant);
+  const past = await server.events(1, "path = '/old'");
+  assert.equal(past[0].session_id, '');
+});
+
+test('kill -9 before anything was written of the visits changes nothing; they go on, and end once', async () => {
+  const server = await start({ 'analytics.session_flush': '24h' });
+  const { json: ids } = await track(server, 'screen_view', { __path: '/one', __timestamp: ago(1000) });
+  await server.kill();
+  await server.start();
+  await assertExact(server);
+  const { json: same } = await track(server, 'screen_view', { __path: '/two' });
+  assert.deepEqual(same, ids);
+  await server.kill();
+  await server.start();
+  await assertExact(server);
+  await track(server, 'click', { __path: '/three' });
+  await server.stop(); // writes what there is
+  await server.start();
+  await assertExact(server);
+  // A row that says something else is found, and put right at the next start.
+  const wrong = 'INSERT INTO analytics.sessions SELECT * REPLACE(99 AS screen_view_count, version + 5 AS version, now64(3) AS written_at) FROM analytics.sessions FINAL';
+  const inserted = await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body: wrong });
+  assert.equal(inserted.status, 200, inserted.text);
+  assert.equal((await server.sql(DIFFERENCE, '*', { max_threads: '1' })).length, 1);
+  await server.kill();
+  await server.start();
+  await assertExact(server);
+  assert.deepEqual({ ...(await totals(server)), version: 0 }, { sessions: 1, views: 2, events: 1, version: 0 });
+  await server.events(1, "name = 'session_start'");
+});
+
+test('more sessions than there is room for have their rows all the same', async () => {
+  const server = await start({ 'analytics.session_limit': '1000', 'analytics.session_flush': '200ms' });
+  const key = server.tenants.main.write_key;
+  for (let round = 0; round < 5; round++) {
+    const events = Array.from({ length: 1000 }, (_, i) => ({ name: 'page_view', path: `/${i % 7}`, session_id: `tab-${round % 3}-${i}`, device_id: `d${i}` }));
+    const answer = await server.post('/v1/events', events, { key });
+    assert.equal(answer.json.accepted, 1000);
+  }
+  await server.settle(key);
+  await assertExact(server);
+  const { sessions, views } = await totals(server);
+  assert.deepEqual([sessions, views], [3000, 5000]);
+});
+
+/** The log's requests, its four days squeezed into twelve minutes that end now; a visit's half hour shrinks alike. */
+function readWeblog() {
+  const months = 'JanFebMarAprMayJunJulAugSepOctNovDec';
+  const line = /^(\S+) \S+ \S+ \[(\d+)\/(\w+)\/(\d+):(\d+):(\d+):(\d+) [^\]]*\] "\w+ (\S+)[^"]*" \d+ \S+ "([^"]*)" "([^"]*)"/;
+  const rows = readFileSync(WEBLOG, 'utf8').split('\n').map((text) => line.exec(text)).filter(Boolean).map(([, address, day, month, year, hour, minute, second, path, referrer, userAgent]) => ({
+    address, path, referrer, userAgent, at: Date.UTC(Number(year), months.indexOf(month) / 3, Number(day), Number(hour), Number(minute), Number(second)),
+  }));
+  const begin = Math.min(...rows.map((row) => row.at)), end = Math.max(...rows.map((row) => row.at));
+  return { rows, begin, factor: (12 * 60_000) / (end - begin) };
+}
+
+test('the weblog through /track, out of order, some twice, with kill -9 in the middle', { skip: existsSync(WEBLOG) ? false : `there is no ${WEBLOG}` }, async () => {
+  const { rows, begin, factor } = readWeblog();
+  const timeout = Math.round(30 * 60_000 * factor);
+  assert.ok(timeout > 1000 && rows.length > 5000, `${timeout} ms, ${rows.length} lines`);
+  const server = await start({ 'analytics.session_timeout': `${timeout}ms`, 'analytics.session_flush': '500ms' });
+  const zero = Date.now() - 12.5 * 60_000;
+  const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
+  // Neighbours swap places: what came later is sent earlier.
+  const order = rows.map((row, i) => ({ ...row, place: i + Math.random() * 40 })).sort((a, b) => a.place - b.place);
+  const events = order.flatMap((row, i) => (i % 10 === 0 ? [row, row] : [row]));
+  let next = 0, stored = 0, bots = 0, refused = 0, killed = null;
+  const worker = async () => {
+    for (let i = next++; i < events.length; i = next++) {
+      const row = events[i];
+      const properties = { __path: `https://www.semicomplete.example${row.path}`, __timestamp: new Date(zero + (row.at - begin) * factor).toISOString(), ...(row.referrer !== '-' ? { __referrer: row.referrer } : {}) };
+      for (;;) {
+        try {
+          const answer = await track(server, 'screen_view', properties, { agent, address: row.address, userAgent: row.userAgent });
+          if (answer.status === 200) stored++;
+          else if (answer.status === 202) bots++;
+          else if (answer.status === 400) refused++;
+          else throw new Error(`${answer.status} ${answer.text}`);
+          break;
+        } catch (error) {
+          if (!killed) throw error;
+          await killed; // and the same request again
+        }
+      }
+      if (i === Math.floor(events.length / 2)) {
+        killed = (async () => {
+          await server.kill();
+          await server.start();
+        })();
+        await killed;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: 16 }, worker));
+  agent.destroy();
+  await server.settle(server.tenants.main.write_key);
+  await assertExact(server);
+  const { sessions, views, events: others } = await totals(server);
+  const [raw] = await server.sql("SELECT uniqExact(session_id) AS sessions, count() AS events FROM analytics.events WHERE session_id != '' AND name = 'screen_view'");
+  assert.deepEqual([sessions, views + others], [raw.sessions, raw.events]);
+  assert.ok(sessions > 500 && raw.events > 3000, `${sessions} sessions of ${raw.events} events; ${stored} stored, ${bots} of bots, ${refused} refused`);
+  const boundaries = await server.sql("SELECT name, session_id, count() AS times FROM analytics.events WHERE name IN ('session_start', 'session_end') GROUP BY name, session_id HAVING times != 1");
+  assert.deepEqual(boundaries, []);
+  assert.equal((await server.sql("SELECT count() AS n FROM analytics.events WHERE name = 'session_start'"))[0].n, sessions);
+  await waitFor('all visits have ended', async () => (await server.sql("SELECT count() AS n FROM analytics.events WHERE name = 'session_end'"))[0].n === sessions, 30_000);
+});
