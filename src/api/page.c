@@ -39,7 +39,8 @@ static bool tracker_serve(const struct embedded_file *files, struct request *req
     if (!files || !files->name) return false;
     char tag[24], headers[400];
     snprintf(tag, sizeof tag, "\"%016llx\"", (unsigned long long)XXH3_64bits(files->data, files->size));
-    int size = snprintf(headers, sizeof headers, TRACKER_HEADERS "ETag: %s\r\n%s", tag, compressed ? "Content-Encoding: gzip\r\n" : "");
+    int size = snprintf(headers, sizeof headers, TRACKER_HEADERS "ETag: %s\r\n%s", tag,
+                        compressed ? "Content-Encoding: gzip\r\n" : "");
     bool known = slice_equal(request_header_get(request, "if-none-match"), slice_from_string(tag));
     struct response response = {
         .status = known ? 304 : 200,

@@ -75,7 +75,7 @@ static void answer_put(struct agent_answer *answer, unsigned index, struct slice
         text.size = size;
     }
     text = slice_trim(text);
-    if (!slice_is_utf8(text)) return;
+    if (text.size == 0 || !slice_is_utf8(text)) return;
     size_t offset = 0;
     for (unsigned i = 0; i < index; i++) offset += answer->sizes[i];
     memcpy(answer->texts + offset, text.data, text.size); /* texts are put in order */
@@ -136,7 +136,7 @@ static struct slice value_behind(struct slice text, struct slice name, const cha
 struct app_words { struct slice os, version, brand, model; };
 static struct app_words app_words_of(struct slice text)
 {
-    struct app_words words = {.brand = value_behind(text, SLICE("Manufacturer="), ";) "),
+    struct app_words words = {.version = SLICE_EMPTY, .brand = value_behind(text, SLICE("Manufacturer="), ";) "),
                               .model = value_behind(text, SLICE("Model="), ";)"), .os = SLICE_EMPTY};
     struct slice version = value_behind(text, SLICE("iPadOS "), " ;),");
     if (version.size == 0) version = value_behind(text, SLICE("iOS "), " ;),");

@@ -21,7 +21,7 @@ struct cluster_ddl;
 enum error_code cluster_ddl_create(const char *cluster, const char *database_prefix, struct cluster_ddl **ret_ddl,
                                    struct error *error) MUST_CHECK;
 void cluster_ddl_destroy(struct cluster_ddl *ddl);
-/* Looks through a script (all `up` files, before anything is rewritten) for tables that are sharded. */
+/* Looks through a script (all files, before anything is rewritten) for tables that are sharded. */
 void cluster_ddl_learn(struct cluster_ddl *ddl, struct slice script);
 /* Appends the statements, each ended by ";\n", that take the place of this one (given without ';'). Pure. */
 enum error_code cluster_ddl_rewrite(const struct cluster_ddl *ddl, struct slice statement, struct buffer *out,

@@ -95,6 +95,7 @@ static void rewrite_domains(struct buffer *out)
             assert_int_equal(migrate_list_create(server_domains[i]->migrations, &files, &count, NULL), ERROR_NONE);
             for (size_t j = 0; j < count; j++) {
                 if (pass == 0) cluster_ddl_learn(ddl, slice_from_string(files[j].up));
+                if (pass == 0 && files[j].down) cluster_ddl_learn(ddl, slice_from_string(files[j].down));
                 if (pass == 1) rewrite_script(ddl, slice_from_string(files[j].up), out);
                 if (pass == 2 && files[j].down) rewrite_script(ddl, slice_from_string(files[j].down), out);
             }

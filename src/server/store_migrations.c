@@ -100,7 +100,7 @@ static enum error_code store_migrations_forget(void *context, unsigned number, s
     return store_migrations_write(context, &record, true, error);
 }
 
-/* Down files come after up files, of whatever domain: what is sharded must be known beforehand. */
+/* Down files come after up files, of whatever domain, and make tables too: what is sharded must be known beforehand. */
 static enum error_code store_migrations_learn(struct store_migrations *migrations, const struct settings *settings,
                                               struct error *error)
 {
@@ -110,8 +110,10 @@ static enum error_code store_migrations_learn(struct store_migrations *migration
         struct migration *files = NULL;
         size_t count = 0;
         code = migrate_list_create(server_domains[i]->migrations, &files, &count, error);
-        for (size_t j = 0; code == ERROR_NONE && j < count; j++)
+        for (size_t j = 0; code == ERROR_NONE && j < count; j++) {
             cluster_ddl_learn(migrations->cluster, slice_from_string(files[j].up));
+            if (files[j].down) cluster_ddl_learn(migrations->cluster, slice_from_string(files[j].down));
+        }
         migrate_list_free(files);
     }
     return code;

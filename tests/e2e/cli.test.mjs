@@ -203,18 +203,26 @@ for (const running of [false, true])
     const text = (await migrate('status')).stdout;
     assert.equal(text.trim().split('\n').length, all.length);
 
+    const sql = async (statement) => {
+      const { code, stdout, stderr } = await command(['sql', statement, '--data', place.directory]);
+      assert.equal(code, DONE, stderr);
+      return stdout;
+    };
+    const state = () => sql("SELECT sorting_key, (SELECT count() FROM analytics.events), (SELECT sum(count) FROM analytics.events_hourly) "
+      + "FROM system.tables WHERE database = 'analytics' AND name = 'events'");
+    await sql("INSERT INTO analytics.events (tenant_id, id, name, created_at) SELECT 't', generateUUIDv4(), 'kept', now64(3)");
     const down = await migrate('down', '--only', 'analytics');
     assert.equal(down.code, DONE, down.stderr);
-    assert.match(down.stderr, /undone 0003_daily_pageviews/);
+    assert.match(down.stderr, /undone 0008_events_sorted/);
     const undone = (await states()).filter((line) => !line.endsWith(' applied'));
     assert.equal(undone.length, 1, undone.join('\n'));
-    const tables = async () => (await command(['sql', "SELECT name FROM system.tables WHERE database = 'analytics' ORDER BY 1", '--data', place.directory])).stdout;
-    assert.equal(await tables(), 'events\nevents_hourly\nevents_hourly_mv\n');
+    assert.equal(await state(), 'tenant_id, toDate(created_at), name, created_at\t1\t1\n', 'rows stay, the order is the old one');
+    await sql("INSERT INTO analytics.events (tenant_id, id, name, created_at) SELECT 't', generateUUIDv4(), 'kept', now64(3)");
     const up = await migrate('up');
     assert.equal(up.code, DONE, up.stderr);
-    assert.match(up.stderr, /applied 0003_daily_pageviews/);
+    assert.match(up.stderr, /applied 0008_events_sorted/);
     assert.deepEqual(await states(), all);
-    assert.equal(await tables(), 'daily_pageviews\ndaily_pageviews_mv\nevents\nevents_hourly\nevents_hourly_mv\n');
+    assert.equal(await state(), 'tenant_id, toDate(created_at), device_id, created_at\t2\t2\n', 'and views still see what comes');
     const again = await migrate('up');
     assert.deepEqual([again.code, again.stdout, again.stderr.includes('applied')], [DONE, '', false], 'nothing is left to do');
 

@@ -5,7 +5,9 @@ import assert from 'node:assert/strict';
 import http from 'node:http';
 import { after, before, test } from 'node:test';
 import { launch } from './browser.mjs';
-import { Server } from './harness.mjs';
+import { Server, waitFor } from './harness.mjs';
+
+const PERSON = 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36';
 
 let server;
 let site;
@@ -23,7 +25,7 @@ after(async () => {
 });
 
 test('a page with the tracker is counted, its last event too', async () => {
-  const page = await browser.newPage();
+  const page = await browser.newPage({ userAgent: PERSON }); // without one the browser says that nobody sits before it
   const complaints = [];
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
   await page.goto(`http://localhost:${site.address().port}/pricing?utm_source=letter`);
@@ -54,5 +56,52 @@ test('a page with the tracker is counted, its last event too', async () => {
     assert.ok(!row.device_id.startsWith('anon_'), 'is not stored under the id of the browser');
   }
   assert.equal(rows.find((row) => row.name === 'page_exit').time_on_page, 3);
+  assert.deepEqual(complaints, [], 'no request was blocked');
+});
+
+test('what the tracker sends beside page events arrives too: fetches, beacons and the pixel', async () => {
+  const page = await browser.newPage({ userAgent: PERSON });
+  const complaints = [];
+  page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()));
+  await page.goto(`http://localhost:${site.address().port}/shop`);
+  const statuses = await page.evaluate(async ({ api, client }) => {
+    const ids = { anonymousId: 'anon_2', sessionId: 'sess_2', timestamp: Date.now(), path: location.origin + location.pathname };
+    const send = async (path, body) => {
+      const response = await fetch(`${api}${path}`, {
+        method: 'POST', keepalive: true, credentials: 'omit',
+        headers: { 'Content-Type': 'application/json', 'databuddy-client-id': client, 'databuddy-sdk-name': 'web', 'databuddy-sdk-version': '2.6.0' }, body: JSON.stringify(body),
+      });
+      return `${response.status} ${(await response.json()).status}`;
+    };
+    const statuses = [
+      await send(`/vitals?client_id=${client}`, [{ ...ids, metricName: 'LCP', metricValue: 1234.5 }, { ...ids, metricName: 'CLS', metricValue: 0.01 }]),
+      await send(`/errors?client_id=${client}`, [{ ...ids, message: 'boom', filename: `${location.origin}/a.js`, lineno: 3, colno: 4, stack: 'at x', errorType: 'Error' }]),
+      await send(`/track?website_id=${client}`, [{ ...ids, name: 'bought', properties: { item: 'shoe' }, source: 'browser' }]),
+      await send(`/identify?client_id=${client}`, { profileId: 'u1', anonymousId: 'anon_2', traits: { plan: 'pro' } }),
+      await send(`/?client_id=${client}`, { ...ids, type: 'outgoing_link', eventId: 'l1', href: 'https://elsewhere.example/', text: 'There' }),
+    ];
+    const pixel = new Image();
+    pixel.src = `${api}/px.jpg?${new URLSearchParams({ client_id: client, type: 'track', eventId: 'p1', name: 'pixel', path: ids.path })}`;
+    await pixel.decode();
+    addEventListener('pagehide', () => navigator.sendBeacon(`${api}/engagement?client_id=${client}`,
+      new Blob([JSON.stringify([{ ...ids, exitType: 'unload', timeOnPage: 9, activeTime: 4, clickCount: 2 }])], { type: 'application/json' })));
+    return statuses;
+  }, { api: server.url, client: server.tenants.main.write_key });
+  assert.deepEqual(statuses, Array(5).fill('200 success'));
+  await page.goto(`http://localhost:${site.address().port}/next`);
+  const tables = {
+    web_vitals_spans: ["metric_name = 'LCP'", { metric_value: 1234.5, path: '/shop', browser: 'Chrome', device: 'desktop', session_id: 'sess_2' }],
+    error_spans: ['1', { message: 'boom', lineno: 3, colno: 4, error_type: 'Error', path: '/shop' }],
+    custom_events: ['1', { event_name: 'bought', source: 'browser', properties: { item: 'shoe' } }],
+    outgoing_links: ['1', { href: 'https://elsewhere.example/', text: 'There' }],
+    engagement_spans: ['1', { exit_type: 'unload', time_on_page: 9, active_time: 4, click_count: 2 }],
+    profiles: ["id = 'u1'", { properties: { plan: 'pro' } }],
+    events: ["name = 'pixel'", { path: '/shop' }],
+  };
+  for (const [table, [condition, expected]] of Object.entries(tables)) {
+    let row;
+    await waitFor(`a row of ${table}`, async () => ([row] = await server.sql(`SELECT * FROM analytics.${table} WHERE ${condition}`)).length === 1);
+    for (const [column, value] of Object.entries(expected)) assert.deepEqual(row[column], value, `${table}.${column}`);
+  }
   assert.deepEqual(complaints, [], 'no request was blocked');
 });

@@ -152,13 +152,14 @@ test('rows are imported once, however often they are sent, and only with a secre
   assert.deepEqual([refused.status, refused.json.error], [401, 'Unauthorized']);
 });
 
-test('GET /track/device-id knows the device', async () => {
+test('GET /track/device-id knows the device and its session', async () => {
   const client = sdk({ clientSecret: undefined }, visitor('203.0.113.45'));
-  const { deviceId } = await client.track('who');
+  const before = await server.get('/track/device-id', null, { 'openpanel-client-id': keys.write_key, ...visitor('203.0.113.45') });
+  assert.equal(before.json.sessionId, '', 'no session before the first event');
+  const { deviceId, sessionId } = await client.track('who');
   const answer = await server.get('/track/device-id', null, { 'openpanel-client-id': keys.write_key, ...visitor('203.0.113.45') });
   assert.equal(answer.status, 200, answer.text);
-  assert.equal(answer.json.deviceId, deviceId);
-  assert.equal(typeof answer.json.message, 'string');
+  assert.deepEqual([answer.json.deviceId, answer.json.sessionId, typeof answer.json.message], [deviceId, sessionId, 'string']);
 });
 
 test('revenue from a key that anybody can read is only taken where the tenant allows it', async () => {

@@ -31,8 +31,8 @@ struct slice analytics_own_find_key(const struct request *request)
     struct slice scheme = slice_cut(&header, ' '), key;
     if (scheme.size > 0) return slice_equal_ignore_case(scheme, SLICE("bearer")) ? slice_trim(header) : SLICE_EMPTY;
     /* Beacons have no headers of their own. Addresses end up in logs: a secret is not taken from one. */
-    if (!request_query_get(request, "key", &key) || slice_starts_with(key, SLICE(TENANT_SECRET_KEY_PREFIX))) return SLICE_EMPTY;
-    return key;
+    if (!request_query_get(request, "key", &key)) return SLICE_EMPTY;
+    return slice_starts_with(key, SLICE(TENANT_SECRET_KEY_PREFIX)) ? SLICE_EMPTY : key;
 }
 
 /* `line` is 0 outside of NDJSON. */

@@ -3,6 +3,7 @@
 #include "base/json_writer.h"
 #include "domains/analytics/analytics.h"
 #include "domains/analytics/openpanel.h"
+#include "domains/analytics/session_table.h"
 
 /* ---- version 1: the payload is the body, the answer is a text ---- */
 
@@ -63,14 +64,18 @@ enum error_code analytics_openpanel_decode_device_id(const struct domain_input *
     if (request_header_get(input->request, "user-agent").size == 0 || input->client_address.size == 0)
         return error_set(error, ERROR_INVALID, "Missing user agent or client address");
     openpanel_begin(&request, input, output);
+    char session[SESSION_ID_LIMIT_BYTES];
+    size_t size = 0;
+    bool is_live = analytics_session_find(request.context.sessions, request.context.tenant, request.device,
+                                          request.context.received_ms, session, &size);
     struct json_writer writer = {.out = output->body};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "deviceId");
     json_writer_string(&writer, request.device);
     json_writer_key(&writer, "sessionId");
-    json_writer_string(&writer, SLICE_EMPTY);
+    json_writer_string(&writer, is_live ? slice_make(session, size) : SLICE_EMPTY);
     json_writer_key(&writer, "message");
-    json_writer_string(&writer, SLICE("No session of this device is known"));
+    json_writer_string(&writer, is_live ? SLICE("The session of this device") : SLICE("No session of this device is open"));
     json_writer_object_end(&writer);
     output->status = 200;
     output->content_type = "application/json";

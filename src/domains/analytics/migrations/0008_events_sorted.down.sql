@@ -1,7 +1,7 @@
 -- Back to the order of 0001.
 DROP TABLE IF EXISTS analytics.events_unsorted;
 
-CREATE TABLE IF NOT EXISTS analytics.events_unsorted
+CREATE TABLE analytics.events_unsorted
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `id` UUID CODEC(ZSTD(1)),

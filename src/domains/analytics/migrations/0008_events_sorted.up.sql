@@ -3,7 +3,7 @@
 -- Harmless when run again at any point: until the exchange `events` is whole in the old form, after it in the new one.
 DROP TABLE IF EXISTS analytics.events_sorted;
 
-CREATE TABLE IF NOT EXISTS analytics.events_sorted
+CREATE TABLE analytics.events_sorted
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `id` UUID CODEC(ZSTD(1)),
