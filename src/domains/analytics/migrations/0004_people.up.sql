@@ -2,7 +2,7 @@
 --
 -- Profiles never lose a change: each one is a row of its own (profile_changes), also an increment, and the profile is what
 -- they come to. profile_properties keeps of all "set" rows of one property the latest, and every increment once, however
--- often a row comes; the view profiles adds them up. docs/decisions/0004-profiles.md says why.
+-- often a row comes; the view profiles adds them up. docs/decisions/0005-profiles.md says why.
 CREATE DATABASE IF NOT EXISTS analytics;
 
 CREATE TABLE IF NOT EXISTS analytics.profile_changes
