@@ -11,6 +11,7 @@
 #define STATE_TICK_MS 5000
 #define STATE_COMMIT_ROWS 20000      /* rows of one batch: some MiB */
 #define STATE_DOUBTS_LIMIT 1000      /* made anew per statement: their ids are in its text */
+#define STATE_PART_SESSIONS 8000     /* corrected by one statement: some 50 MiB of the engine's */
 #define STATE_DOUBTS_ROUNDS 10       /* per tick */
 #define STATE_FIRST_LOAD_LIMIT 1000000
 /* At start rows of sessions are compared that had events since this long before the last row was written: whatever was not
@@ -127,32 +128,69 @@ static enum error_code state_read_all(struct session_table *table, struct slice 
     return rows.size == 0 ? ERROR_NONE : error_set(error, ERROR_CORRUPT, "the answer with the facts of sessions is cut");
 }
 
-/* Sessions with events since `since_ms`, or rows written since. */
-static void scope_since(char scope[512], int64_t since_ms)
+#define STATE_SCOPE_SIZE 768
+/* Part `part` of `parts` of the sessions with events since `since_ms`, or rows written since. */
+static void scope_since(char scope[STATE_SCOPE_SIZE], int64_t since_ms, size_t part, size_t parts)
 {
-    snprintf(scope, 512, "(SELECT session_id FROM analytics.events WHERE session_id != '' AND ingested_at >= fromUnixTimestamp64Milli(%lld) "
-             "UNION DISTINCT SELECT id FROM analytics.sessions WHERE written_at >= fromUnixTimestamp64Milli(%lld))",
-             (long long)since_ms, (long long)since_ms);
+    long long since = since_ms > 0 ? (long long)since_ms : 0;
+    snprintf(scope, STATE_SCOPE_SIZE, "(SELECT session_id FROM analytics.events WHERE session_id != '' AND ingested_at >= fromUnixTimestamp64Milli(%lld) "
+             "AND cityHash64(session_id) %% %zu = %zu UNION DISTINCT SELECT id FROM analytics.sessions WHERE "
+             "written_at >= fromUnixTimestamp64Milli(%lld) AND cityHash64(id) %% %zu = %zu)", since, parts, part, since, parts, part);
+}
+
+/* In how many parts, so that one needs little of the memory a query may have. */
+static enum error_code state_count_parts(struct domain_host *host, int64_t since_ms, size_t *ret_parts, struct error *error)
+{
+    char sql[STATE_SCOPE_SIZE + 64], scope[STATE_SCOPE_SIZE];
+    struct buffer out = {0};
+    uint64_t count = 0;
+    snprintf(scope, sizeof scope, "(SELECT session_id FROM analytics.events WHERE session_id != '' AND ingested_at >= fromUnixTimestamp64Milli(%lld) "
+             "UNION ALL SELECT id FROM analytics.sessions WHERE written_at >= fromUnixTimestamp64Milli(%lld))",
+             (long long)(since_ms > 0 ? since_ms : 0), (long long)(since_ms > 0 ? since_ms : 0));
+    snprintf(sql, sizeof sql, "SELECT uniq(session_id) FROM %s", scope);
+    enum error_code code = host->query(host, slice_from_string(sql), "TSV", &out, error);
+    if (code == ERROR_NONE && !slice_parse_uint64(slice_trim(buffer_slice(&out)), &count)) count = 0;
+    *ret_parts = (size_t)(count / STATE_PART_SESSIONS) + 1;
+    buffer_free(&out);
+    return code;
+}
+
+static enum error_code state_correct_since(struct domain_host *host, int64_t since_ms, struct error *error)
+{
+    char scope[STATE_SCOPE_SIZE];
+    size_t parts = 1;
+    enum error_code code = state_count_parts(host, since_ms, &parts, error);
+    for (size_t part = 0; code == ERROR_NONE && part < parts; part++) {
+        scope_since(scope, since_ms, part, parts);
+        code = state_correct(host, &(struct session_scope){scope, NULL}, error);
+    }
+    return code;
 }
 
 static enum error_code state_start(void *state, struct domain_host *host, struct error *error)
 {
     struct session_table *table = state;
     struct buffer out = {0};
-    char scope[512], having[128];
+    char scope[STATE_SCOPE_SIZE], having[128];
     int64_t now_ms = os_clock_wall_ms(), written_ms = 0, keep_ms = session_table_keep_ms(table);
     enum error_code code = host->query(host, SLICE("SELECT toUnixTimestamp64Milli(max(written_at)) FROM analytics.sessions"), "TSV", &out, error);
     if (code == ERROR_NONE && !slice_parse_int64(slice_trim(buffer_slice(&out)), &written_ms)) written_ms = 0;
     int64_t since_ms = written_ms - STATE_LOOK_BACK_MS;
     if (since_ms > now_ms - keep_ms) since_ms = now_ms - keep_ms;
-    scope_since(scope, since_ms > 0 ? since_ms : 0);
-    if (code == ERROR_NONE) code = state_correct(host, &(struct session_scope){scope, NULL}, error);
-    buffer_clear(&out);
+    if (code == ERROR_NONE) code = state_correct_since(host, since_ms, error);
     snprintf(having, sizeof having, "last_ingested >= fromUnixTimestamp64Milli(%lld) OR (started > 0 AND over = 0)",
              (long long)(now_ms - keep_ms)); /* those that ended while no server ran end now */
     size_t limit = table->shard_limit * SESSION_SHARDS, count = 0;
-    if (code == ERROR_NONE) code = state_load(host, &(struct session_scope){scope, NULL}, having, limit < STATE_FIRST_LOAD_LIMIT ? limit : STATE_FIRST_LOAD_LIMIT, &out, error);
-    if (code == ERROR_NONE) code = state_read_all(table, buffer_slice(&out), &count, error);
+    size_t parts = 1;
+    if (code == ERROR_NONE) code = state_count_parts(host, since_ms, &parts, error);
+    for (size_t part = 0; code == ERROR_NONE && part < parts && count < limit; part++) {
+        size_t loaded = 0;
+        scope_since(scope, since_ms, part, parts);
+        buffer_clear(&out);
+        code = state_load(host, &(struct session_scope){scope, NULL}, having, limit < STATE_FIRST_LOAD_LIMIT ? limit : STATE_FIRST_LOAD_LIMIT, &out, error);
+        if (code == ERROR_NONE) code = state_read_all(table, buffer_slice(&out), &loaded, error);
+        count += loaded;
+    }
     buffer_free(&out);
     if (code == ERROR_NONE) code = state_load_seen(table, host, now_ms, error);
     return code;
@@ -253,7 +291,6 @@ static bool state_settle_doubts(struct session_table *table, struct domain_host 
  */
 static void state_settle_overflow(struct session_table *table, struct domain_host *host)
 {
-    char scope[512];
     struct error error;
     if (table->settling_ms == 0) {
         int64_t since_ms = atomic_exchange(&table->overflown_ms, INT64_MAX);
@@ -266,8 +303,7 @@ static void state_settle_overflow(struct session_table *table, struct domain_hos
         return;
     }
     if (!host->is_stored(host, table->settling_segment)) return;
-    scope_since(scope, table->settling_ms - 1000);
-    enum error_code code = state_correct(host, &(struct session_scope){scope, NULL}, &error);
+    enum error_code code = state_correct_since(host, table->settling_ms - 1000, &error);
     if (code != ERROR_NONE) {
         log_warn("analytics: the rows of sessions beyond analytics.session_limit cannot be made yet: %s", error.message);
         return;
