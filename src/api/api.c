@@ -251,7 +251,7 @@ bool api_is_cross_origin(void *context, const struct request *request)
 {
     struct api_match match;
     api_routes_find(((struct api_loop *)context)->api->routes, request->method, request->path, &match);
-    return match.ingest || (match.domain && request->method == METHOD_OPTIONS);
+    return !match.is_webhook && (match.ingest || (match.domain && request->method == METHOD_OPTIONS));
 }
 
 void api_respond_error(void *context, struct request *request, const struct error *error)

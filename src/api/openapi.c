@@ -261,10 +261,17 @@ static void openapi_ingest(struct json_writer *json, const struct domain *domain
     json_writer_key(json, is_post ? "post" : "get");
     json_writer_object_begin(json);
     openapi_operation_id(json, route->method, route->path[1] ? route->path : "/root");
-    openapi_text(json, "summary", "Takes events");
+    openapi_text(json, "summary", route->is_webhook ? "Takes reports of a payment service" : "Takes events");
     openapi_tag(json, slice_from_string(domain->name));
     openapi_access(json, route->find_key ? API_PERMITTED : API_OPEN, CONTROL_TENANT, route->permission, false,
-                   route->find_key ? " The key may also come in the ways of the clients this route is for: see docs/events.md." : "");
+                   route->find_key ? " The key may also come in the ways of the clients this route is for: see docs/events.md." :
+                   route->is_webhook ? " Proof is the service's signature." : "");
+    if (route->is_webhook) {
+        json_writer_key(json, "parameters");
+        json_writer_array_begin(json);
+        openapi_path_parameters(json, route->path);
+        json_writer_array_end(json);
+    }
     if (is_post) openapi_raw(json, "requestBody", "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}}}}");
     openapi_raw(json, "responses",
                 "{\"200\":{\"description\":\"Durable.\",\"content\":{\"application/json\":{\"schema\":{}}}},"

@@ -36,6 +36,7 @@ struct api_node {
 };
 struct api_ingest {
     const struct domain *domain;
+    bool is_webhook; /* it is found by what stands before the last segment */
     const struct domain_route *methods[METHOD_COUNT];
 };
 struct api_routes {
@@ -155,11 +156,14 @@ void api_routes_add_domain(struct api_routes *routes, const struct domain *domai
         /* Without a way to find a key there is no permission to ask for; a forgotten one is number 0, which reads. */
         ASSERT(route->find_key ? route->permission < TENANT_PERMISSION_COUNT && strcmp(tenant_permissions[route->permission].action, "read") != 0
                                : route->permission == TENANT_NO_PERMISSION);
-        struct api_ingest *ingest = map_get(&routes->ingest, slice_from_string(route->path));
+        struct slice path = domain_route_prefix(route);
+        ASSERT(route->is_webhook == (path.size < strlen(route->path)) && !(route->is_webhook && route->find_key));
+        struct api_ingest *ingest = map_get(&routes->ingest, path);
         if (!ingest) {
             ingest = api_memory(sizeof *ingest);
-            ASSERT(map_put(&routes->ingest, slice_from_string(route->path), ingest));
+            ASSERT(map_put(&routes->ingest, path, ingest));
         }
+        ingest->is_webhook = route->is_webhook;
         ASSERT(!ingest->methods[route->method] && (!ingest->domain || ingest->domain == domain));
         ingest->domain = domain;
         ingest->methods[route->method] = route;
@@ -265,7 +269,14 @@ void api_routes_find(const struct api_routes *routes, enum request_method method
     *ret_match = (struct api_match){0};
     if (path.size > 1 && path.data[path.size - 1] == '/') path.size--;
     const struct api_ingest *ingest = map_get(&routes->ingest, path);
+    if (!ingest) {
+        size_t size = path.size;
+        while (size > 0 && path.data[size - 1] != '/') size--;
+        ingest = map_get(&routes->ingest, slice_first(path, size));
+        if (ingest && !ingest->is_webhook) ingest = NULL;
+    }
     if (ingest) {
+        ret_match->is_webhook = ingest->is_webhook;
         ret_match->domain = ingest->domain;
         ret_match->ingest = ingest->methods[method];
         if (!ret_match->ingest && method == METHOD_HEAD) ret_match->ingest = ingest->methods[METHOD_GET];

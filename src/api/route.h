@@ -11,7 +11,7 @@
  * Model: all routes are rows of one table, made once at start from three sources: the rows of this folder, the kinds of
  * things in control/ (create, list, get, change, delete, restore each) and the actions of control/. What answers, what
  * checks and what /openapi.json says come from the same row. Ingest routes stay rows of their domains; they are found
- * first, by one look-up of the whole path.
+ * first, by one look-up of the whole path, or of all but the last segment for addresses that services report to.
  *
  * A path is a template: "/v1/keys/{key_id}/rotate". Segments in braces fit any text without '/'; a literal segment wins
  * over braces. One trailing slash in a request is ignored.
@@ -67,6 +67,7 @@ void api_routes_add_action(struct api_routes *routes, const struct control_actio
 struct api_match {
     const struct domain *domain; /* of an ingest route */
     const struct domain_route *ingest;
+    bool is_webhook; /* the ingest route is one of those that no page has business with */
     const struct api_route *route; /* of any other */
     struct slice values[API_PATH_VALUE_LIMIT];
     unsigned methods; /* bits 1 << enum request_method: what the path knows; 0: there is no such path */

@@ -47,8 +47,9 @@ static struct slice find_key(const struct request *request) { return SLICE_EMPTY
 static const struct domain_route ingest_routes[] = {
     {.method = METHOD_POST, .path = "/v1/lines", .find_key = find_key, .permission = TENANT_EVENTS_WRITE},
     {.method = METHOD_POST, .path = "/", .permission = TENANT_NO_PERMISSION},
+    {.method = METHOD_POST, .path = "/reports/of/{hash}", .permission = TENANT_NO_PERMISSION, .is_webhook = true},
 };
-static const struct domain lines = {.name = "lines", .routes = ingest_routes, .route_count = 2};
+static const struct domain lines = {.name = "lines", .routes = ingest_routes, .route_count = 3};
 static const struct domain *const domains[] = {&lines};
 
 static struct api_routes *make(void)
@@ -90,6 +91,15 @@ static void a_path_leads_to_its_row_and_gives_its_values(void **state)
     assert_true(slice_equal(match.values[0], SLICE("me")));
     assert_ptr_equal((find(routes, METHOD_POST, "/v1/lines", &match), match.ingest), &ingest_routes[0]);
     assert_ptr_equal((find(routes, METHOD_POST, "/", &match), match.ingest), &ingest_routes[1]);
+    assert_ptr_equal((find(routes, METHOD_POST, "/reports/of/x", &match), match.ingest), &ingest_routes[2]);
+    assert_true(match.is_webhook);
+    assert_true(slice_equal(domain_route_value(match.ingest, SLICE("/reports/of/x/")), SLICE("x")));
+    find(routes, METHOD_GET, "/reports/of/x", &match);
+    assert_null(match.ingest);
+    assert_int_equal(match.methods, 1u << METHOD_POST);
+    assert_null((find(routes, METHOD_POST, "/reports/of/x/y", &match), match.ingest));
+    assert_null((find(routes, METHOD_POST, "/reports/of/", &match), match.ingest));
+    assert_null((find(routes, METHOD_POST, "/x", &match), match.ingest));
     api_routes_destroy(routes);
 }
 

@@ -3,6 +3,7 @@
 #include "control/key.h"
 #include "control/login.h"
 #include "control/oidc.h"
+#include "control/revenue.h"
 #include "control/role.h"
 
 const struct control_action *const control_actions[] = {
@@ -15,5 +16,6 @@ const struct control_action *const control_actions[] = {
     control_role_actions,
     control_identity_provider_actions,
     control_key_actions,
+    control_revenue_actions,
     NULL,
 };

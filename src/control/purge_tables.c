@@ -16,6 +16,7 @@ static const struct purge_step tenant_steps[] = {
     CORE(api_key_usage, "api_key_id in (select api_key_id from api_keys where tenant_id = $1)"),
     CORE(api_key_permissions, "api_key_id in (select api_key_id from api_keys where tenant_id = $1)"),
     CORE(api_keys, "tenant_id = $1"),
+    CORE(revenue_configs, "tenant_id = $1"),
     CORE(user_roles, "tenant_id = $1 or role_id in (select role_id from roles where tenant_id = $1)"),
     CORE(role_permissions, "role_id in (select role_id from roles where tenant_id = $1)"),
     CORE(roles, "tenant_id = $1"),

@@ -4,6 +4,7 @@
 
 #include "control/control_fixture.h"
 #include "control/product.h"
+#include "control/revenue.h"
 #include "control/purge.h"
 
 #define DAY INT64_C(86400000)
@@ -60,6 +61,7 @@ static void make_tenant(struct control_fixture *fixture, const char *name, char 
     assert_int_equal(control_fixture_create(fixture, &control_widgets, body), ERROR_NONE);
     snprintf(body, sizeof body, "{\"slug\":\"s-%s\",\"name\":\"n\",\"target_url\":\"https://a.example/\"}", name);
     assert_int_equal(control_fixture_create(fixture, &control_links, body), ERROR_NONE);
+    assert_int_equal(control_fixture_create(fixture, &control_revenue_configs, "{\"name\":\"r\"}"), ERROR_NONE);
     fixture->call.tenant_id[0] = 0;
 }
 
@@ -92,7 +94,7 @@ static void all_of_a_purged_tenant_goes_and_nothing_of_another(void **state)
         fail_msg("%s", fixture->error.message);
     assert_int_equal(events.count, 1);
     assert_string_equal(events.tenants[0], a);
-    static const char *const core[] = {"tenants", "api_keys"};
+    static const char *const core[] = {"tenants", "api_keys", "revenue_configs"};
     static const char *const product[] = {"dashboards", "widgets", "links"};
     for (size_t i = 0; i < sizeof core / sizeof *core; i++) {
         snprintf(sql, sizeof sql, "select count(*) from %s where tenant_id = '%s'", core[i], a);
@@ -265,7 +267,8 @@ static void no_table_of_tenants_is_forgotten(void **state)
     assert_int_equal(
         control_fixture_number(fixture, "select count(*) from sqlite_master m join pragma_table_info(m.name) c where "
                                         "m.type = 'table' and c.name = 'tenant_id'"
-                                        " and m.name not in ('tenants', 'users', 'roles', 'user_roles', 'api_keys')"),
+                                        " and m.name not in ('tenants', 'users', 'roles', 'user_roles', 'api_keys', "
+                                        "'revenue_configs')"),
         0);
     assert_int_equal(number_in(fixture, fixture->control.product,
                                "select count(*) from sqlite_master m join pragma_table_info(m.name) c where m.type = "

@@ -2,6 +2,7 @@
 /* All kinds of things people own; here the tables of tenancy, users and roles. */
 #include "control/oidc.h"
 #include "control/product.h"
+#include "control/revenue.h"
 #include "control/role.h"
 #include "control/user.h"
 
@@ -226,6 +227,7 @@ const struct control_resource *const control_resources[] = {
     &control_users,
     &control_roles,
     &control_identity_providers,
+    &control_revenue_configs,
     &control_dashboards,
     &control_widgets,
     &control_dashboard_templates,

@@ -41,6 +41,7 @@ struct geo;
 struct domain_input {
     const struct request *request;      /* body, headers, query, peer, received_ms, arena */
     const struct tenant_key *key;       /* checked; NULL when route->find_key is NULL */
+    const struct tenant_webhook *webhook; /* of a route with is_webhook, which has found it; `key` is then its key */
     struct slice client_address;        /* by trusted proxies' rules: enrich/client_address.h */
     struct json_parser *json;           /* this loop's parser */
     const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes, the installation's, lasting: for salts */
@@ -61,7 +62,8 @@ struct domain_output {
 
 struct domain_route {
     enum request_method method;
-    const char *path;                   /* exact; a trailing slash in the request is ignored */
+    /* Exact, or with one parameter at its end ("/webhooks/stripe/{hash}"); a trailing slash in the request is ignored. */
+    const char *path;
     size_t body_limit_bytes;            /* after decompression */
     size_t item_limit;                  /* items of one request, with the reason at its definition */
     /* Finds the key text in the request (header, query, body); an empty slice when there is none. */
@@ -75,7 +77,24 @@ struct domain_route {
     /* Writes the body of an error answer in the dialect of this route's clients and returns its content type.
      * NULL: the standard body of request_respond_error. */
     const char *(*refuse)(const struct error *error, const struct request *request, int *status, struct buffer *body);
+    /* Services report here: the parameter of the path leads to an address of the tenant snapshot (else 404), and the proof
+     * is a signature that decode checks. No find_key, no permission. */
+    bool is_webhook;
 };
+/* The path up to its parameter; the whole path of a route without one. */
+static inline struct slice domain_route_prefix(const struct domain_route *route)
+{
+    struct slice path = slice_from_string(route->path);
+    ptrdiff_t at = slice_index_of(path, '{');
+    return at < 0 ? path : slice_first(path, (size_t)at);
+}
+/* What stands in the request's path for the parameter. */
+static inline struct slice domain_route_value(const struct domain_route *route, struct slice path)
+{
+    struct slice value = slice_from(path, domain_route_prefix(route).size);
+    if (value.size && value.data[value.size - 1] == '/') value.size--;
+    return value;
+}
 
 struct domain_table {
     const struct block_schema *schema;  /* the ingest columns, in order; without `segment`, which the loader adds */

@@ -7,6 +7,7 @@
 #include "block/native_reader.h"
 #include "enrich/geo.h"
 #include "enrich/user_agent.h"
+#include "tenant/secret.h"
 
 struct block *domain_rows_block(struct domain_rows *rows, size_t table)
 {
@@ -58,6 +59,11 @@ void harness_create(struct harness *harness, const struct domain *domain)
     for (size_t i = 0; i < domain->route_count; i++)
         if (domain->routes[i].find_key) tenant_permission_add(&harness->key.permissions, domain->routes[i].permission);
     memset(harness->secret, 7, sizeof harness->secret);
+    tenant_secret_seal(harness->secret, TENANT_STRIPE_SECRET_PURPOSE, SLICE(HARNESS_WEBHOOK_SECRET), &harness->sealed_stripe);
+    tenant_secret_seal(harness->secret, TENANT_PADDLE_SECRET_PURPOSE, SLICE(HARNESS_WEBHOOK_SECRET), &harness->sealed_paddle);
+    harness->webhook = (struct tenant_webhook){.key = harness->key,
+                                               .stripe_secret_sealed = buffer_slice(&harness->sealed_stripe),
+                                               .paddle_secret_sealed = buffer_slice(&harness->sealed_paddle)};
     ASSERT(geo_open(SLICE_EMPTY, &harness->geo, NULL) == ERROR_NONE);
     harness_reset(harness);
 }
@@ -72,6 +78,8 @@ void harness_destroy(struct harness *harness)
     geo_close(harness->geo);
     buffer_free(&harness->padded);
     buffer_free(&harness->body);
+    buffer_free(&harness->sealed_stripe);
+    buffer_free(&harness->sealed_paddle);
 }
 
 void harness_reset(struct harness *harness)
@@ -93,7 +101,9 @@ void harness_header(struct harness *harness, const char *name, const char *value
 static const struct domain_route *harness_route(const struct harness *harness, const char *path)
 {
     for (size_t i = 0; i < harness->domain->route_count; i++)
-        if (strcmp(harness->domain->routes[i].path, path) == 0) return &harness->domain->routes[i];
+        if (harness->domain->routes[i].is_webhook ? slice_starts_with(slice_from_string(path), domain_route_prefix(&harness->domain->routes[i]))
+                                                  : strcmp(harness->domain->routes[i].path, path) == 0)
+            return &harness->domain->routes[i];
     return NULL;
 }
 
@@ -120,6 +130,7 @@ bool harness_post(struct harness *harness, const char *path, const char *query, 
                                              .body = &harness->body};
     struct domain_input input = {.request = &harness->request,
                                  .key = &harness->key,
+                                 .webhook = route->is_webhook ? &harness->webhook : NULL,
                                  .client_address = harness->request.peer,
                                  .json = harness->json,
                                  .user_agents = harness_user_agents(),

@@ -8,6 +8,7 @@
 /* The time at which every request is received: 2026-06-08T12:00:10Z. */
 #define HARNESS_NOW_MS INT64_C(1780920010000)
 #define HARNESS_TENANT "11111111-2222-4333-8444-555555555555"
+#define HARNESS_WEBHOOK_SECRET "whsec_harness" /* of the address that all webhooks lead to, for every service */
 #define HARNESS_HEADER_LIMIT 16
 #define HARNESS_SEEN_LIMIT 4096
 
@@ -27,6 +28,8 @@ struct harness {
     struct arena *arena;
     struct tenant_info tenant;
     struct tenant_key key;
+    struct tenant_webhook webhook;
+    struct buffer sealed_stripe, sealed_paddle;
     unsigned char secret[DOMAIN_SECRET_SIZE];
     struct geo *geo;         /* without databases, unless the test opens one */
     struct request request;

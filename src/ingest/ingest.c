@@ -496,6 +496,20 @@ static void ingest_append_answer(struct ingest_loop *loop, struct slice tenant, 
     ingest_requests_append(loop->open->spool_batch.blocks[loop->ingest->requests_table], tenant, waiter->answer_key, &answer, now_ms);
 }
 
+static bool ingest_find_webhook(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
+                                struct domain_input *input)
+{
+    struct error error;
+    input->webhook = tenant_snapshot_webhook(tenant_view_snapshot(loop->view), domain_route_value(route, request->path));
+    if (input->webhook) {
+        input->key = &input->webhook->key;
+        return true;
+    }
+    error_set(&error, ERROR_NOT_FOUND, "nothing reports to this address");
+    ingest_refuse(loop, route, request, &error);
+    return false;
+}
+
 void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                    struct request *request)
 {
@@ -521,6 +535,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
                                                request->arena);
     if (route->find_key && !ingest_check_key(loop, domain, route, request, is_repeated, &input, &waiter->rate_headers)) return;
+    if (route->is_webhook && !ingest_find_webhook(loop, route, request, &input)) return;
     struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
     /* It was admitted before its body came; meanwhile others may have filled the batch. */
     if (ingest_batch_is_full(loop)) {

@@ -152,6 +152,19 @@ static enum error_code snapshot_take_session(void *context, const struct meta_ro
     return tenant_snapshot_end_session(build->snapshot, meta_row_text(row, 0)) ? ERROR_NONE : snapshot_no_memory(error);
 }
 
+/* Columns: revenue_config_id, tenant_id, webhook_hash, stripe_secret_encrypted, paddle_secret_encrypted. */
+static enum error_code snapshot_take_webhook(void *context, const struct meta_row *row, struct error *error)
+{
+    struct snapshot_build *build = context;
+    struct tenant_webhook webhook = {
+        .key = {.tenant = tenant_snapshot_find(build->snapshot, meta_row_text(row, 1)), .kind = TENANT_KEY_SECRET},
+        .stripe_secret_sealed = meta_row_text(row, 3), .paddle_secret_sealed = meta_row_text(row, 4)};
+    if (!webhook.key.tenant) return ERROR_NONE;
+    enum error_code code = META_ROW_COPY(row, 0, webhook.key.id, error);
+    if (code) return code;
+    return tenant_snapshot_add_webhook(build->snapshot, meta_row_text(row, 2), &webhook) ? ERROR_NONE : snapshot_no_memory(error);
+}
+
 #define SNAPSHOT_ALWAYS (-1) /* the statement has no parameter */
 static const struct {
     const char *sql;
@@ -192,6 +205,9 @@ static const struct {
      0, snapshot_take_assignment},
     {"select session_id from user_sessions where revoked_at is not null and revoked_at > $1",
      TENANT_ACCESS_TOKEN_MS + 60000, snapshot_take_session},
+    {"select revenue_config_id, tenant_id, webhook_hash, stripe_secret_encrypted, paddle_secret_encrypted"
+     " from revenue_configs where webhook_hash is not null",
+     SNAPSHOT_ALWAYS, snapshot_take_webhook},
 };
 
 static enum error_code snapshot_revision_row(void *context, const struct meta_row *row, struct error *error)

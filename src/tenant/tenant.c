@@ -36,6 +36,12 @@ const struct tenant_key *tenant_snapshot_key(const struct tenant_snapshot *snaps
     return name->key;
 }
 
+const struct tenant_webhook *tenant_snapshot_webhook(const struct tenant_snapshot *snapshot, struct slice hash)
+{
+    const struct tenant_webhook *webhook = map_get(&snapshot->webhooks, hash);
+    return webhook && webhook->key.tenant->active ? webhook : NULL;
+}
+
 struct tenant_snapshot *tenant_snapshot_create(void)
 {
     struct tenant_snapshot *snapshot = calloc(1, sizeof *snapshot);
@@ -113,6 +119,15 @@ struct tenant_key *tenant_snapshot_add_key(struct tenant_snapshot *snapshot, str
     return copy;
 }
 
+bool tenant_snapshot_add_webhook(struct tenant_snapshot *snapshot, struct slice hash, const struct tenant_webhook *webhook)
+{
+    struct tenant_webhook *copy = snapshot_copy(snapshot, webhook, sizeof *webhook);
+    if (!copy) return false;
+    copy->stripe_secret_sealed = arena_copy(snapshot->arena, webhook->stripe_secret_sealed);
+    copy->paddle_secret_sealed = arena_copy(snapshot->arena, webhook->paddle_secret_sealed);
+    return !arena_failed(snapshot->arena) && map_put(&snapshot->webhooks, hash, copy);
+}
+
 void tenant_snapshot_hold(const struct tenant_snapshot *snapshot)
 {
     /* The count is the one part of a snapshot that changes. */
@@ -128,6 +143,7 @@ void tenant_snapshot_release(const struct tenant_snapshot *snapshot)
     map_free(&mine->organizations);
     map_free(&mine->users);
     map_free(&mine->ended_sessions);
+    map_free(&mine->webhooks);
     arena_destroy(mine->arena);
     tenant_key_states_release(mine->states);
     free(mine);

@@ -59,12 +59,23 @@ struct tenant_user {
     int64_t token_valid_from_ms;      /* tokens issued before (in seconds) are worth nothing: the password was changed */
     const struct tenant_assignment *assignments;
 };
+/*
+ * An address that payment services report to. Its last part leads to it; the reports are signed with a secret that is
+ * kept sealed (tenant/secret.h) here too, and opened for the moment of a check.
+ */
+#define TENANT_STRIPE_SECRET_PURPOSE "stripe webhook secret"
+#define TENANT_PADDLE_SECRET_PURPOSE "paddle webhook secret"
+struct tenant_webhook {
+    struct tenant_key key;           /* as which its reports are taken; no client can send it */
+    struct slice stripe_secret_sealed, paddle_secret_sealed; /* empty: none is set */
+};
 struct tenant_snapshot {
     struct map keys;                 /* key id -> private; tenant_snapshot_key */
     struct map tenants;              /* id -> struct tenant_info * */
     struct map organizations;        /* id -> struct tenant_organization * */
     struct map users;                /* id -> struct tenant_user * */
     struct map ended_sessions;       /* id of a session that was revoked lately -> itself */
+    struct map webhooks;             /* last part of the address -> struct tenant_webhook * */
     size_t tenant_count;
     uint64_t generation;             /* larger in a newer snapshot of the same refresher */
     struct arena *arena;             /* private: holds all of them */
@@ -76,6 +87,8 @@ struct tenant_snapshot {
 const struct tenant_info *tenant_snapshot_find(const struct tenant_snapshot *snapshot, struct slice tenant_id);
 const struct tenant_organization *tenant_snapshot_organization(const struct tenant_snapshot *snapshot, struct slice id);
 const struct tenant_user *tenant_snapshot_user(const struct tenant_snapshot *snapshot, struct slice id);
+/* NULL also when its tenant is switched off or deleted. */
+const struct tenant_webhook *tenant_snapshot_webhook(const struct tenant_snapshot *snapshot, struct slice hash);
 /* By what a client sent (tenant_key_split). *ret_previous: it is the one before a rotation. */
 const struct tenant_key *tenant_snapshot_key(const struct tenant_snapshot *snapshot, struct slice key_id,
                                              bool *ret_previous);
@@ -96,6 +109,8 @@ bool tenant_snapshot_end_session(struct tenant_snapshot *snapshot, struct slice 
 /* `previous_key_id` may be empty. */
 struct tenant_key *tenant_snapshot_add_key(struct tenant_snapshot *snapshot, struct slice key_id,
                                            struct slice previous_key_id, const struct tenant_key *key);
+/* The sealed texts are copied. */
+bool tenant_snapshot_add_webhook(struct tenant_snapshot *snapshot, struct slice hash, const struct tenant_webhook *webhook);
 /* One more reference; any thread that has one may take another. */
 void tenant_snapshot_hold(const struct tenant_snapshot *snapshot);
 /* Gives one up; the last one frees it. Any thread. Accepts NULL. */
