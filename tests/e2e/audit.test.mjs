@@ -140,7 +140,7 @@ test('a changed event and a missing one are found', async () => {
 });
 
 test('how long events are kept is a setting', async () => {
-  const kept = async () => (await server.sql("SELECT engine_full FROM system.tables WHERE database = 'observability'"))[0].engine_full;
+  const kept = async () => (await server.sql("SELECT engine_full FROM system.tables WHERE database = 'observability' AND name = 'audit_logs'"))[0].engine_full;
   assert.match(await kept(), /toIntervalDay\(365\)/);
   await server.stop();
   server.settings.push('--audit.retention_days', '30');
