@@ -13,6 +13,27 @@
 #include "tenant/authorization.h"
 
 /*
+ * What the event store has of one person of a tenant, given out or removed: server/person.h. Both run on a thread of the
+ * pool of questions with its session, and first wait until what was accepted before is stored.
+ */
+struct api_person {
+    const char *tenant_id;
+    bool is_device;    /* else a profile, with its aliases */
+    struct slice name;
+};
+struct api_people {
+    /* One line of JSON per row; `received` returns false to give up. */
+    enum error_code (*export_rows)(void *context, struct store_session *session, const struct api_person *person,
+                                   bool (*received)(void *context, struct slice bytes), void *received_context,
+                                   struct error *error);
+    /* Appends the JSON answer; writes the audit event. */
+    enum error_code (*erase)(void *context, struct store_session *session, const struct control_call *call,
+                             const struct api_person *person, struct buffer *out, struct error *error);
+    void *context;
+    int at_once;       /* they take long: so many threads of the pool at most; 0: none may */
+};
+
+/*
  * Model: `struct api` is shared and read-only; `struct api_loop` is one event loop's part and the context of the HTTP
  * protocol there. All routes are rows of one table (api/route.h). Nothing here contains SQL.
  *
@@ -40,6 +61,7 @@ struct api_settings {
     /* After a change by a control thread, before its answer: returns when event loops know of it. May be NULL. */
     void (*changed)(void *context);
     void *changed_context;
+    struct api_people people;
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
     const struct embedded_file *tracker; /* millrace.js and millrace.js.gz for pages of other sites, ended by a NULL name */
 };

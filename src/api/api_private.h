@@ -27,6 +27,7 @@ struct api {
     unsigned char jwt_key[TENANT_SECRET_SIZE];
     struct buffer common_headers;
     struct buffer openapi;
+    atomic_int people_running;             /* exports and erasures under way */
 };
 
 /* Who asks, on behalf of what. Copies: the snapshot may be replaced meanwhile. */
@@ -94,6 +95,17 @@ extern const struct control_field api_query_timeseries_fields[], api_query_top_f
 void api_control_handle(struct api_call *call);
 /* What every list of a kind of thing takes. */
 extern const struct control_field api_page_fields[];
+
+/* What the change is made in the name of. */
+struct control_call api_control_call(const struct api_call *call, struct arena *arena);
+/* An empty body is an object without members. */
+enum error_code api_read_body(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
+                              struct error *error);
+
+/* people_routes.c */
+void api_people_export(struct api_call *call);
+void api_people_erase(struct api_call *call);
+extern const struct control_field api_person_fields[];
 
 /* page.c: true when `path` is a file of the page, and answered. */
 bool api_page_serve(struct api_loop *loop, struct request *request);

@@ -52,8 +52,7 @@ static enum error_code api_read_query(const struct request *request, struct aren
     return code;
 }
 
-/* An empty body is an object without members. */
-static enum error_code api_read_body(const struct request *request, struct json_parser *parser,
+enum error_code api_read_body(const struct request *request, struct json_parser *parser,
                                      struct json_value *ret_body,
                                      struct error *error)
 {
@@ -182,15 +181,14 @@ static enum error_code api_run_verb(struct api_call *call, const struct control_
     }
 }
 
-static void api_control_run(struct control_job *job, struct control_worker *worker)
+struct control_call api_control_call(const struct api_call *call, struct arena *arena)
 {
-    struct api_call *call = (struct api_call *)job;
     const struct api_caller *caller = &call->caller;
     static const enum control_actor_kind kinds[] = {[TENANT_SUBJECT_NOBODY] = CONTROL_ACTOR_NOBODY,
                                                     [TENANT_SUBJECT_KEY] = CONTROL_ACTOR_KEY,
                                                     [TENANT_SUBJECT_USER] = CONTROL_ACTOR_USER};
     struct control_call control = {
-        .control = call->loop->api->settings.control, .arena = worker->arena, .now_ms = os_clock_wall_ms(),
+        .control = call->loop->api->settings.control, .arena = arena, .now_ms = os_clock_wall_ms(),
         .actor = {.kind = kinds[caller->kind], .is_super = caller->is_super, .ip_address = caller->address,
                   .user_agent = slice_first(request_header_get(call->request, "user-agent"), 512)},
     };
@@ -198,6 +196,13 @@ static void api_control_run(struct control_job *job, struct control_worker *work
     memcpy(control.actor.session_id, caller->session_id, sizeof control.actor.session_id);
     memcpy(control.organization_id, caller->organization_id, sizeof control.organization_id);
     memcpy(control.tenant_id, caller->tenant_id, sizeof control.tenant_id);
+    return control;
+}
+
+static void api_control_run(struct control_job *job, struct control_worker *worker)
+{
+    struct api_call *call = (struct api_call *)job;
+    struct control_call control = api_control_call(call, worker->arena);
     struct buffer body = {0};
     struct control_output output = {.body = &body};
     struct error error = {0};

@@ -127,14 +127,15 @@ static void openapi_content_end(struct json_writer *json)
 static void openapi_request_body(struct json_writer *json, const struct api_route *route)
 {
     const char *suffix = route->verb == API_CREATE ? "_create" : route->verb == API_UPDATE ? "_update" : NULL;
-    if (!suffix && !(route->action && route->action->body)) return;
+    const struct control_field *fields = route->action ? route->action->body : route->body;
+    if (!suffix && !fields) return;
     json_writer_key(json, "requestBody");
     json_writer_object_begin(json);
     json_writer_key(json, "required");
     json_writer_bool(json, true);
     openapi_content_begin(json, "application/json");
     if (suffix) openapi_reference(json, "schemas", route->resource->name, suffix);
-    else openapi_fields_schema(json, route->action->body, OPENAPI_REQUEST);
+    else openapi_fields_schema(json, fields, OPENAPI_REQUEST);
     openapi_content_end(json);
     json_writer_object_end(json);
 }

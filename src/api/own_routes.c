@@ -71,6 +71,8 @@ static void api_tenant(struct api_call *call)
 #define API_NO_BODY_BYTES 4096
 #define API_ROW .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES
 #define API_OPEN_ROW API_ROW, .access = API_OPEN, .permission = TENANT_NO_PERMISSION
+#define API_PEOPLE_ROW .method = METHOD_POST, .body_limit_bytes = API_NO_BODY_BYTES, .body = api_person_fields,              \
+                       .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_PEOPLE_ERASE
 #define API_EVENTS_ROW API_ROW, .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_EVENTS_READ
 
 static const struct api_route api_own_routes[] = {
@@ -89,6 +91,13 @@ static const struct api_route api_own_routes[] = {
     {API_EVENTS_ROW, .path = "/v1/tenant", .handle = api_tenant, .summary = "The tenant that is asked about",
      .answer = "{\"type\":\"object\",\"required\":[\"id\",\"name\",\"sources\"],\"properties\":{\"id\":{\"type\":\"string\"},\"name\":{\"type\":\"string\"},"
                "\"sources\":{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{\"name\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"}}}}}}"},
+    {API_PEOPLE_ROW, .path = "/v1/people/export", .handle = api_people_export,
+     .summary = "All rows of one person, of every table: a line of JSON each", .answer = "{\"type\":\"string\"}",
+     .content_type = "application/x-ndjson"},
+    {API_PEOPLE_ROW, .path = "/v1/people/erase", .handle = api_people_erase,
+     .summary = "Removes all rows of one person, for good",
+     .answer = "{\"type\":\"object\",\"required\":[\"erased\",\"rows\"],\"properties\":{\"erased\":{\"type\":\"boolean\"},\"rows\":"
+               "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"description\":\"Removed, by table.\"}}}"},
     {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries,
      .summary = "How measures went over time",
      .query = api_query_timeseries_fields, .answer = "{\"type\":\"object\"}"},

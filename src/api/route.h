@@ -38,6 +38,7 @@ struct api_route {
     void (*handle)(struct api_call *call);
     /* For the documentation, and for handlers of control/. */
     const char *summary;
+    const struct control_field *body;  /* of the request, for documentation; NULL: none, or of control/ */
     const struct control_field *query; /* ended by a NULL name; NULL: none, or described in `summary` */
     const char *answer;                /* JSON Schema as text; NULL: none */
     const char *content_type;          /* of the answer; NULL: application/json */

@@ -42,6 +42,7 @@ struct domain_input {
     const struct request *request;      /* body, headers, query, peer, received_ms, arena */
     const struct tenant_key *key;       /* checked; NULL when route->find_key is NULL */
     const struct tenant_webhook *webhook; /* of a route with is_webhook, which has found it; `key` is then its key */
+    enum tenant_do_not_track do_not_track; /* what to do with this request: domain_do_not_track */
     struct slice client_address;        /* by trusted proxies' rules: enrich/client_address.h */
     struct json_parser *json;           /* this loop's parser */
     const unsigned char *secret;        /* DOMAIN_SECRET_SIZE bytes, the installation's, lasting: for salts */
@@ -49,6 +50,15 @@ struct domain_input {
     const struct geo *geo;              /* enrich/geo.h; without databases it finds nothing */
     void *state;                        /* of the domain, NULL when it has none */
 };
+/* By the tenant's setting and the request's headers. What is to be dropped is decoded and answered as always; the rows are
+ * thrown away behind domain_rows_block. */
+static inline enum tenant_do_not_track domain_do_not_track(const struct tenant_key *key, const struct request *request)
+{
+    if (!key || key->tenant->do_not_track == TENANT_TRACK_ALL) return TENANT_TRACK_ALL;
+    bool asks = slice_equal(request_header_get(request, "sec-gpc"), SLICE("1")) ||
+                slice_equal(request_header_get(request, "dnt"), SLICE("1"));
+    return asks ? key->tenant->do_not_track : TENANT_TRACK_ALL;
+}
 struct domain_output {
     struct domain_rows *rows;
     int status;                         /* of the answer when the rows are durable */

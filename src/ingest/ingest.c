@@ -27,6 +27,7 @@ struct domain_rows {
     int64_t now_ms;
     size_t pending_capacity;
     struct arena *arena;
+    bool is_dropped;                /* nothing of this request is kept */
 };
 
 struct ingest_tables ingest_tables_make(const struct domain *const *domains, size_t domain_count)
@@ -64,6 +65,7 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
     ingest->accepted = metric_counter(metrics, "millrace_ingest_items_total", "result=\"accepted\"", help);
     ingest->refused = metric_counter(metrics, "millrace_ingest_items_total", "result=\"refused\"", help);
     ingest->duplicates = metric_counter(metrics, "millrace_ingest_items_total", "result=\"duplicate\"", help);
+    ingest->untracked = metric_counter(metrics, "millrace_ingest_items_total", "result=\"do_not_track\"", help);
     while (ingest->requests_table < tables->count && tables->tables[ingest->requests_table] != &ingest_requests_domain.tables[0])
         ingest->requests_table++;
     ingest->replayed = metric_counter(metrics, "millrace_ingest_replayed_total", "",
@@ -319,6 +321,9 @@ struct ingest_loop *ingest_loop_create(struct ingest *ingest, struct os_loop *os
             ASSERT(batch->spool_batch.blocks[j] != NULL);
         }
     }
+    loop->thrown_away = calloc(ingest->tables->count, sizeof(struct block *));
+    ASSERT(loop->thrown_away != NULL);
+    for (size_t i = 0; i < ingest->tables->count; i++) ASSERT((loop->thrown_away[i] = block_create(ingest->tables->schemas[i])) != NULL);
     loop->open = &loop->batches[0];
     loop->open->in_use = true;
     loop->hook.run = ingest_turn;
@@ -335,6 +340,8 @@ void ingest_loop_destroy(struct ingest_loop *loop)
         buffer_free(&loop->batches[i].claimed);
         buffer_free(&loop->batches[i].touched);
     }
+    for (size_t i = 0; i < loop->ingest->tables->count; i++) block_destroy(loop->thrown_away[i]);
+    free(loop->thrown_away);
     json_parser_destroy(loop->json);
     buffer_free(&loop->answer);
     free(loop);
@@ -362,11 +369,13 @@ bool ingest_is_full(const struct ingest_loop *loop)
 
 struct block *domain_rows_block(struct domain_rows *rows, size_t table)
 {
-    return rows->loop->open->spool_batch.blocks[rows->first_table + table];
+    struct block **blocks = rows->is_dropped ? rows->loop->thrown_away : rows->loop->open->spool_batch.blocks;
+    return blocks[rows->first_table + table];
 }
 
 bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
 {
+    if (rows->is_dropped) return false; /* remembering it would be tracking */
     struct ingest_window_key key = ingest_window_key_make(rows->tenant, id);
     enum ingest_window_state state = ingest_window_claim(rows->loop->ingest->settings.window, key, rows->now_ms);
     if (state == INGEST_WINDOW_NEW) {
@@ -398,9 +407,9 @@ void domain_rows_touched(struct domain_rows *rows, void *thing)
 {
     const struct ingest_touch touch = {rows->domain->state, rows->state, thing};
     struct buffer *touched = &rows->loop->open->touched;
-    buffer_append(touched, &touch, sizeof touch);
+    if (!rows->is_dropped) buffer_append(touched, &touch, sizeof touch);
     /* Nobody would settle it: better in doubt than pending for ever. */
-    if (touched->failed) touch.functions->settled(touch.state, thing, 0, false);
+    if (rows->is_dropped || touched->failed) touch.functions->settled(touch.state, thing, 0, false);
 }
 
 /* ---- a request ---- */
@@ -510,6 +519,14 @@ static bool ingest_find_webhook(struct ingest_loop *loop, const struct domain_ro
     return false;
 }
 
+/* The visitor asks not to be tracked, and the tenant does as asked: answered as always, not kept and not billed. */
+static void ingest_throw_away(struct ingest_loop *loop, const struct domain *domain, const struct domain_rows *rows,
+                              struct domain_output *output)
+{
+    for (size_t i = 0; i < domain->table_count; i++) block_reset(loop->thrown_away[rows->first_table + i]);
+    output->unbilled = output->accepted;
+}
+
 void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                    struct request *request)
 {
@@ -543,14 +560,17 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         ingest_refuse(loop, route, request, &error);
         return;
     }
+    input.do_not_track = domain_do_not_track(input.key, request);
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
     metric_add(ingest->requests, 1);
     struct domain_rows rows = {.loop = loop, .domain = domain, .state = input.state, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
-                               .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena};
+                               .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena,
+                               .is_dropped = input.do_not_track == TENANT_TRACK_DROP};
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
     buffer_clear(&loop->answer);
     struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
     enum error_code code = route->decode(&input, &output, &error);
+    if (rows.is_dropped) ingest_throw_away(loop, domain, &rows, &output);
     if (code != ERROR_NONE) {
         ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */
         ingest_forget_claims(loop, claims_before);
@@ -558,7 +578,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         ingest_refuse(loop, route, request, &error);
         return;
     }
-    metric_add(ingest->accepted, (int64_t)output.accepted);
+    metric_add(rows.is_dropped ? ingest->untracked : ingest->accepted, (int64_t)output.accepted);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);
     if (input.key) tenant_key_count_items(input.key->state, output.accepted - output.unbilled);
@@ -575,7 +595,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     }
     waiter->started_us = started_us;
     waiter->wait_stored = slice_equal_ignore_case(request_header_get(request, "millrace-wait"), SLICE("stored"));
-    if (waiter->has_answer_key && !waiter->is_incomplete) ingest_append_answer(loop, tenant, waiter, request->received_ms);
+    if (waiter->has_answer_key && !waiter->is_incomplete && !rows.is_dropped) ingest_append_answer(loop, tenant, waiter, request->received_ms);
     if (ingest_open_rows(loop) == rows_before) {
         ingest_answer_or_defer(loop, waiter);
         return;

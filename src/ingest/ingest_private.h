@@ -13,7 +13,7 @@ struct ingest {
     struct ingest_settings settings;
     const struct ingest_tables *tables;
     size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
-    struct metric *requests, *accepted, *refused, *duplicates, *failed, *replayed;
+    struct metric *requests, *accepted, *refused, *duplicates, *untracked, *failed, *replayed;
     struct metric_histogram *latency;
 };
 
@@ -74,6 +74,7 @@ struct ingest_loop {
     struct buffer answer;           /* reused for every request's answer */
     struct ingest_batch batches[INGEST_BATCHES];
     struct ingest_batch *open;      /* never NULL */
+    struct block **thrown_away;     /* by table: rows of visitors who ask not to be tracked, empty between requests */
     size_t under_way;
     struct ingest_waiter *deferred;
     struct ingest_parked *parked;

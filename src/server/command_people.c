@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* `millrace people`: gives out, or removes, what the event store has of one person. */
-#include <poll.h>
 #include <stdio.h>
 
-#include "base/uuid.h"
-#include "control/audit.h"
 #include "control/tenancy.h"
-#include "os/clock.h"
 #include "server/command_call.h"
 #include "server/commands.h"
 #include "server/embedded_store.h"
@@ -44,45 +40,14 @@ static enum error_code people_read(struct people_command *people, struct error *
     return ERROR_NONE;
 }
 
-/* The audit must not keep whom it was told to forget: a name by which only who knows the person finds the event. */
-static enum error_code people_write_audit(struct people_command *people, const struct control_purge_report *report, struct error *error)
-{
-    char text[UUID_TEXT_SIZE];
-    struct uuid id = uuid_from_name(slice_from_string(people->person.tenant_id), slice_from_string(people->person.name));
-    struct meta_session *session = NULL;
-    struct buffer metadata = {0};
-    struct json_writer writer = {.out = &metadata};
-    uuid_format(&id, text);
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "rows");
-    control_purge_report_write(report, &writer);
-    json_writer_object_end(&writer);
-    const struct control_audit_event event = {
-        .action = "person.erased", .resource_type = "person", .resource_id = slice_make(text, sizeof text),
-        .metadata = buffer_slice(&metadata), .organization_id = people->found.organization_id, .tenant_id = people->found.id};
-    enum error_code code = meta_session_begin(people->command->control.core, 0, &session, error);
-    if (!code) code = meta_begin(session, error);
-    if (!code) code = control_audit_write(&people->command->call, session, &event, error);
-    if (!code) code = meta_commit(session, error);
-    if (session) meta_session_end(session);
-    buffer_free(&metadata);
-    return code;
-}
-
 static enum error_code people_erase(struct people_command *people, const struct person_store *store, struct error *error)
 {
     struct control_purge_report report = {0};
     struct buffer out = {0};
-    struct json_writer writer = {.out = &out};
-    enum error_code code = person_erase(store, &people->person, &report, error);
-    if (!code) code = people_write_audit(people, &report, error);
+    enum error_code code =
+        person_erase_audited(store, &people->person, &people->command->call, people->found.organization_id, &report, error);
     if (code) return code;
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "erased");
-    json_writer_bool(&writer, true);
-    json_writer_key(&writer, "rows");
-    control_purge_report_write(&report, &writer);
-    json_writer_object_end(&writer);
+    person_report_write(&report, &out);
     if (people->json) printf("%.*s\n", (int)out.size, out.data);
     else if (report.count == 0) printf("there was nothing of this person\n");
     for (size_t i = 0; i < report.count && !people->json; i++)
@@ -126,7 +91,9 @@ int command_people(int argc, char **argv)
     if (!code) code = command_call_open(&settings, &command, &error);
     if (code != ERROR_NONE) return command_fail(&error);
     code = people_read(&people, &error);
-    if (!code) code = person_wait_for_spool(&settings, PEOPLE_SPOOL_TIMEOUT_MS, &error);
+    const struct person_store waited = {.settings = &settings};
+    if (!code) code = person_wait_for_spool(&waited, PEOPLE_SPOOL_TIMEOUT_MS, &error);
+    if (!code && is_erase) code = person_wait_for_visits(&waited, PEOPLE_SPOOL_TIMEOUT_MS, &error);
     if (!code) code = embedded_store_open(&settings, &store, &error);
     if (!code) {
         struct person_store person_store = {.settings = &settings, .session = store.session};

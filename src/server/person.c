@@ -27,6 +27,9 @@ struct person_table {
 /* Aliases of aliases are followed this far, as the view profile_identities does. */
 #define PERSON_ALIAS_STEPS 64
 #define PERSON_POLL_MS 50
+/* Who has set a flush longer than this erases once more after it. */
+#define PERSON_FLUSH_LIMIT_MS 30000
+#define PERSON_FLUSH_SPARE_MS 1000 /* a flush of many visits takes a moment itself */
 
 struct person_search {
     const struct person_store *store;
@@ -37,13 +40,19 @@ struct person_search {
     struct buffer profiles, devices, sessions;
 };
 
+static bool person_is_cancelled(const struct person_store *store)
+{
+    return stopping_is_asked() || (store->cancelled && atomic_load(store->cancelled));
+}
+
 static enum error_code person_ask(const struct person_search *search, struct slice sql, const char *format,
                                   struct buffer *out, struct error *error)
 {
     struct store_parameter parameters[] = {{"tenant", slice_from_string(search->person->tenant_id)},
                                            {"name", slice_from_string(search->person->name)}};
     struct store_query query = {.sql = sql, .tenant = STORE_ALL_TENANTS, .parameters = parameters, .parameter_count = 2,
-                                .format = format, .timeout_ms = PERSON_TIMEOUT_MS};
+                                .format = format, .timeout_ms = PERSON_TIMEOUT_MS,
+                                .cancelled = search->store->cancelled};
     return store_session_query(search->store->session, &query, out, error);
 }
 
@@ -229,7 +238,8 @@ enum error_code person_export(const struct person_store *store, const struct per
             struct store_parameter named = {"enable_named_columns_in_function_tuple", SLICE("1")};
             struct store_query query = {.sql = buffer_slice(&sql), .tenant = STORE_ALL_TENANTS, .format = "JSONEachRow",
                                         .settings = &named, .setting_count = 1,
-                                        .timeout_ms = PERSON_TIMEOUT_MS, .received = received, .received_context = context};
+                                        .timeout_ms = PERSON_TIMEOUT_MS, .received = received, .received_context = context,
+                                        .cancelled = store->cancelled};
             code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : store_session_query(store->session, &query, NULL, error);
         }
         buffer_free(&sql);
@@ -249,6 +259,7 @@ static enum error_code person_delete(const struct person_search *search, struct 
     enum error_code code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : person_ask(search, buffer_slice(&sql), "TSV", &out, error);
     if (!code && !slice_parse_int64(slice_trim(buffer_slice(&out)), &rows))
         code = error_set(error, ERROR_STORE, "the event store's answer to a count cannot be read");
+    if (!code && person_is_cancelled(search->store)) code = error_set(error, ERROR_CANCELLED, "told to end before all rows were removed");
     if (!code && rows > 0) {
         sql.size = 0;
         buffer_printf(&sql, "ALTER TABLE %s.%s DELETE%.*s SETTINGS mutations_sync = 2", database, table, SLICE_ARGS(condition));
@@ -348,21 +359,32 @@ static enum error_code person_look_at_spool(const char *directory, uint64_t *las
     return code;
 }
 
-enum error_code person_wait_for_spool(const struct settings *settings, int64_t timeout_ms, struct error *error)
+enum error_code person_wait_for_spool(const struct person_store *store, int64_t timeout_ms, struct error *error)
 {
     char directory[PATH_MAX];
     uint64_t last = 0;
     bool waits = true;
     int64_t end_ms = os_clock_monotonic_ms() + timeout_ms;
-    if (snprintf(directory, sizeof directory, "%s/spool", settings->data) >= (int)sizeof directory)
+    if (snprintf(directory, sizeof directory, "%s/spool", store->settings->data) >= (int)sizeof directory)
         return error_set(error, ERROR_INVALID, "the data folder's path is too long");
     enum error_code code = person_look_at_spool(directory, &last, &waits, error);
     while (!code && waits) {
-        if (stopping_is_asked()) return error_set(error, ERROR_CANCELLED, "told to end");
+        if (person_is_cancelled(store)) return error_set(error, ERROR_CANCELLED, "told to end");
         if (os_clock_monotonic_ms() >= end_ms)
             return error_set(error, ERROR_TIMEOUT, "rows that were accepted are still not stored; a running server stores them (millrace spool list)");
         poll(NULL, 0, PERSON_POLL_MS);
         code = person_look_at_spool(directory, &last, &waits, error);
     }
     return code;
+}
+
+enum error_code person_wait_for_visits(const struct person_store *store, int64_t timeout_ms, struct error *error)
+{
+    int64_t flush_ms = store->settings->analytics_session_flush_ms;
+    int64_t end_ms = os_clock_monotonic_ms() + (flush_ms < PERSON_FLUSH_LIMIT_MS ? flush_ms : PERSON_FLUSH_LIMIT_MS) + PERSON_FLUSH_SPARE_MS;
+    while (os_clock_monotonic_ms() < end_ms) {
+        if (person_is_cancelled(store)) return error_set(error, ERROR_CANCELLED, "told to end");
+        poll(NULL, 0, PERSON_POLL_MS);
+    }
+    return person_wait_for_spool(store, timeout_ms, error);
 }

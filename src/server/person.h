@@ -27,14 +27,24 @@ struct person {
 struct person_store {
     const struct settings *settings;
     struct store_session *session;
+    atomic_bool *cancelled; /* may be NULL; when it turns true the work ends where it is */
 };
 /* Waits until rows that were accepted before this call are in the tables (ERROR_TIMEOUT). Reads the spool's folder. */
-enum error_code person_wait_for_spool(const struct settings *settings, int64_t timeout_ms, struct error *error) MUST_CHECK;
+enum error_code person_wait_for_spool(const struct person_store *store, int64_t timeout_ms, struct error *error) MUST_CHECK;
+/* Before an erasure, after the above: a server keeps visits under way in memory and writes their rows a little later
+ * (analytics.session_flush); one written after the erasure would bring the person back. Waits for that, and for the spool. */
+enum error_code person_wait_for_visits(const struct person_store *store, int64_t timeout_ms, struct error *error) MUST_CHECK;
 /* One line of JSON per row: {"table":"analytics.events","row":{..}}. `received` returns false to give up. */
 enum error_code person_export(const struct person_store *store, const struct person *person,
                               bool (*received)(void *context, struct slice bytes), void *context, struct error *error) MUST_CHECK;
 /* As mutations that are waited for. Harmless when done again. ERROR_TOO_LARGE beyond PERSON_IDS_LIMIT. */
 enum error_code person_erase(const struct person_store *store, const struct person *person,
                              struct control_purge_report *report, struct error *error) MUST_CHECK;
+/* The same, and writes the audit event person.erased in the name of `call`, without the person's name. */
+enum error_code person_erase_audited(const struct person_store *store, const struct person *person,
+                                     const struct control_call *call, const char *organization_id,
+                                     struct control_purge_report *report, struct error *error) MUST_CHECK;
+/* {"erased":true,"rows":{table: rows}} */
+void person_report_write(const struct control_purge_report *report, struct buffer *out);
 
 #endif

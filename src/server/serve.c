@@ -29,6 +29,7 @@
 #include "server/domains.h"
 #include "server/engine_child.h"
 #include "server/people.h"
+#include "server/person.h"
 #include "server/places.h"
 #include "server/remote_store.h"
 #include "server/scheduled_jobs.h"
@@ -43,6 +44,8 @@
 #define SERVER_DRAIN_CHECK_MS 5
 #define SERVER_SPOOL_QUEUE 1024
 #define SERVER_LOOP_LIMIT 256
+/* For rows on their way, before a person's are looked for over HTTP. */
+#define SERVER_PERSON_SPOOL_MS 60000
 
 extern const struct embedded_file server_page[]; /* tools/embed, from ui/dist */
 extern const struct embedded_file server_tracker[]; /* the same, from sdk/dist */
@@ -91,6 +94,7 @@ struct server {
     struct scheduled_jobs *jobs;
     size_t loop_count;
     struct server_loop *loops;
+    atomic_bool is_stopping;
     char url[320];
 };
 
@@ -112,6 +116,41 @@ static bool server_is_ready(void *context)
 }
 
 static void server_changed(void *context) { tenant_refresher_catch_up(((struct server *)context)->refresher); }
+
+/* ---- one person's rights ---- */
+
+static enum error_code server_person_begin(struct server *server, struct store_session *session, const struct api_person *asked,
+                                           struct person_store *store, struct person *person, struct error *error)
+{
+    *store = (struct person_store){.settings = server->settings, .session = session, .cancelled = &server->is_stopping};
+    *person = (struct person){.is_device = asked->is_device};
+    snprintf(person->tenant_id, sizeof person->tenant_id, "%s", asked->tenant_id);
+    snprintf(person->name, sizeof person->name, "%.*s", SLICE_ARGS(asked->name));
+    return person_wait_for_spool(store, SERVER_PERSON_SPOOL_MS, error);
+}
+
+static enum error_code server_person_export(void *context, struct store_session *session, const struct api_person *asked,
+                                            bool (*received)(void *context, struct slice bytes), void *received_context,
+                                            struct error *error)
+{
+    struct person_store store;
+    struct person person;
+    enum error_code code = server_person_begin(context, session, asked, &store, &person, error);
+    return code ? code : person_export(&store, &person, received, received_context, error);
+}
+
+static enum error_code server_person_erase(void *context, struct store_session *session, const struct control_call *call,
+                                           const struct api_person *asked, struct buffer *out, struct error *error)
+{
+    struct person_store store;
+    struct person person;
+    struct control_purge_report report = {0};
+    enum error_code code = server_person_begin(context, session, asked, &store, &person, error);
+    if (!code) code = person_wait_for_visits(&store, SERVER_PERSON_SPOOL_MS, error);
+    if (!code) code = person_erase_audited(&store, &person, call, call->organization_id, &report, error);
+    if (!code) person_report_write(&report, out);
+    return code;
+}
 
 static void server_report_refresh(void *context, const struct error *error)
 {
@@ -231,6 +270,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .control = people_control(server->people), .control_pool = server->control_pool,
                                .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url,
                                .version = server_version,
+                               .people = {server_person_export, server_person_erase, server, threads > 3 ? threads / 2 : 1},
                                .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
                                .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
                                .ready_context = server, .page = server_page, .tracker = server_tracker};
@@ -403,6 +443,7 @@ void server_stop_request(struct server *server) { kill(getpid(), SIGTERM); }
 
 void server_stop(struct server *server)
 {
+    atomic_store(&server->is_stopping, true);
     /* Questions and changes first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
     query_pool_stop(server->pool);
     control_pool_stop(server->control_pool);

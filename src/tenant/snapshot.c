@@ -29,12 +29,13 @@ static enum error_code snapshot_take_organization(void *context, const struct me
     return tenant_snapshot_add_organization(build->snapshot, &organization) ? ERROR_NONE : snapshot_no_memory(error);
 }
 
-/* Columns: tenant_id, name, code, workspace_id, organization_id, active, allow_public_revenue. */
+/* Columns: tenant_id, name, code, workspace_id, organization_id, active, allow_public_revenue, do_not_track. */
 static enum error_code snapshot_take_tenant(void *context, const struct meta_row *row, struct error *error)
 {
     struct snapshot_build *build = context;
     struct tenant_info tenant = {.active = meta_row_boolean(row, 5),
                                  .allow_public_revenue = meta_row_boolean(row, 6),
+                                 .do_not_track = (enum tenant_do_not_track)meta_row_integer(row, 7),
                                  .organization = tenant_snapshot_organization(build->snapshot, meta_row_text(row, 4))};
     enum error_code code = META_ROW_COPY(row, 0, tenant.id, error);
     if (!code) code = META_ROW_COPY(row, 1, tenant.name, error);
@@ -177,7 +178,8 @@ static const struct {
      " case when t.is_active and t.deleted_at is null and w.is_active and w.deleted_at is null"
      " and o.is_active and o.deleted_at is null then 1 else 0 end,"
      /* JSON's true is the text "true" in PostgreSQL and the number 1 in SQLite. */
-     " case when cast(t.settings ->> 'allow_public_revenue' as text) in ('true', '1') then 1 else 0 end"
+     " case when cast(t.settings ->> 'allow_public_revenue' as text) in ('true', '1') then 1 else 0 end,"
+     " case cast(t.settings ->> 'do_not_track' as text) when 'cookieless' then 1 when 'drop' then 2 else 0 end"
      " from tenants t"
      " join workspaces w on w.workspace_id = t.workspace_id"
      " join organizations o on o.organization_id = w.organization_id"

@@ -6,15 +6,17 @@ import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { command, Server, waitFor } from './harness.mjs';
+import { makeUser } from './world.mjs';
 
 let server, a, b;
+const flush = ['--analytics.session_flush', '500ms']; // an erasure waits for it
 before(async () => {
-  server = await Server.start({ tenants: ['a', 'b'] });
+  server = await Server.start({ tenants: ['a', 'b'], settings: flush });
   ({ a, b } = server.tenants);
 });
 after(() => server?.remove());
 
-const people = (...words) => command(['people', ...words, '--data', server.directory]);
+const people = (...words) => command(['people', ...words, '--data', server.directory, ...flush]);
 const send = async (tenant, events, headers = {}) => {
   const answer = await server.post('/v1/events', events, { key: tenant.write_key, headers });
   assert.equal(answer.status, 200, answer.text);
@@ -122,6 +124,65 @@ test('names are values, whatever they contain', async () => {
   assert.equal(JSON.parse(stdout).rows['analytics.events'], 1);
 });
 
+/** Names of the API's people routes, asked for a tenant by whoever has the token. */
+const ask = (what, body, token, headers = {}) => server.api('POST', `/v1/people/${what}`, body, token, headers);
+
+test('over HTTP: who may, in which tenant, and what a request must say', async () => {
+  const owner = (await server.login(server.owner.email, server.owner.password)).token;
+  const organization = (await server.api('GET', '/v1/organizations', undefined, owner)).json.data.find(({ code }) => code === 'default').organization_id;
+  const headers = { 'millrace-organization': organization, 'millrace-tenant': a.tenant };
+  const viewer = (await makeUser(server, owner, organization, 'viewer@people.example', { role: 'viewer' })).token;
+  for (const what of ['export', 'erase']) {
+    assert.equal((await ask(what, { profile_id: 'carol' }, viewer, { 'millrace-tenant': a.tenant })).status, 403, what);
+    assert.equal((await ask(what, { profile_id: 'carol' }, a.secret_key)).status, 403, 'a key without the permission');
+    assert.equal((await ask(what, { profile_id: 'carol' }, null)).status, 401);
+    for (const body of [{}, { profile_id: '' }, { profile_id: 'x', device_id: 'y' }, { profile_id: 7 }, { device_id: 'x'.repeat(257) },
+      { profile_id: 'x', tenant_id: b.tenant }, { profile_id: 'x\u0000y' }, { nobody: 'x' }, []])
+      assert.equal((await ask(what, body, owner, headers)).status, 400, JSON.stringify(body));
+  }
+});
+
+test('over HTTP: a key with people:erase exports and erases a person of its tenant alone', async () => {
+  const owner = (await server.login(server.owner.email, server.owner.password)).token;
+  const made = await server.api('POST', '/v1/keys', { kind: 'secret', name: 'eraser', permissions: ['people:erase'] }, owner, { 'millrace-tenant': a.tenant });
+  assert.equal(made.status, 201, made.text);
+  const { key } = made.json;
+  await waitFor('the key is known', async () => (await ask('export', { profile_id: 'nobody' }, key)).status === 200);
+  for (const tenant of [a, b])
+    await send(tenant, [
+      { name: 'screen_view', device_id: 'carols', session_id: 'c1' },
+      { name: 'login', device_id: 'carols', session_id: 'c1', profile_id: 'carol', properties: { email: 'carol@example.org' } },
+      { name: 'screen_view', device_id: 'daves', session_id: 'd1', profile_id: 'dave' },
+    ]);
+  const exported = await ask('export', { profile_id: 'carol' }, key); // what is on its way is waited for
+  assert.equal(exported.status, 200, exported.text);
+  assert.equal(exported.headers['content-type'], 'application/x-ndjson');
+  const rows = exported.text.trim().split('\n').map((line) => JSON.parse(line));
+  assert.equal(rows.filter(({ table }) => table === 'analytics.events').length, 2);
+  assert.ok(rows.every(({ row }) => row.tenant_id === a.tenant) && !exported.text.includes('dave'));
+  const nobody = await ask('export', { device_id: 'nobodys' }, key);
+  assert.deepEqual([nobody.status, nobody.text], [200, '']);
+  assert.equal((await ask('erase', { profile_id: 'carol' }, key, { 'millrace-tenant': b.tenant })).status, 403, 'the key is of one tenant');
+
+  await server.settle(b.write_key);
+  const ofB = await rowsThatName(b, 'carol', 'carols', 'carol@example.org');
+  const ofDave = await rowsThatName(a, 'dave', 'daves');
+  const erased = await ask('erase', { profile_id: 'carol' }, key);
+  assert.equal(erased.status, 200, erased.text);
+  assert.equal(erased.json.erased, true);
+  assert.equal(erased.json.rows['analytics.events'], 2);
+  assert.deepEqual(await rowsThatName(a, 'carol', 'carols', 'carol@example.org'), {}, 'nothing is left');
+  assert.deepEqual(await rowsThatName(b, 'carol', 'carols', 'carol@example.org'), ofB, 'the other tenant is untouched');
+  assert.deepEqual(await rowsThatName(a, 'dave', 'daves'), ofDave);
+  assert.deepEqual((await ask('erase', { profile_id: 'carol' }, key)).json, { erased: true, rows: {} }, 'harmless when done again');
+  await waitFor('the audit event says which key, and not whom', async () => {
+    const events = await server.sql(`SELECT * FROM observability.audit_logs WHERE action = 'person.erased' AND actor_id = '${made.json.api_key_id}' ORDER BY sequence`);
+    assert.ok(!JSON.stringify(events).includes('carol'));
+    return events.length === 2 && events[0].tenant_id === a.tenant && events[0].actor_kind === 'key' && JSON.stringify(events[0]).includes('analytics.events');
+  }, 30_000);
+  assert.equal((await ask('erase', { device_id: 'daves' }, key)).json.rows['analytics.events'], 1);
+});
+
 test('without a running server the engine is started for it', async () => {
   await server.stop();
   const { stdout, code, stderr } = await people('erase', '--tenant', b.code, '--profile', 'bob', '--yes', '--json');
@@ -151,4 +212,75 @@ test('events older than a tenant wants them kept are removed, of that tenant alo
   assert.deepEqual(await names(a), ['old_1', 'old_9']);
   await waitFor('what is derived from them and names a person, too', async () => (await names(a, 'cohort_events')).length === 2, 30_000);
   for (const table of ['events', 'cohort_events']) assert.deepEqual(await names(b, table), ['old_1', 'old_11', 'old_40', 'old_9'], table);
+});
+
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
+const asking = { 'user-agent': FIREFOX, 'x-forwarded-for': '198.51.100.77' };
+/** The same visit in each dialect, with ids of the client's own. */
+const dialects = {
+  own: (tenant, headers, name) => server.post('/v1/events', { name, device_id: `dev-${name}`, session_id: `ses-${name}`, profile_id: `pro-${name}`, ip: '198.51.100.77' }, { key: tenant.write_key, headers }),
+  openpanel: (tenant, headers, name) => server.post('/track', { type: 'track', payload: { name, profileId: `pro-${name}`, properties: { __deviceId: `dev-${name}` } } },
+    { headers: { 'openpanel-client-id': tenant.write_key, ...headers } }),
+  databuddy: (tenant, headers, name) => server.post(`/?client_id=${tenant.write_key}`, { type: 'track', eventId: `id-${name}`, name, path: 'https://shop.example/',
+    anonymousId: `dev-${name}`, sessionId: `ses-${name}`, profileId: `pro-${name}` }, { headers: { origin: 'https://shop.example', ...headers } }),
+};
+const setDoNotTrack = async (tenant, mode) => {
+  await server.stop();
+  metadata(`update tenants set settings = '{"do_not_track": "${mode}"}' where tenant_id = '${tenant.tenant}'`);
+  await server.start();
+};
+const metricOf = async (result) => {
+  const { text } = await server.get('/metrics');
+  return Number(new RegExp(`^millrace_ingest_items_total\\{result="${result}"\\} (\\d+)`, 'm').exec(text)?.[1] ?? 0);
+};
+const stored = (tenant, word) => server.sql('SELECT toString(name) AS name, device_id, session_id, profile_id, ip FROM analytics.events '
+  + `WHERE tenant_id = '${tenant.tenant}' AND name LIKE '%${word}' ORDER BY name`);
+
+test('visitors who ask not to be tracked are counted without an id of their own where a tenant says cookieless', async () => {
+  await setDoNotTrack(a, 'cookieless');
+  for (const tenant of [a, b])
+    for (const [dialect, sends] of Object.entries(dialects)) {
+      for (const [word, header] of [['gpc', { 'sec-gpc': '1' }], ['dnt', { dnt: '1' }], ['allowed', { dnt: '0' }]]) {
+        const answer = await sends(tenant, { ...asking, ...header }, `${dialect}_${word}`);
+        assert.equal(answer.status, 200, `${dialect} ${word}: ${answer.text}`);
+      }
+    }
+  const identify = await server.post('/v1/events', [{ type: 'identify', profile_id: 'pro-hidden', email: 'hidden@example.org' }], { key: a.write_key, headers: { ...asking, dnt: '1' } });
+  assert.equal(identify.status, 200, identify.text);
+  for (const tenant of [a, b]) await server.settle(tenant.write_key);
+  const hidden = [...await stored(a, '\\_gpc'), ...await stored(a, '\\_dnt')];
+  assert.equal(hidden.length, 6);
+  assert.match(hidden[0].device_id, /^[0-9a-f]{32}$/);
+  for (const row of hidden) {
+    assert.deepEqual([row.profile_id, row.ip], ['', ''], row.name);
+    assert.equal(row.device_id, hidden[0].device_id, 'one visitor of the day, whatever the dialect');
+    assert.equal(row.session_id, hidden[0].session_id);
+  }
+  for (const word of ['gpc', 'dnt'])
+    for (const dialect of Object.keys(dialects))
+      assert.deepEqual(await rowsThatName(a, ...['dev', 'ses', 'pro'].map((id) => `${id}-${dialect}_${word}`)), {}, `${dialect} ${word}`);
+  assert.deepEqual(await rowsThatName(a, 'pro-hidden', 'hidden@example.org'), {});
+  for (const row of [...await stored(a, '\\_allowed'), ...await stored(b, '\\_gpc')]) {
+    assert.equal(row.profile_id, `pro-${row.name}`, 'who does not ask, and other tenants: as always');
+    assert.notEqual(row.ip, '');
+  }
+});
+
+test('visitors who ask not to be tracked leave nothing where a tenant says drop', async () => {
+  await setDoNotTrack(a, 'drop');
+  const [dropped, accepted] = [await metricOf('do_not_track'), await metricOf('accepted')];
+  for (const [dialect, sends] of Object.entries(dialects)) {
+    const answer = await sends(a, { ...asking, 'sec-gpc': '1', 'idempotency-key': `drop-${dialect}` }, `${dialect}_dropped`);
+    assert.equal(answer.status, 200, `${dialect}: ${answer.text}`);
+    if (dialect === 'own') assert.deepEqual([answer.json.accepted, answer.json.refused], [1, 0]);
+    if (dialect === 'openpanel') assert.ok(answer.json.deviceId && answer.json.sessionId);
+    assert.equal((await sends(a, asking, `${dialect}_kept`)).status, 200);
+  }
+  assert.equal(await metricOf('do_not_track') - dropped, 3);
+  assert.equal(await metricOf('accepted') - accepted, 3);
+  await server.settle(a.write_key);
+  assert.deepEqual((await stored(a, '\\_kept')).length, 3);
+  for (const dialect of Object.keys(dialects))
+    assert.deepEqual(await rowsThatName(a, `${dialect}_dropped`, ...['dev', 'ses', 'pro'].map((id) => `${id}-${dialect}_dropped`)), {}, dialect);
+  assert.deepEqual(await server.sql(`SELECT count() AS n FROM millrace.requests WHERE tenant_id = '${a.tenant}' AND answer LIKE '%deviceId%'`), [{ n: 0 }]);
 });

@@ -41,7 +41,7 @@ void analytics_block(const struct analytics_context *context, const struct reque
     analytics_row_put_text(&row, BLOCKED_BOT_NAME, bot);
     analytics_row_put_integer(&row, BLOCKED_PAYLOAD_SIZE, (int64_t)request->body.size);
     analytics_row_put_text(&row, BLOCKED_DETAIL, detail);
-    if (context->address.size > 0) {
+    if (context->address.size > 0 && !context->is_cookieless) {
         char hash[PRIVACY_ADDRESS_HASH_SIZE];
         privacy_hash_address(context->address, &context->address_salt, hash);
         analytics_row_put_text(&row, BLOCKED_IP, slice_make(hash, sizeof hash));

@@ -90,29 +90,10 @@ enum error_code openpanel_read_id(struct openpanel_request *request, const char 
     return openpanel_invalid_value(error, request->place, ERROR_INVALID);
 }
 
-/* The device of this connection: today's id, or yesterday's while its visit goes on over midnight. */
-static struct slice openpanel_device(const struct openpanel_request *request, int64_t time_ms)
-{
-    const struct analytics_context *context = &request->context;
-    const struct domain_input *input = request->input;
-    struct slice found = SLICE_EMPTY;
-    for (int day = 0; day < 2; day++) {
-        struct privacy_salt salt = privacy_salt_of_day(input->secret, "analytics device", context->received_ms - day * INT64_C(86400000));
-        char *id = arena_allocate(context->arena, VISITOR_DEVICE_ID_SIZE), session[SESSION_ID_LIMIT_BYTES];
-        size_t size;
-        if (!id) return found;
-        visitor_device_id(request_header_get(input->request, "user-agent"), request->address, context->tenant,
-                          privacy_salt_slice(&salt), id);
-        struct slice device = slice_make(id, VISITOR_DEVICE_ID_SIZE);
-        if (day == 0) found = device;
-        if (analytics_session_find(context->sessions, context->tenant, device, time_ms, session, &size)) return device;
-    }
-    return found;
-}
-
 void openpanel_find_ids(struct openpanel_request *request, struct slice named_device, int64_t time_ms)
 {
-    request->device = named_device.size ? named_device : openpanel_device(request, time_ms);
+    bool is_named = named_device.size > 0 && !request->context.is_cookieless;
+    request->device = is_named ? named_device : dialect_device(request->input, &request->context, request->address, time_ms);
     request->session = analytics_session_name(request->context.sessions, request->context.tenant, request->device, time_ms,
                                               request->context.arena);
 }

@@ -513,6 +513,132 @@ static void databuddy_says_which_place_a_key_is_not_for(void **state)
     }
 }
 
+#define FIREFOX "Mozilla/5.0 (X11; Linux x86_64; rv:115.0) Gecko/20100101 Firefox/115.0"
+
+/* Sends one event of each dialect with ids of the client's own; `asks` is the header by which the visitor asks. */
+static void send_to_dialect(struct harness *harness, int dialect, const char *asks)
+{
+    static const char *const paths[] = {"/v1/events", "/track", "/"};
+    static const char *const bodies[] = {
+        "[{\"name\":\"n\",\"device_id\":\"own-device\",\"session_id\":\"own-session\",\"profile_id\":\"own-profile\",\"ip\":\"198.51.100.1\"},"
+        "{\"type\":\"identify\",\"profile_id\":\"own-profile\"},{\"type\":\"alias\",\"profile_id\":\"own-profile\",\"alias\":\"own-alias\"},"
+        "{\"type\":\"vital\",\"metric_name\":\"LCP\",\"metric_value\":1200,\"device_id\":\"own-device\",\"session_id\":\"own-session\"}]",
+        "{\"type\":\"track\",\"payload\":{\"name\":\"n\",\"profileId\":\"own-profile\",\"properties\":{\"__deviceId\":\"own-device\","
+        "\"__identify\":{\"profileId\":\"own-profile\",\"email\":\"own@example.org\"}}}}",
+        "{\"type\":\"track\",\"eventId\":\"e1\",\"name\":\"n\",\"path\":\"https://shop.example/\",\"anonymousId\":\"own-device\","
+        "\"sessionId\":\"own-session\",\"profileId\":\"own-profile\",\"anonymizeVisitorIds\":false}"};
+    harness_reset(harness);
+    harness_header(harness, "content-type", "application/json");
+    harness_header(harness, "user-agent", FIREFOX);
+    if (dialect == 0) harness_header(harness, "authorization", "Bearer mrw_key");
+    if (dialect == 1) harness_header(harness, "openpanel-client-id", "mrw_key");
+    if (asks) harness_header(harness, asks, "1");
+    assert_true(harness_post(harness, paths[dialect], dialect == 2 ? "client_id=mrw_key" : "", slice_from_string(bodies[dialect])));
+    assert_int_equal(harness->status, 200);
+}
+
+static struct buffer all_rows(struct harness *harness)
+{
+    struct buffer rows = {0};
+    for (size_t table = 0; table < analytics_domain.table_count; table++)
+        if (harness_row_count(harness, table)) harness_write_rows(harness, table, &rows);
+    return rows;
+}
+
+static void who_asks_not_to_be_tracked_has_only_the_id_of_the_day(void **state)
+{
+    struct harness *harness = *state;
+    char device[80] = "";
+    for (int dialect = 0; dialect < 3; dialect++) {
+        harness->tenant.do_not_track = TENANT_TRACK_ALL;
+        send_to_dialect(harness, dialect, "dnt");
+        struct buffer rows = all_rows(harness);
+        assert_true(slice_find(buffer_slice(&rows), SLICE("own-")) >= 0); /* the tenant does not care */
+        buffer_free(&rows);
+        harness->tenant.do_not_track = TENANT_TRACK_COOKIELESS;
+        for (int asks = 0; asks < 2; asks++) {
+            harness->rows.seen_count = 0; /* what was sent before is no duplicate here */
+            send_to_dialect(harness, dialect, asks ? "dnt" : "sec-gpc");
+            assert_true(harness->output.accepted > 0 && harness->output.refused == 0);
+            rows = all_rows(harness);
+            struct slice text = buffer_slice(&rows);
+            if (slice_find(text, SLICE("own-")) >= 0 || slice_find(text, SLICE("profile_id")) >= 0 || slice_find(text, SLICE("\"ip\"")) >= 0)
+                fail_msg("%.*s", SLICE_ARGS(text));
+            ptrdiff_t at = slice_find(text, SLICE("\"device_id\":\""));
+            assert_true(at >= 0 && slice_find(text, SLICE("\"session_id\":\"")) >= 0);
+            struct slice found = slice_first(slice_from(text, (size_t)at), 46);
+            if (!device[0]) snprintf(device, sizeof device, "%.*s", SLICE_ARGS(found));
+            assert_true(slice_equal(found, slice_from_string(device))); /* one visitor, whatever the dialect */
+            buffer_free(&rows);
+        }
+        harness->rows.seen_count = 0;
+        send_to_dialect(harness, dialect, NULL);
+        rows = all_rows(harness);
+        assert_true(slice_find(buffer_slice(&rows), SLICE("own-")) >= 0); /* who does not ask */
+        buffer_free(&rows);
+    }
+}
+
+static void who_asks_not_to_be_tracked_is_answered_and_dropped(void **state)
+{
+    struct harness *harness = *state;
+    harness->tenant.do_not_track = TENANT_TRACK_DROP;
+    for (int dialect = 0; dialect < 3; dialect++) {
+        send_to_dialect(harness, dialect, "sec-gpc");
+        assert_true(harness->output.accepted > 0 && harness->output.refused == 0);
+        struct buffer rows = all_rows(harness);
+        assert_int_equal(rows.size, 0);
+        buffer_free(&rows);
+        harness->rows.seen_count = 0;
+        send_to_dialect(harness, dialect, NULL);
+        assert_true(harness_row_count(harness, 0) > 0);
+    }
+}
+
+/* The device that an event of this moment is stored under, sent by who asks not to be tracked. */
+static struct slice device_at(struct harness *harness, const char *name, int64_t time_ms)
+{
+    static char device[32];
+    char body[64];
+    snprintf(body, sizeof body, "{\"name\":\"%s\"}", name);
+    harness_reset(harness);
+    harness->request.received_ms = time_ms;
+    harness_header(harness, "authorization", "Bearer mrw_key");
+    harness_header(harness, "content-type", "application/json");
+    harness_header(harness, "user-agent", FIREFOX);
+    harness_header(harness, "dnt", "1");
+    assert_true(harness_post(harness, "/v1/events", "", slice_from_string(body)));
+    struct buffer rows = all_rows(harness);
+    ptrdiff_t at = slice_find(buffer_slice(&rows), SLICE("\"device_id\":\""));
+    assert_true(at >= 0);
+    memcpy(device, rows.data + at + 13, sizeof device);
+    buffer_free(&rows);
+    return slice_make(device, sizeof device);
+}
+
+static void the_id_of_the_day_changes_at_midnight_unless_a_visit_goes_on(void **state)
+{
+    enum { MINUTE = 60000 };
+    static const int64_t day = INT64_C(86400000);
+    struct harness *harness = *state;
+    int64_t midnight = (HARNESS_NOW_MS / day + 1) * day;
+    char first[33], second[33];
+    harness->tenant.do_not_track = TENANT_TRACK_COOKIELESS;
+    snprintf(first, sizeof first, "%.*s", SLICE_ARGS(device_at(harness, "morning", midnight - day + MINUTE)));
+    struct slice found = device_at(harness, "evening", midnight - 10 * MINUTE);
+    assert_true(slice_equal(found, slice_from_string(first))); /* all day */
+    for (int minutes = 10; minutes <= 60; minutes += 25) { /* the visit goes on: yesterday's salt, and the same visitor */
+        found = device_at(harness, "night", midnight + minutes * MINUTE);
+        assert_true(slice_equal(found, slice_from_string(first)));
+    }
+    snprintf(second, sizeof second, "%.*s", SLICE_ARGS(device_at(harness, "later", midnight + 120 * MINUTE)));
+    assert_string_not_equal(first, second); /* the visit had ended: nobody can tell that it is the same one */
+    found = device_at(harness, "noon", midnight + day / 2);
+    assert_true(slice_equal(found, slice_from_string(second)));
+    found = device_at(harness, "third day", midnight + 2 * day); /* two days on neither salt is looked at */
+    assert_false(slice_equal(found, slice_from_string(first)) || slice_equal(found, slice_from_string(second)));
+}
+
 int main(int argc, char **argv)
 {
     testdata = argc > 1 ? argv[1] : "src/domains/analytics/testdata";
@@ -532,6 +658,9 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(databuddy_visitors_are_hidden_unless_told_otherwise, set_up, tear_down),
         cmocka_unit_test_setup_teardown(databuddy_bad_events_say_why, set_up, tear_down),
         cmocka_unit_test_setup_teardown(databuddy_says_which_place_a_key_is_not_for, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_not_to_be_tracked_has_only_the_id_of_the_day, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(who_asks_not_to_be_tracked_is_answered_and_dropped, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(the_id_of_the_day_changes_at_midnight_unless_a_visit_goes_on, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

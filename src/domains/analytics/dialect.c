@@ -2,6 +2,7 @@
 /* The steps that every dialect takes around its own reading of the request. */
 #include "domains/analytics/dialect.h"
 #include "domains/analytics/session_table.h"
+#include "domains/analytics/visitor_id.h"
 
 /* Once for a request. Who has a secret key sends for others, also with a library that elsewhere fetches pages. */
 static struct user_agent dialect_agent(const struct domain_input *input)
@@ -13,13 +14,30 @@ static struct user_agent dialect_agent(const struct domain_input *input)
     return agent;
 }
 
+struct slice dialect_device(const struct domain_input *input, const struct analytics_context *context, struct slice address,
+                            int64_t time_ms)
+{
+    struct slice found = SLICE_EMPTY;
+    for (int day = 0; day < 2; day++) {
+        struct privacy_salt salt = privacy_salt_of_day(input->secret, "analytics device", context->received_ms - day * INT64_C(86400000));
+        char *id = arena_allocate(context->arena, VISITOR_DEVICE_ID_SIZE), session[SESSION_ID_LIMIT_BYTES];
+        size_t size;
+        if (!id) return found;
+        visitor_device_id(request_header_get(input->request, "user-agent"), address, context->tenant, privacy_salt_slice(&salt), id);
+        struct slice device = slice_make(id, VISITOR_DEVICE_ID_SIZE);
+        if (day == 0) found = device;
+        if (analytics_session_find(context->sessions, context->tenant, device, time_ms, session, &size)) return device;
+    }
+    return found;
+}
+
 struct analytics_context dialect_context(const struct domain_input *input)
 {
     struct user_agent agent = dialect_agent(input);
     struct slice address = agent.is_server ? SLICE_EMPTY : input->client_address;
     struct geo_place place;
     geo_find(input->geo, address, &place);
-    return (struct analytics_context){
+    struct analytics_context context = {
         .arena = input->request->arena,
         .received_ms = input->request->received_ms,
         .tenant = slice_from_string(input->key->tenant->id),
@@ -32,7 +50,12 @@ struct analytics_context dialect_context(const struct domain_input *input)
         .address_salt = privacy_salt_make(input->secret, "analytics address"),
         .property_limit = EVENT_PROPERTY_LIMIT,
         .sessions = input->state,
+        .is_cookieless = input->do_not_track == TENANT_TRACK_COOKIELESS,
+        .is_dropped = input->do_not_track == TENANT_TRACK_DROP,
+        .visitor = SLICE_EMPTY,
     };
+    if (context.is_cookieless && address.size > 0) context.visitor = dialect_device(input, &context, address, context.received_ms);
+    return context;
 }
 
 struct slice dialect_media_type(const struct request *request)

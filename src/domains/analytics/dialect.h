@@ -63,6 +63,9 @@ const char *analytics_databuddy_refuse_pixel(const struct error *error, const st
 
 /* What all events of this request have in common; a server program's address is left out. */
 struct analytics_context dialect_context(const struct domain_input *input);
+/* The device of this connection: today's id, or yesterday's while its visit goes on over midnight. */
+struct slice dialect_device(const struct domain_input *input, const struct analytics_context *context, struct slice address,
+                            int64_t time_ms);
 /* The media type of the Content-Type header, without parameters; empty when absent. */
 struct slice dialect_media_type(const struct request *request);
 /* The member, or false when it is absent or null. */

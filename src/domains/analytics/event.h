@@ -104,6 +104,9 @@ struct analytics_context {
     bool any_path;                   /* a path that is no URL is taken as a screen's name, not refused */
     size_t property_limit;           /* at most EVENT_PROPERTY_LIMIT */
     struct session_table *sessions;
+    bool is_cookieless;              /* the visitor asks not to be tracked: only `visitor` tells them apart, for a day */
+    bool is_dropped;                 /* likewise, and nothing is kept */
+    struct slice visitor;            /* of is_cookieless: the connection's daily id; empty: a program's connection */
 };
 
 void analytics_event_init(struct analytics_event *event);

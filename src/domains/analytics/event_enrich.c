@@ -4,6 +4,7 @@
 
 #include "domains/analytics/event_id.h"
 #include "enrich/campaign.h"
+#include "enrich/client_time.h"
 #include "enrich/page.h"
 #include "enrich/referrer.h"
 
@@ -139,7 +140,7 @@ static enum error_code take_privacy(struct analytics_event *event, const struct 
     struct slice address = address_of(event, context);
     analytics_event_unset(event, EVENT_IP);
     analytics_event_unset(event, EVENT_USER_AGENT);
-    if (address.size == 0) return ERROR_NONE;
+    if (address.size == 0 || context->is_cookieless) return ERROR_NONE;
     char *hash = arena_allocate(context->arena, PRIVACY_ADDRESS_HASH_SIZE);
     if (!hash) return ERROR_NONE; /* analytics_event_complete sees that the arena failed */
     privacy_hash_address(address, &context->address_salt, hash);
@@ -169,8 +170,21 @@ static enum error_code take_times(struct analytics_event *event, const struct an
     return ERROR_NONE;
 }
 
+/* Of visitors who ask not to be tracked no id of their own stays. An event of long ago was not sent by today's visitor. */
+static enum error_code take_visitor(struct analytics_event *event, const struct analytics_context *context,
+                                    struct error *error)
+{
+    static const enum analytics_column ids[] = {EVENT_DEVICE_ID, EVENT_SESSION_ID, EVENT_PROFILE_ID, EVENT_SESSION_START_TIME};
+    if (!context->is_cookieless) return ERROR_NONE;
+    for (size_t i = 0; i < sizeof ids / sizeof ids[0]; i++) analytics_event_unset(event, ids[i]);
+    bool is_known = context->visitor.size > 0 && !client_time_is_past(event->values[EVENT_CREATED_AT].integer, context->received_ms);
+    if (is_known) analytics_event_put_text(event, EVENT_DEVICE_ID, context->visitor);
+    event->visit = is_known ? EVENT_VISIT_OF_DEVICE : EVENT_VISIT_AS_SENT;
+    return ERROR_NONE;
+}
+
 /* take_privacy forgets what the two before it read. */
-static event_step *const event_steps[] = {take_times, take_id, take_page, take_campaign, take_referrer, take_agent, take_geo,
+static event_step *const event_steps[] = {take_times, take_visitor, take_id, take_page, take_campaign, take_referrer, take_agent, take_geo,
                                           take_privacy};
 
 enum error_code analytics_event_complete(struct analytics_event *event, const struct analytics_context *context,

@@ -169,7 +169,7 @@ enum error_code analytics_openpanel_decode_import(const struct domain_input *inp
     openpanel_begin(&request, input, output);
     request.context.any_path = true;
     /* Of the importer, not of the visitors. */
-    request.context.address = SLICE_EMPTY;
+    request.context.address = request.context.visitor = SLICE_EMPTY;
     request.context.agent = (struct user_agent){.is_server = true};
     code = import_rows(&request, root, false, &text, error);
     if (code == ERROR_NONE) code = import_rows(&request, root, true, &text, error);

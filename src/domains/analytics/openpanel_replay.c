@@ -47,7 +47,7 @@ enum error_code openpanel_take_replay(struct openpanel_request *request, struct 
     struct slice session = dialect_get_string(request->payload, "sessionId"), index_text;
     if (session.size > OPENPANEL_SESSION_LIMIT_BYTES)
         return openpanel_invalid(error, "payload/sessionId", "Too big: expected string to have <=64 characters");
-    if (session.size == 0) session = request->session;
+    if (session.size == 0 || request->context.is_cookieless) session = request->session;
     ASSERT(json_object_get(request->payload, SLICE("started_at"), &started_at)); /* replay_check saw them */
     ASSERT(json_object_get(request->payload, SLICE("chunk_index"), &index));
     analytics_scalar_text(request->context.arena, index, &index_text);

@@ -173,7 +173,8 @@ static struct uuid openpanel_repeat_id(const struct openpanel_event *track, stru
 {
     struct slice space =
         arena_printf(track->request->context.arena, "%.*s %.*s %.*s %lld", SLICE_ARGS(track->request->context.tenant),
-                     SLICE_ARGS(track->request->address), SLICE_ARGS(origin), (long long)stretch);
+                     SLICE_ARGS(track->request->context.is_cookieless ? track->request->device : track->request->address),
+                     SLICE_ARGS(origin), (long long)stretch);
     return uuid_from_name(space, track->request->input->request->body);
 }
 
@@ -199,6 +200,7 @@ static void openpanel_take_sender(struct openpanel_event *track)
     struct analytics_event *event = &track->event;
     bool timed = analytics_event_has(event, EVENT_CREATED_AT);
     openpanel_find_ids(request, track->device, timed ? event->values[EVENT_CREATED_AT].integer : request->context.received_ms);
+    if (request->context.is_cookieless) request->context.visitor = request->is_server ? SLICE_EMPTY : request->device;
     /* A server's connection says nothing of the visitor, and a replay opens no session: only a named device counts. */
     if (track->device.size > 0 || (!request->is_server && !track->past)) {
         analytics_event_put_text(event, EVENT_DEVICE_ID, request->device);

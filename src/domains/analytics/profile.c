@@ -136,6 +136,7 @@ void analytics_profile_write(const struct analytics_profile *profile, struct dom
 {
     static const struct analytics_profile_change seen = {
         .field = "seen", .operation = "set", .name = {"", 0}, .value = {"", 0}};
+    if (profile->context->is_cookieless) return; /* nobody is named who asks not to be tracked */
     profile_write_row(profile, rows, &seen);
     for (const struct analytics_profile_change *change = profile->first; change; change = change->next)
         profile_write_row(profile, rows, change);
@@ -145,6 +146,7 @@ void analytics_alias_write(const struct analytics_context *context, struct domai
                            struct slice alias)
 {
     struct analytics_row row;
+    if (context->is_cookieless) return;
     analytics_row_begin(&row, rows, ANALYTICS_TABLE_PROFILE_ALIASES, context);
     analytics_row_put_text(&row, PROFILE_ALIASES_PROFILE_ID, profile_id);
     analytics_row_put_text(&row, PROFILE_ALIASES_ALIAS, alias);

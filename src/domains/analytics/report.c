@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of reports as tables, and the one way all of them become rows. */
 #include "domains/analytics/report.h"
+#include "domains/analytics/session_table.h"
 
 #include <openssl/sha.h>
 
@@ -443,6 +444,11 @@ static enum error_code report_store_row(struct report *report, bool *ret_stored,
     struct domain_output *output = report->rules->output;
     enum error_code code = analytics_event_complete(&report->event, report->rules->context, error);
     if (code != ERROR_NONE) return code;
+    const struct analytics_context *context = report->rules->context;
+    if (context->is_cookieless && analytics_event_has(&report->event, EVENT_DEVICE_ID))
+        analytics_event_put_text(&report->event, EVENT_SESSION_ID,
+                                 analytics_session_name(context->sessions, context->tenant, context->visitor,
+                                                        report->event.values[EVENT_CREATED_AT].integer, context->arena));
     *ret_stored = !(report->event.id_given && domain_rows_seen_before(output->rows, &report->event.values[EVENT_ID].uuid));
     if (!*ret_stored) {
         output->duplicates++;

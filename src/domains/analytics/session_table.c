@@ -520,7 +520,7 @@ static void table_take_of_person(struct analytics_event *event, const struct ana
 
 void analytics_session_take(struct analytics_event *event, const struct analytics_context *context, struct domain_rows *rows)
 {
-    if (!context->sessions) return;
+    if (!context->sessions || context->is_dropped) return;
     switch (event->visit) {
     case EVENT_VISIT_AS_SENT: table_take_as_sent(event, context, rows); break;
     case EVENT_VISIT_OF_DEVICE: table_take_of_device(event, context, rows); break;
