@@ -123,7 +123,7 @@ static enum error_code import_send(struct import *import, struct error *error)
     if (import->body.failed) return error_set(error, ERROR_MEMORY, "out of memory");
     buffer_clear(&import->answer);
     int status = 0;
-    enum error_code code = http_client_post(import->client, "/v1/events", "application/json", buffer_slice(&import->body), &status,
+    enum error_code code = http_client_post(import->client, "/v1/events?bots=count", "application/json", buffer_slice(&import->body), &status,
                                             &import->answer, error);
     if (code != ERROR_NONE) return code;
     struct json_value root;

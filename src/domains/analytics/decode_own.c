@@ -242,6 +242,8 @@ enum error_code analytics_own_decode(const struct domain_input *input, struct do
                                      struct error *error)
 {
     struct analytics_context context = dialect_context(input);
+    struct slice bots;
+    context.counts_bots = request_query_get(input->request, "bots", &bots) && slice_equal(bots, SLICE("count"));
     context.property_limit = OWN_PROPERTY_LIMIT;
     struct own_answer answer = {.output = output};
     answer.writer.out = &answer.errors;

@@ -101,6 +101,7 @@ struct analytics_context {
     const struct geo *geo;
     struct slice place_address;      /* what `place` is of: one look for all events from the same address */
     struct geo_place place;
+    bool counts_bots;                /* whoever sends wants robots among the visitors: an access log counted whole */
     bool any_path;                   /* a path that is no URL is taken as a screen's name, not refused */
     size_t property_limit;           /* at most EVENT_PROPERTY_LIMIT */
     struct session_table *sessions;

@@ -100,7 +100,7 @@ static enum error_code take_agent(struct analytics_event *event, const struct an
         user_agent_parse(context->user_agents, text, context->arena, &own);
         agent = &own;
     }
-    event->bot = agent->bot;
+    if (!context->counts_bots) event->bot = agent->bot;
     /* A program that says what the device is like speaks of its visitor's. */
     if (agent->is_server && says_its_device(event)) return ERROR_NONE;
     fill(event, EVENT_DEVICE, agent->device);
