@@ -295,6 +295,8 @@ test('what happens offline is sent once when the network is back, also by a late
   await rowsOf('offline', 20, "name = 'away'");
   await context.setOffline(true);
   await page.evaluate(() => millrace.track('last_words'));
+  // Written down a moment later; what a page has not yet written when it is killed is gone.
+  await page.waitForFunction(() => Object.entries(localStorage).some(([name, text]) => name.endsWith('.queue') && text.includes('last_words')));
   await page.close();
   await context.setOffline(false);
   const next = await context.newPage();
