@@ -159,6 +159,12 @@ struct domain_state_functions {
     void (*tick)(void *state, struct domain_host *host, int64_t now_ms, bool is_last);
     /* What domain_rows_touched named; `is_durable` false: its rows are not stored. On any loop's thread. */
     void (*settled)(void *state, void *thing, uint64_t segment, bool is_durable);
+    /*
+     * An erasure removes what is stored of these sessions of a tenant. Called before (is_over false), and once more when it
+     * has ended, however it did: between the two nothing is written about them, afterwards only what their stored events
+     * say. On any thread; waits for a tick under way. NULL: the state knows nothing of people.
+     */
+    void (*forget)(void *state, struct slice tenant, const struct slice *sessions, size_t session_count, bool is_over);
     int tick_ms;
 };
 struct domain {

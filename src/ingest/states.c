@@ -144,6 +144,15 @@ void *ingest_states_of(const struct ingest_states *states, const struct domain *
     return NULL;
 }
 
+void ingest_states_forget(struct ingest_states *states, struct slice tenant, const struct slice *sessions, size_t session_count,
+                          bool is_over)
+{
+    for (size_t i = 0; states && i < states->count; i++) {
+        const struct domain_state_functions *functions = states->all[i].domain->state;
+        if (functions->forget) functions->forget(states->all[i].state, tenant, sessions, session_count, is_over);
+    }
+}
+
 void ingest_states_stop(struct ingest_states *states)
 {
     if (!states) return;

@@ -23,6 +23,9 @@ enum error_code ingest_states_start(const struct ingest_states_settings *setting
                                     struct error *error) MUST_CHECK;
 /* The state of a domain, NULL when it has none. `states` may be NULL. */
 void *ingest_states_of(const struct ingest_states *states, const struct domain *domain);
+/* domain.h's `forget` of all states. Blocks. `states` may be NULL. */
+void ingest_states_forget(struct ingest_states *states, struct slice tenant, const struct slice *sessions, size_t session_count,
+                          bool is_over);
 /* The last tick. After the loops have ended, before the spool is closed. Accepts NULL. */
 void ingest_states_stop(struct ingest_states *states);
 /* After the loops are destroyed. Accepts NULL. */

@@ -27,6 +27,7 @@ struct person_table {
 /* Aliases of aliases are followed this far, as the view profile_identities does. */
 #define PERSON_ALIAS_STEPS 64
 #define PERSON_POLL_MS 50
+#define PERSON_HELD_SPOOL_MS 60000
 /* Who has set a flush longer than this erases once more after it. */
 #define PERSON_FLUSH_LIMIT_MS 30000
 #define PERSON_FLUSH_SPARE_MS 1000 /* a flush of many visits takes a moment itself */
@@ -307,34 +308,56 @@ static enum error_code person_delete_values(const struct person_search *search, 
     return code;
 }
 
-enum error_code person_erase(const struct person_store *store, const struct person *person, struct control_purge_report *report,
-                             struct error *error)
+/* The visits' ids, unquoted: slices of `names`. */
+static enum error_code person_list_sessions(const struct person_search *search, struct buffer *names, struct buffer *sessions,
+                                            struct error *error)
 {
-    struct person_search search;
+    struct buffer sql = {0};
+    if (search->sessions.size == 0) return ERROR_NONE;
+    buffer_printf(&sql, "SELECT value FROM values('value String', %.*s)", (int)search->sessions.size, search->sessions.data);
+    enum error_code code = sql.failed ? error_set(error, ERROR_MEMORY, "out of memory") : person_ask(search, buffer_slice(&sql), "RowBinary", names, error);
+    buffer_free(&sql);
+    struct slice rest = buffer_slice(names);
+    while (code == ERROR_NONE && rest.size) {
+        size_t size = 0;
+        for (int shift = 0; rest.size && shift < 28; shift += 7) {
+            uint8_t byte = (uint8_t)rest.data[0];
+            rest = slice_from(rest, 1);
+            size |= (size_t)(byte & 127) << shift;
+            if (!(byte & 128)) break;
+        }
+        if (size > rest.size) return error_set(error, ERROR_STORE, "the event store's list of visits is cut");
+        struct slice session = slice_first(rest, size);
+        rest = slice_from(rest, size);
+        buffer_append(sessions, &session, sizeof session);
+    }
+    return code ? code : sessions->failed ? error_set(error, ERROR_MEMORY, "out of memory") : ERROR_NONE;
+}
+
+static enum error_code person_delete_all(const struct person_search *search, struct control_purge_report *report, struct error *error)
+{
     struct store_migrations migrations = {0};
     struct buffer values = {0};
-    enum error_code code = person_search_start(&search, store, person, error);
     /* Through the migrations' target, which knows what the tables are called on a cluster. */
-    if (!code) code = store_migrations_init(&migrations, store->settings, store->session, server_domains[0], error);
-    if (!code) code = person_collect_values(&search, &values, error);
-    if (!code) code = person_delete_values(&search, &migrations, &values, report, error);
+    enum error_code code = store_migrations_init(&migrations, search->store->settings, search->store->session, server_domains[0], error);
+    if (!code) code = person_collect_values(search, &values, error);
+    if (!code) code = person_delete_values(search, &migrations, &values, report, error);
     /* Aliases at last: without them a second try would not find the person's other names. Devices and visits are found
      * by the events, so those go after all but the aliases. */
     static const char *const last[] = {"events", "profile_aliases"};
     for (size_t pass = 0; pass < 3 && !code; pass++) {
-        for (size_t i = 0; i < search.count && !code; i++) {
-            const struct person_table *table = &search.tables[i];
+        for (size_t i = 0; i < search->count && !code; i++) {
+            const struct person_table *table = &search->tables[i];
             size_t turn = strcmp(table->table, last[0]) == 0 ? 1 : strcmp(table->table, last[1]) == 0 ? 2 : 0;
             struct buffer condition = {0};
-            if (turn == pass && person_append_condition(&search, table, &condition))
+            if (turn == pass && person_append_condition(search, table, &condition))
                 code = condition.failed ? error_set(error, ERROR_MEMORY, "out of memory")
-                                        : person_delete(&search, &migrations, table->database, table->table,
+                                        : person_delete(search, &migrations, table->database, table->table,
                                                         buffer_slice(&condition), report, error);
             buffer_free(&condition);
         }
     }
     store_migrations_fini(&migrations);
-    person_search_end(&search);
     buffer_free(&values);
     return code;
 }
@@ -387,4 +410,26 @@ enum error_code person_wait_for_visits(const struct person_store *store, int64_t
         poll(NULL, 0, PERSON_POLL_MS);
     }
     return person_wait_for_spool(store, timeout_ms, error);
+}
+
+enum error_code person_erase(const struct person_store *store, const struct person *person, struct control_purge_report *report,
+                             struct error *error)
+{
+    struct person_search search;
+    struct buffer names = {0}, sessions = {0};
+    struct slice tenant = slice_from_string(person->tenant_id);
+    enum error_code code = person_search_start(&search, store, person, error);
+    if (!code && store->states) code = person_list_sessions(&search, &names, &sessions, error);
+    const struct slice *list = (const struct slice *)sessions.data;
+    size_t count = sessions.size / sizeof *list;
+    bool is_held = code == ERROR_NONE;
+    if (is_held) ingest_states_forget(store->states, tenant, list, count, false);
+    /* What was written of the visits until now is removed with the rest. */
+    if (!code && count) code = person_wait_for_spool(store, PERSON_HELD_SPOOL_MS, error);
+    if (!code) code = person_delete_all(&search, report, error);
+    if (is_held) ingest_states_forget(store->states, tenant, list, count, true);
+    person_search_end(&search);
+    buffer_free(&sessions);
+    buffer_free(&names);
+    return code;
 }

@@ -4,6 +4,7 @@
 #define SERVER_PERSON_H
 
 #include "control/purge.h"
+#include "ingest/states.h"
 #include "server/settings.h"
 #include "store/store.h"
 
@@ -27,12 +28,14 @@ struct person {
 struct person_store {
     const struct settings *settings;
     struct store_session *session;
+    struct ingest_states *states; /* of this process, when it is the server; they forget whom it erases */
     atomic_bool *cancelled; /* may be NULL; when it turns true the work ends where it is */
 };
 /* Waits until rows that were accepted before this call are in the tables (ERROR_TIMEOUT). Reads the spool's folder. */
 enum error_code person_wait_for_spool(const struct person_store *store, int64_t timeout_ms, struct error *error) MUST_CHECK;
-/* Before an erasure, after the above: a server keeps visits under way in memory and writes their rows a little later
- * (analytics.session_flush); one written after the erasure would bring the person back. Waits for that, and for the spool. */
+/* Before an erasure by a process that is not the server, after the above: a server keeps visits under way in memory and
+ * writes their rows a little later (analytics.session_flush); one written after the erasure would bring the person back.
+ * Waits for that, and for the spool. */
 enum error_code person_wait_for_visits(const struct person_store *store, int64_t timeout_ms, struct error *error) MUST_CHECK;
 /* One line of JSON per row: {"table":"analytics.events","row":{..}}. `received` returns false to give up. */
 enum error_code person_export(const struct person_store *store, const struct person *person,

@@ -122,7 +122,8 @@ static void server_changed(void *context) { tenant_refresher_catch_up(((struct s
 static enum error_code server_person_begin(struct server *server, struct store_session *session, const struct api_person *asked,
                                            struct person_store *store, struct person *person, struct error *error)
 {
-    *store = (struct person_store){.settings = server->settings, .session = session, .cancelled = &server->is_stopping};
+    *store = (struct person_store){.settings = server->settings, .session = session, .states = server->states,
+                                    .cancelled = &server->is_stopping};
     *person = (struct person){.is_device = asked->is_device};
     snprintf(person->tenant_id, sizeof person->tenant_id, "%s", asked->tenant_id);
     snprintf(person->name, sizeof person->name, "%.*s", SLICE_ARGS(asked->name));
@@ -146,7 +147,6 @@ static enum error_code server_person_erase(void *context, struct store_session *
     struct person person;
     struct control_purge_report report = {0};
     enum error_code code = server_person_begin(context, session, asked, &store, &person, error);
-    if (!code) code = person_wait_for_visits(&store, SERVER_PERSON_SPOOL_MS, error);
     if (!code) code = person_erase_audited(&store, &person, call, call->organization_id, &report, error);
     if (!code) person_report_write(&report, out);
     return code;

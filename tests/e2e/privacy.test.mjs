@@ -5,9 +5,10 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { command, Server, waitFor } from './harness.mjs';
+import { command, send as request, Server, waitFor } from './harness.mjs';
 import { makeUser } from './world.mjs';
 
+const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 let server, a, b;
 const flush = ['--analytics.session_flush', '500ms']; // an erasure waits for it
 before(async () => {
@@ -183,6 +184,77 @@ test('over HTTP: a key with people:erase exports and erases a person of its tena
   assert.equal((await ask('erase', { device_id: 'daves' }, key)).json.rows['analytics.events'], 1);
 });
 
+/** Tables of rows, with their columns: what the event store says there is, and not what this test remembers. */
+async function tablesThatNamePeople() {
+  const tables = await server.sql("SELECT table_schema AS database, table_name AS table, groupArray((column_name, data_type)) AS columns FROM information_schema.columns "
+    + "WHERE table_schema NOT IN ('system', 'information_schema', 'INFORMATION_SCHEMA') AND (table_schema, table_name, column_name) IN (SELECT database, table, name FROM system.columns WHERE default_kind != 'ALIAS') "
+    + "AND (table_schema, table_name) IN (SELECT database, name FROM system.tables WHERE engine LIKE '%MergeTree') AND table_name != 'audit_logs' GROUP BY ALL ORDER BY ALL");
+  return tables.filter(({ columns }) => columns.some(([name]) => PERSON_COLUMNS.includes(name)));
+}
+const PERSON_COLUMNS = ['profile_id', 'device_id', 'session_id', 'alias'];
+/** A value for what the row cannot do without; the rest has defaults. */
+const valueOf = ([name, type], person) => {
+  if (name === 'tenant_id') return `'${a.tenant}'`;
+  if (PERSON_COLUMNS.includes(name)) return `'${name === 'session_id' ? `${person}-visit` : name === 'device_id' ? `${person}-device` : person}'`;
+  if (name === 'sign') return '1';
+  if (/^(Date|SimpleAggregateFunction\(max, Date)/.test(type)) return 'now()';
+  return null;
+};
+
+test('every table that can name a person is exported and erased: a new one, too', async () => {
+  const tables = await tablesThatNamePeople();
+  assert.ok(tables.length > 12, `${tables.length} tables`);
+  for (const person of ['eve', 'mallory'])
+    for (const { database, table, columns } of tables) {
+      const given = columns.map((column) => [column[0], valueOf(column, person)]).filter(([, value]) => value !== null);
+      const answer = await request({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' },
+        { method: 'POST', body: `INSERT INTO ${database}.${table} (${given.map(([name]) => name).join(', ')}) SELECT ${given.map(([, value]) => value).join(', ')}` });
+      assert.equal(answer.status, 200, `${database}.${table}: ${answer.text}`);
+    }
+  const names = tables.map(({ database, table }) => `${database}.${table}`);
+  const exported = await people('export', '--tenant', a.code, '--profile', 'eve');
+  assert.equal(exported.code, 0, exported.stderr);
+  assert.deepEqual(names.filter((name) => !exported.stdout.includes(`"table":"${name}"`)), [], 'tables of which nothing is given out');
+  assert.ok(!exported.stdout.includes('mallory'));
+  const others = await rowsThatName(a, 'mallory', 'mallory-device', 'mallory-visit');
+  assert.deepEqual(Object.keys(others).sort(), names);
+  const erased = await people('erase', '--tenant', a.code, '--profile', 'eve', '--yes', '--json');
+  assert.equal(erased.code, 0, erased.stderr);
+  assert.deepEqual(await rowsThatName(a, 'eve', 'eve-device', 'eve-visit'), {}, 'nothing is left');
+  assert.deepEqual(await rowsThatName(a, 'mallory', 'mallory-device', 'mallory-visit'), others);
+  assert.equal((await people('erase', '--tenant', a.code, '--device', 'mallory-device', '--yes')).code, 0);
+  const kept = tables.filter(({ columns }) => !columns.some(([name]) => ['device_id', 'session_id'].includes(name))).map(({ database, table }) => `${database}.${table}`);
+  assert.deepEqual(Object.keys(await rowsThatName(a, 'mallory-device', 'mallory-visit')), []);
+  assert.deepEqual(Object.keys(await rowsThatName(a, 'mallory')), kept, 'a device is not its profile');
+});
+
+test('a visit that ended just before its erasure has no end afterwards, and no row', async () => {
+  const quick = await Server.start({ settings: ['--analytics.session_timeout', '3s', '--analytics.session_flush', '200ms'] });
+  try {
+    const { main } = quick.tenants;
+    const visit = async (person, address) => {
+      const answer = await quick.post('/track', { type: 'track', payload: { name: 'screen_view', profileId: person, properties: { __path: 'https://shop.example/' } } },
+        { headers: { 'openpanel-client-id': main.write_key, 'user-agent': FIREFOX, 'x-forwarded-for': address } });
+      assert.equal(answer.status, 200, answer.text);
+      return answer.json.deviceId;
+    };
+    const owner = (await quick.login(quick.owner.email, quick.owner.password)).token;
+    const organization = (await quick.api('GET', '/v1/organizations', undefined, owner)).json.data.find(({ code }) => code === 'default').organization_id;
+    const [gone, stays] = [await visit('erased', '198.51.100.1'), await visit('kept', '198.51.100.2')];
+    const erased = await quick.api('POST', '/v1/people/erase', { profile_id: 'erased' }, owner, { 'millrace-organization': organization, 'millrace-tenant': main.tenant });
+    assert.equal(erased.status, 200, erased.text);
+    assert.ok(erased.json.rows['analytics.events'] >= 2, 'its view and its session_start');
+    // The last visit began after the erased one: when it has ended, the erased one would have.
+    const later = await visit('later', '198.51.100.3');
+    await quick.events(1, `name = 'session_end' AND device_id = '${later}'`);
+    await quick.events(1, `name = 'session_end' AND device_id = '${stays}'`);
+    for (const table of ['events', 'sessions', 'session_changes'])
+      assert.deepEqual(await quick.sql(`SELECT count() AS n FROM analytics.${table} WHERE device_id = '${gone}'`), [{ n: 0 }], table);
+  } finally {
+    await quick.remove();
+  }
+});
+
 test('without a running server the engine is started for it', async () => {
   await server.stop();
   const { stdout, code, stderr } = await people('erase', '--tenant', b.code, '--profile', 'bob', '--yes', '--json');
@@ -214,7 +286,6 @@ test('events older than a tenant wants them kept are removed, of that tenant alo
   for (const table of ['events', 'cohort_events']) assert.deepEqual(await names(b, table), ['old_1', 'old_11', 'old_40', 'old_9'], table);
 });
 
-const FIREFOX = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
 const asking = { 'user-agent': FIREFOX, 'x-forwarded-for': '198.51.100.77' };
 /** The same visit in each dialect, with ids of the client's own. */
 const dialects = {

@@ -208,7 +208,7 @@ static size_t state_collect_doubts(struct session_table *table, struct domain_ho
         struct session_shard *shard = &table->sessions[i];
         pthread_mutex_lock(&shard->mutex);
         for (struct session *at = shard->newest; at && count < STATE_DOUBTS_LIMIT; at = at->older) {
-            if (!at->is_doubtful || at->pending || !at->facts || (at->segment && !host->is_stored(host, at->segment))) continue;
+            if (!at->is_doubtful || at->holds || at->pending || !at->facts || (at->segment && !host->is_stored(host, at->segment))) continue;
             at->was_found = false;
             doubts[count] = (struct doubt){at, at->changes};
             buffer_append_string(ids, count ? ", " : "(");
@@ -404,9 +404,9 @@ static void flush_shard(struct flush *flush, struct session_shard *shard)
     pthread_mutex_unlock(&shard->mutex);
 }
 
-static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bool is_last)
+static void tick(struct session_table *table, struct domain_host *host, int64_t now_ms, bool is_last)
 {
-    struct flush flush = {.table = state, .host = host, .now_ms = now_ms, .arena = arena_create(0)};
+    struct flush flush = {.table = table, .host = host, .now_ms = now_ms, .arena = arena_create(0)};
     if (!flush.arena) return;
     for (size_t i = 0; i < SESSION_SHARDS; i++) {
         flush_shard(&flush, &flush.table->sessions[i]);
@@ -417,8 +417,16 @@ static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bo
     arena_destroy(flush.arena);
     session_table_drop_links(flush.table, now_ms - session_table_keep_ms(flush.table));
     if (is_last) return; /* what is in doubt is made anew at the next start */
-    state_settle_overflow(flush.table, host);
-    for (int i = 0; i < STATE_DOUBTS_ROUNDS && state_settle_doubts(flush.table, host); i++) continue;
+    if (table->holds == 0) state_settle_overflow(table, host); /* it knows no single sessions */
+    for (int i = 0; i < STATE_DOUBTS_ROUNDS && state_settle_doubts(table, host); i++) continue;
+}
+
+static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bool is_last)
+{
+    struct session_table *table = state;
+    pthread_mutex_lock(&table->tick);
+    tick(table, host, now_ms, is_last);
+    pthread_mutex_unlock(&table->tick);
 }
 
 const struct domain_state_functions analytics_session_state = {
@@ -427,5 +435,6 @@ const struct domain_state_functions analytics_session_state = {
     .start = state_start,
     .tick = state_tick,
     .settled = state_settled,
+    .forget = session_forget,
     .tick_ms = STATE_TICK_MS,
 };

@@ -20,6 +20,7 @@ struct session_table *session_table_create(int64_t timeout_ms, size_t limit)
     atomic_init(&table->overflown_ms, INT64_MAX);
     uuid_random_bytes(&table->seed, sizeof table->seed);
     pthread_mutex_init(&table->seen.mutex, NULL);
+    pthread_mutex_init(&table->tick, NULL);
     bool done = true;
     for (size_t i = 0; i < SESSION_SHARDS; i++) {
         pthread_mutex_init(&table->sessions[i].mutex, NULL);
@@ -61,6 +62,7 @@ void session_table_destroy(struct session_table *table)
     free(table->seen.slots[0]);
     free(table->seen.slots[1]);
     pthread_mutex_destroy(&table->seen.mutex);
+    pthread_mutex_destroy(&table->tick);
     free(table);
 }
 

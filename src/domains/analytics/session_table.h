@@ -32,6 +32,7 @@
  *   - its batch was given up: the event was counted and is not stored; or a flush failed: nobody knows whether its rows are
  *   - its id was seen before, and its facts were dropped since (a client may use its own ids as long as it likes)
  *   - no memory for its facts
+ *   - a person's rows were removed, perhaps some of its events (session_forget.c)
  * An event that finds no room in the table at all makes the table `overflown` since its time: then all sessions with events
  * from there on are made anew. After a crash the table is empty, which is the same case for all sessions of the last time.
  * A row may be written before the event it counts is durable; if that one fails or the server dies, the doubt corrects it.
@@ -57,6 +58,7 @@ struct session {
     uint64_t segment;               /* where the newest settled event went */
     int64_t received_ms;            /* of the last event */
     uint32_t pending;               /* events whose batch is not settled */
+    uint32_t holds;                 /* erasures under way: it is doubtful and stays so */
     bool is_derived;                /* its id is ours: it gets session_start and session_end */
     bool is_changed;                /* since its row was written */
     bool is_doubtful;
@@ -99,6 +101,8 @@ struct session_table {
     struct session_link_shard links[SESSION_SHARDS];
     struct session_seen seen;
     _Atomic int64_t overflown_ms;   /* INT64_MAX: not */
+    pthread_mutex_t tick;           /* held by the state's thread while it ticks, and by who must not meet a tick; taken first */
+    size_t holds;                   /* erasures under way; guarded by `tick` */
     int64_t settling_ms;            /* the overflow being settled, 0: none; the state's thread only, like all below */
     uint64_t settling_segment;
     uint64_t flushed_segment;       /* where the newest rows of sessions went */
@@ -139,6 +143,8 @@ void session_table_link(struct session_table *table, struct slice tenant, char k
 void session_table_drop_links(struct session_table *table, int64_t before_ms);
 void session_seen_add(struct session_table *table, const struct session_key *key, int64_t now_ms);
 
+/* domain_state_functions.forget: session_forget.c. */
+void session_forget(void *state, struct slice tenant, const struct slice *sessions, size_t session_count, bool is_over);
 /* The domain's state: session_state.c. */
 extern const struct domain_state_functions analytics_session_state;
 

@@ -109,6 +109,7 @@ struct test_host {
     size_t row_count, changes, ends;
     size_t flushed[RANDOM_EVENTS];       /* rows of one session in this flush */
     bool fails;
+    bool is_empty;                       /* the event store answers, and has nothing */
 };
 
 static struct block *host_block(struct domain_host *host, size_t table)
@@ -122,6 +123,7 @@ static uint64_t host_segment(struct domain_host *host) { return 1; }
 static bool host_is_stored(struct domain_host *host, uint64_t segment) { return true; }
 static enum error_code host_query(struct domain_host *host, struct slice sql, const char *format, struct buffer *out, struct error *error)
 {
+    if (((struct test_host *)host)->is_empty) return ERROR_NONE;
     return error_set(error, ERROR_UNAVAILABLE, "there is no event store here");
 }
 
@@ -505,6 +507,48 @@ static void test_events_beyond_the_limit_are_noted_and_not_lost(void **state)
     harness_destroy(&bench.harness);
 }
 
+/* ---- erasure ---- */
+static void test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more(void **state)
+{
+    struct bench bench;
+    struct test_host *host = host_create();
+    bench_create(&bench);
+    host->is_empty = true;
+    const struct domain_state_functions *functions = analytics_domain.state;
+    struct plain_event plain = plain_simple("", NOON_MS), other = plain_simple("", NOON_MS);
+    snprintf(other.device, TEXT_SIZE, "device-1");
+    char ids[2][SESSION_ID_LIMIT_BYTES + 1] = {"", ""};
+    const struct plain_event *events[] = {&plain, &other};
+    for (size_t i = 0; i < 2; i++) {
+        struct analytics_event *event = event_make(&bench, events[i], EVENT_VISIT_OF_DEVICE);
+        bench_take(&bench, event);
+        memcpy(ids[i], analytics_event_text(event, EVENT_SESSION_ID).data, VISITOR_SESSION_ID_SIZE);
+    }
+    functions->tick(bench.table, &host->host, NOON_MS, false);
+    assert_int_equal(2, host->changes);
+    bench_session(&bench, ids[0])->is_changed = true; /* it has a row, and another one would follow */
+
+    const struct slice erased[] = {slice_from_string(ids[0]), SLICE("nobody's")};
+    functions->forget(bench.table, bench.context.tenant, erased, 2, false);
+    functions->forget(bench.table, bench.context.tenant, erased, 2, false); /* asked twice at once */
+    int64_t over_ms = NOON_MS + SESSION_TIMEOUT_MS + 1;
+    functions->tick(bench.table, &host->host, over_ms, false);
+    assert_int_equal(2, host->changes);
+    assert_int_equal(1, host->ends); /* the other one's */
+    functions->forget(bench.table, bench.context.tenant, erased, 2, true);
+    functions->tick(bench.table, &host->host, over_ms, false);
+    assert_non_null(bench_session(&bench, ids[0])); /* the second erasure is under way: its rows may still be there */
+    functions->forget(bench.table, bench.context.tenant, erased, 2, true);
+    functions->tick(bench.table, &host->host, over_ms, false);
+    assert_null(bench_session(&bench, ids[0])); /* nothing is stored of it */
+    assert_non_null(bench_session(&bench, ids[1]));
+    functions->tick(bench.table, &host->host, over_ms + 1, true);
+    assert_int_equal(2, host->changes);
+    assert_int_equal(1, host->ends);
+    host_destroy(host);
+    harness_destroy(&bench.harness);
+}
+
 /* ---- programs on servers ---- */
 static void test_an_event_of_a_server_joins_the_visit_of_its_person_and_does_not_count(void **state)
 {
@@ -551,6 +595,7 @@ int main(void)
         cmocka_unit_test(test_a_flush_that_failed_puts_its_sessions_in_doubt),
         cmocka_unit_test(test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt),
         cmocka_unit_test(test_events_beyond_the_limit_are_noted_and_not_lost),
+        cmocka_unit_test(test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more),
         cmocka_unit_test(test_an_event_of_a_server_joins_the_visit_of_its_person_and_does_not_count),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
