@@ -17,7 +17,7 @@ static void api_make_routes(struct api *api)
     api->routes = api_routes_create();
     api_own_routes_add(api->routes);
     for (size_t i = 0; i < settings->domain_count; i++)
-        api_routes_add_domain(api->routes, settings->domains[i], api_query_list);
+        api_routes_add_domain(api->routes, settings->domains[i], api_query_list, api_question_handle);
     for (size_t i = 0; settings->resources && settings->resources[i]; i++)
         api_routes_add_resource(api->routes, settings->resources[i], api_control_handle);
     for (size_t i = 0; settings->actions && settings->actions[i]; i++)

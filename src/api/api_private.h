@@ -89,6 +89,12 @@ void api_query_top(struct api_call *call);
 void api_query_catalog(struct api_call *call);
 /* Of domains' lists. */
 void api_query_list(struct api_call *call);
+/* question_routes.c: of domains' questions. */
+void api_question_handle(struct api_call *call);
+/* The pairs of the address, decoded; at most API_PARAMETER_LIMIT. */
+#define API_PARAMETER_LIMIT 64 /* more than a question can have: its own limits give the clearer message */
+enum error_code api_read_parameters(struct request *request, struct query_parameter *parameters, size_t *ret_count,
+                                    struct error *error);
 extern const struct control_field api_query_timeseries_fields[], api_query_top_fields[];
 
 /* control_routes.c: the one handler of kinds of things and of actions. */

@@ -50,7 +50,12 @@ void api_authenticate(struct api_call *call)
     struct error error;
     struct slice authorization = request_header_get(call->request, "authorization");
     struct slice cookie = request_header_get(call->request, "cookie");
-    if (tenant_authorization_parse(authorization, cookie, &call->credentials, &error) != ERROR_NONE)
+    const struct domain_question *question = call->route->question;
+    struct slice key = question && question->find_key ? question->find_key(call->request) : SLICE_EMPTY;
+    if (key.size) {
+        call->credentials = (struct tenant_credentials){.kind = TENANT_CREDENTIALS_KEY, .text = key};
+        api_authenticate_try(call);
+    } else if (tenant_authorization_parse(authorization, cookie, &call->credentials, &error) != ERROR_NONE)
         api_refuse(call, &error);
     else api_authenticate_try(call);
 }

@@ -89,6 +89,31 @@ static void openapi_list_parameters(struct json_writer *json, const struct query
     }
 }
 
+static void openapi_question_parameters(struct json_writer *json, const struct domain_question *question)
+{
+    for (const struct domain_word *word = question->words; word && word->name; word++) {
+        struct control_field field = {word->name, CONTROL_TEXT, .most = QUERY_FILTER_TEXT_LIMIT, .help = word->help};
+        openapi_query_parameter(json, &field);
+    }
+}
+
+/* What a word of a body may be depends on the question; its line of help says it. */
+static void openapi_question_schema(struct json_writer *json, const struct domain_question *question)
+{
+    json_writer_object_begin(json);
+    openapi_text(json, "type", "object");
+    json_writer_key(json, "properties");
+    json_writer_object_begin(json);
+    for (const struct domain_word *word = question->words; word && word->name; word++) {
+        json_writer_key(json, word->name);
+        json_writer_object_begin(json);
+        openapi_text(json, "description", word->help);
+        json_writer_object_end(json);
+    }
+    json_writer_object_end(json);
+    json_writer_object_end(json);
+}
+
 static void openapi_parameters(struct json_writer *json, const struct api_route *route)
 {
     json_writer_key(json, "parameters");
@@ -99,6 +124,7 @@ static void openapi_parameters(struct json_writer *json, const struct api_route 
             openapi_query_parameter(json, field);
     for (const struct control_field *field = route->query; field && field->name; field++) openapi_query_parameter(json, field);
     if (route->list) openapi_list_parameters(json, route->list->list);
+    if (route->question && route->method == METHOD_GET) openapi_question_parameters(json, route->question);
     if (route->access == API_PERMITTED && (route->scope == CONTROL_TENANT || route->tenant_is_enough))
         openapi_header(json, "Millrace-Tenant", "The tenant that is meant. A key has one; a user may have several.");
     if (route->access == API_PERMITTED && route->scope != CONTROL_TENANT)
@@ -128,13 +154,15 @@ static void openapi_request_body(struct json_writer *json, const struct api_rout
 {
     const char *suffix = route->verb == API_CREATE ? "_create" : route->verb == API_UPDATE ? "_update" : NULL;
     const struct control_field *fields = route->action ? route->action->body : route->body;
-    if (!suffix && !fields) return;
+    bool is_question = route->question && route->method == METHOD_POST;
+    if (!suffix && !fields && !is_question) return;
     json_writer_key(json, "requestBody");
     json_writer_object_begin(json);
     json_writer_key(json, "required");
     json_writer_bool(json, true);
     openapi_content_begin(json, "application/json");
     if (suffix) openapi_reference(json, "schemas", route->resource->name, suffix);
+    else if (is_question) openapi_question_schema(json, route->question);
     else openapi_fields_schema(json, fields, OPENAPI_REQUEST);
     openapi_content_end(json);
     json_writer_object_end(json);

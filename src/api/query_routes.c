@@ -4,9 +4,6 @@
 
 #include "os/clock.h"
 
-/* More parameters than a question can have: the plan's own limits give the clearer message. */
-#define QUESTION_PARAMETER_LIMIT 64
-
 /* For the documentation: what the words mean is decided in query/. */
 #define QUESTION_FIELDS                                                                                                \
     {"source", CONTROL_TEXT, .help = "As in the catalog; the first one when absent."},                                 \
@@ -31,14 +28,14 @@ struct question {
     enum query_question question;
 };
 
-static enum error_code question_parameters(struct request *request, struct query_parameter *parameters, size_t *count,
-                                           struct error *error)
+enum error_code api_read_parameters(struct request *request, struct query_parameter *parameters, size_t *count,
+                                    struct error *error)
 {
     struct slice rest = request->query;
     *count = 0;
     while (request_query_next(request, &rest, &parameters[*count].name, &parameters[*count].value))
-        if (++*count == QUESTION_PARAMETER_LIMIT)
-            return error_set(error, ERROR_INVALID, "more than %d query parameters", QUESTION_PARAMETER_LIMIT - 1);
+        if (++*count == API_PARAMETER_LIMIT)
+            return error_set(error, ERROR_INVALID, "more than %d query parameters", API_PARAMETER_LIMIT - 1);
     return ERROR_NONE;
 }
 
@@ -71,12 +68,12 @@ static enum error_code question_answer(struct question *question, struct store_s
 {
     struct request *request = question->call->request;
     const struct api *api = question->call->loop->api;
-    struct query_parameter parameters[QUESTION_PARAMETER_LIMIT];
+    struct query_parameter parameters[API_PARAMETER_LIMIT];
     size_t parameter_count, statement_count;
     struct query_plan plan;
     struct query_statement statements[QUERY_STATEMENT_LIMIT];
     struct slice answers[QUERY_STATEMENT_LIMIT];
-    enum error_code code = question_parameters(request, parameters, &parameter_count, error);
+    enum error_code code = api_read_parameters(request, parameters, &parameter_count, error);
     if (code == ERROR_NONE)
         code = query_plan_parse(api->catalogs, api->catalog_count, question->question, parameters,
                                 parameter_count, os_clock_wall_ms(), request->arena, &plan, error);
@@ -99,9 +96,9 @@ static enum error_code question_list(struct question *question, struct store_ses
     struct request *request = question->call->request;
     const struct api_caller *caller = &question->call->caller;
     const struct domain_list *list = question->call->route->list;
-    struct query_parameter parameters[QUESTION_PARAMETER_LIMIT];
+    struct query_parameter parameters[API_PARAMETER_LIMIT];
     size_t parameter_count;
-    enum error_code code = question_parameters(request, parameters, &parameter_count, error);
+    enum error_code code = api_read_parameters(request, parameters, &parameter_count, error);
     if (code != ERROR_NONE) return code;
     struct query_list_reader reader = {.owner = slice_from_string(caller->tenant_id), .tenant = SLICE_EMPTY};
     if (list->is_of_organization)

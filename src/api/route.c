@@ -147,9 +147,25 @@ static void api_routes_add_list(struct api_routes *routes, const struct domain_l
     api_routes_add(routes, &route);
 }
 
-void api_routes_add_domain(struct api_routes *routes, const struct domain *domain,
-                           void (*handle_list)(struct api_call *call))
+static void api_routes_add_question(struct api_routes *routes, const struct domain_question *question,
+                                    void (*handle)(struct api_call *call))
 {
+    ASSERT(strcmp(tenant_permissions[question->permission].action, "read") == 0);
+    struct api_route route = {
+        .method = question->method, .path = question->path, .access = API_PERMITTED, .scope = CONTROL_TENANT,
+        .permission = question->permission,
+        .body_limit_bytes = question->method == METHOD_GET ? API_NO_BODY_LIMIT_BYTES : DOMAIN_QUESTION_BODY_BYTES,
+        .handle = handle, .summary = question->summary, .answer = "{\"type\":[\"object\",\"array\"]}", .question = question,
+    };
+    api_routes_add(routes, &route);
+}
+
+void api_routes_add_domain(struct api_routes *routes, const struct domain *domain,
+                           void (*handle_list)(struct api_call *call), void (*handle_question)(struct api_call *call))
+{
+    for (size_t i = 0; domain->questions && domain->questions[i]; i++)
+        for (const struct domain_question *question = domain->questions[i]; question->path; question++)
+            api_routes_add_question(routes, question, handle_question);
     for (size_t i = 0; i < domain->list_count; i++) api_routes_add_list(routes, &domain->lists[i], handle_list);
     for (size_t i = 0; i < domain->route_count; i++) {
         const struct domain_route *route = &domain->routes[i];

@@ -46,6 +46,7 @@ struct api_route {
     enum api_verb verb;
     const struct control_action *action;
     const struct domain_list *list;
+    const struct domain_question *question;
 };
 
 struct api_routes;
@@ -54,9 +55,9 @@ struct api_routes *api_routes_create(void);
 void api_routes_destroy(struct api_routes *routes);
 /* Copies the row. Stops the program when the row decides nothing about access, or another has its method and path. */
 void api_routes_add(struct api_routes *routes, const struct api_route *route);
-/* The ingest routes of a domain, and a row for each of its lists. */
+/* The ingest routes of a domain, and a row for each of its lists and questions. */
 void api_routes_add_domain(struct api_routes *routes, const struct domain *domain,
-                           void (*handle_list)(struct api_call *call));
+                           void (*handle_list)(struct api_call *call), void (*handle_question)(struct api_call *call));
 /* Rows for a kind of thing, with this handler. Stops the program when a permission does not fit its verb: reading asks
  * for one to read, changing for one that is not. */
 void api_routes_add_resource(struct api_routes *routes, const struct control_resource *resource,

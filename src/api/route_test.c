@@ -58,7 +58,7 @@ static struct api_routes *make(void)
     struct api_route health = {.method = METHOD_GET, .path = "/healthz", .access = API_OPEN, .permission = TENANT_NO_PERMISSION,
                                .handle = handle, .summary = "Health", .answer = "{}"};
     api_routes_add(routes, &health);
-    api_routes_add_domain(routes, &lines, handle);
+    api_routes_add_domain(routes, &lines, handle, NULL);
     api_routes_add_resource(routes, &things, handle);
     api_routes_add_resource(routes, &founded, handle);
     api_routes_add_action(routes, &turn, handle);

@@ -8,6 +8,7 @@
 #include "block/block.h"
 #include "decode/json.h"
 #include "proto/request.h"
+#include "query/context.h"
 #include "query/list.h"
 #include "query/query.h"
 #include "tenant/tenant.h"
@@ -128,6 +129,23 @@ struct domain_list {
     const struct query_list *list;
     const char *summary;                /* one line, for OpenAPI */
 };
+/* A parameter of a question, for the documentation: name and one line. */
+struct domain_word { const char *name; const char *help; };
+/* A question about a tenant's rows: answered by a function, on a thread of the query pool (query/context.h). */
+struct domain_question {
+    enum request_method method;         /* METHOD_GET; METHOD_POST with a JSON body */
+    const char *path;                   /* "/v1/query/funnel"; may have {..}, see api/route.h */
+    enum tenant_permission permission;  /* one that reads */
+    /* Appends the answer. Unless it says otherwise (context->status, content_type) that is JSON with status 200. */
+    enum error_code (*answer)(struct query_context *context, struct buffer *out, struct error *error);
+    const struct domain_word *words;    /* ended by a NULL name: in the address for GET, members of the body for POST */
+    const char *summary;                /* one line, for OpenAPI */
+    /* Of other products' routes: finds the key text in the request (empty: as for all routes); writes the body of an
+     * error answer, may change its status, and returns its content type. NULL: as for all routes. */
+    struct slice (*find_key)(const struct request *request);
+    const char *(*refuse)(const struct error *error, const struct request *request, int *status, struct buffer *body);
+};
+#define DOMAIN_QUESTION_BODY_BYTES (256 * 1024) /* of a question: thousands of filters, more than one may have */
 /*
  * What the belt does for a domain's state, on the state's own thread (calls block). The server's own rows go through the
  * spool like those of clients: appended to `block`, durable after `commit`.
@@ -179,6 +197,7 @@ struct domain {
     size_t catalog_count;
     const struct domain_list *lists;
     size_t list_count;
+    const struct domain_question *const *questions; /* tables ended by a NULL path, ended by NULL; NULL: none */
     /* SQL of the event store: migrations/NNNN_name.up.sql and .down.sql, embedded by tools/embed, ended by a NULL name;
      * meta/migrate.h pairs them. Running a file again must be harmless (IF NOT EXISTS). */
     const struct embedded_file *migrations;

@@ -2,6 +2,7 @@
 /* The descriptor: what the core needs to know of analytics, as tables. */
 #include "domains/analytics/analytics.h"
 
+#include "domains/analytics/ask/ask.h"
 #include "domains/analytics/catalog.h"
 #include "domains/analytics/dialect.h"
 #include "domains/analytics/session_table.h"
@@ -110,6 +111,7 @@ const struct domain analytics_domain = {
     .route_count = COUNT(routes),
     .catalogs = catalogs,
     .catalog_count = COUNT(catalogs),
+    .questions = analytics_questions,
     .migrations = analytics_migrations,
     .state = &analytics_session_state,
 };

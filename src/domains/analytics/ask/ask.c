@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All tables of questions. */
+#include "domains/analytics/ask/ask.h"
+
+const struct domain_question *const analytics_questions[] = {
+    analytics_live_questions,
+    NULL,
+};

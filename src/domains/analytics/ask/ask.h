@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The questions analytics answers: a table of routes in each file that answers some, and the list of all tables. */
+#ifndef DOMAINS_ANALYTICS_ASK_ASK_H
+#define DOMAINS_ANALYTICS_ASK_ASK_H
+
+#include "domain/domain.h"
+
+/* Ended by NULL. A new file of questions is a line here and one in ask.c. */
+extern const struct domain_question *const analytics_questions[];
+extern const struct domain_question analytics_live_questions[];
+
+/* For the tables: what most questions take. */
+#define ANALYTICS_WORDS_WHEN                                                                                           \
+    {"timezone", "IANA name; UTC when absent."}, {"from", "Start, inclusive: date, ISO 8601 or Unix ms."},             \
+    {"to", "End: a whole day, or an exclusive instant."},                                                              \
+    {"period", "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m."}
+#define ANALYTICS_WORDS_WHICH {"filter", "name:operator:value|value; may be repeated. In a body: filters, see docs/api.md."}
+
+#endif

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Filters of a question, from JSON or from the address, as conditions. */
+#include "domains/analytics/ask/field.h"
+#include "query/words.h"
+
+struct filter {
+    struct slice name, comparison_word;
+    enum query_comparison comparison;
+    enum query_cast cast;
+    struct slice values[QUERY_VALUE_LIMIT];
+    size_t value_count;
+};
+
+static struct slice value_text(struct query_context *context, struct json_value value)
+{
+    struct buffer text = {0};
+    struct slice copy;
+    switch (json_value_type(value)) {
+    case JSON_STRING: return slice_trim(arena_copy(context->arena, json_value_string(value)));
+    case JSON_NULL: return SLICE("");
+    default:
+        json_value_write(value, &text);
+        copy = arena_copy(context->arena, buffer_slice(&text));
+        buffer_free(&text);
+        return copy;
+    }
+}
+
+static enum error_code read_values(struct query_context *context, struct json_value values, struct filter *filter,
+                                   struct error *error)
+{
+    struct slice key;
+    struct json_value item;
+    if (json_value_type(values) != JSON_ARRAY) {
+        filter->values[filter->value_count++] = value_text(context, values);
+        return ERROR_NONE;
+    }
+    for (struct json_iterator it = json_iterate(values); json_next(&it, &key, &item);) {
+        if (filter->value_count == QUERY_VALUE_LIMIT)
+            return error_set_field(error, ERROR_TOO_LARGE, "value", "a filter may have %d values", QUERY_VALUE_LIMIT);
+        filter->values[filter->value_count++] = value_text(context, item);
+    }
+    return ERROR_NONE;
+}
+
+static struct slice member_text(struct json_value object, const char *name, const char *other)
+{
+    struct json_value value;
+    if ((json_object_get(object, slice_from_string(name), &value) || json_object_get(object, slice_from_string(other), &value)) &&
+        json_value_type(value) == JSON_STRING)
+        return json_value_string(value);
+    return SLICE_EMPTY;
+}
+
+static enum error_code read_filter(struct query_context *context, struct json_value object, struct filter *filter,
+                                   struct error *error)
+{
+    static const struct { const char *name; enum query_cast cast; } casts[] = {
+        {"string", QUERY_AS_TEXT}, {"number", QUERY_AS_NUMBER}, {"date", QUERY_AS_TIME}, {"datetime", QUERY_AS_TIME}, {"boolean", QUERY_AS_BOOLEAN}};
+    if (json_value_type(object) != JSON_OBJECT)
+        return error_set_field(error, ERROR_INVALID, "filters", "a filter is an object with name, operator and value");
+    filter->name = member_text(object, "name", "field");
+    filter->comparison_word = member_text(object, "operator", "op");
+    struct slice type = member_text(object, "type", "type");
+    for (size_t i = 0; i < sizeof casts / sizeof *casts; i++)
+        if (slice_equal(type, slice_from_string(casts[i].name))) filter->cast = casts[i].cast;
+    if (type.size && filter->cast == QUERY_AS_STORED)
+        return error_set_field(error, ERROR_INVALID, "type", "type %s is not known: use string, number, date, datetime or boolean",
+                               query_words_show(type).text);
+    struct json_value values;
+    if (json_object_get(object, SLICE("value"), &values) || json_object_get(object, SLICE("values"), &values))
+        return read_values(context, values, filter, error);
+    return ERROR_NONE;
+}
+
+/* Over the rows of another table: people by their profile, groups by what they are. */
+static enum error_code write_of_other(struct query_context *context, struct query_text *text, struct filter *filter, bool is_group,
+                                      struct error *error)
+{
+    struct query_term term;
+    struct slice person = analytics_person(context, error);
+    if (!person.size) return error->code;
+    if (is_group) {
+        query_text_add(text, "arrayExists(query_group -> query_group IN (SELECT id FROM analytics.groups WHERE tenant_id = {tenant:String} AND ");
+    } else {
+        query_text_slice(text, person);
+        query_text_add(text, " IN (SELECT id FROM analytics.profiles WHERE tenant_id = {tenant:String} AND ");
+    }
+    struct slice name = slice_from(filter->name, (size_t)slice_index_of(filter->name, '.') + 1);
+    if (is_group && !slice_starts_with(name, SLICE("properties.")) && !slice_equal(name, SLICE("id")) &&
+        !slice_equal(name, SLICE("type")) && !slice_equal(name, SLICE("name")))
+        return error_set_field(error, ERROR_INVALID, "name", "of a group there are id, type, name and properties.<key>");
+    enum error_code code = analytics_field_find(context, text, ANALYTICS_PROFILES, name, &term, error);
+    if (code && is_group) { /* type and name are columns of groups only */
+        term = (struct query_term){arena_printf(context->arena, "toString(%.*s)", SLICE_ARGS(name)), QUERY_VALUE_TEXT};
+        code = ERROR_NONE;
+    }
+    if (!code)
+        code = query_condition_write(text, &term, filter->comparison, filter->cast, filter->values, filter->value_count, "filters", error);
+    query_text_add(text, is_group ? "), groups)" : ")");
+    return code;
+}
+
+static enum error_code write_filter(struct query_context *context, struct query_text *text, enum analytics_scope scope,
+                                    struct filter *filter, const char *field, struct error *error)
+{
+    static const char *const cohort_words[] = {"in_cohort", "inCohort", "not_in_cohort", "notInCohort"};
+    struct query_term term;
+    for (size_t i = 0; i < sizeof cohort_words / sizeof *cohort_words; i++) {
+        if (!slice_equal(filter->comparison_word, slice_from_string(cohort_words[i]))) continue;
+        if (!filter->value_count) return ERROR_NONE;
+        query_text_add(text, " AND ");
+        return analytics_cohort_write(context, text, filter->values[0], i < 2, error);
+    }
+    if (!filter->name.size) return error_set_field(error, ERROR_INVALID, field, "%s: a filter needs the name of a field", field);
+    if (!query_comparison_find(filter->comparison_word, &filter->comparison))
+        return error_set_field(error, ERROR_INVALID, field, "%s: operator %s is not known: use is, is_not, contains, not_contains, starts_with, "
+                               "ends_with, regex, is_null, is_not_null, gt, gte, lt, lte, in_cohort or not_in_cohort", field,
+                               query_words_show(filter->comparison_word).text);
+    if (!filter->value_count && query_comparison_needs_values(filter->comparison)) return ERROR_NONE;
+    query_text_add(text, " AND ");
+    if (scope != ANALYTICS_PROFILES && slice_starts_with(filter->name, SLICE("profile."))) return write_of_other(context, text, filter, false, error);
+    if (scope != ANALYTICS_PROFILES && slice_starts_with(filter->name, SLICE("group."))) return write_of_other(context, text, filter, true, error);
+    enum error_code code = analytics_field_find(context, text, scope, filter->name, &term, error);
+    if (code) return code;
+    return query_condition_write(text, &term, filter->comparison, filter->cast, filter->values, filter->value_count, field, error);
+}
+
+enum error_code analytics_filters_write(struct query_context *context, struct query_text *text, enum analytics_scope scope,
+                                        struct json_value filters, const char *field, struct error *error)
+{
+    struct slice key;
+    struct json_value item;
+    size_t count = 0;
+    if (json_value_type(filters) == JSON_NULL) return ERROR_NONE;
+    if (json_value_type(filters) != JSON_ARRAY)
+        return error_set_field(error, ERROR_INVALID, field, "%s must be a list of filters", field);
+    for (struct json_iterator it = json_iterate(filters); json_next(&it, &key, &item);) {
+        struct filter *filter = arena_allocate(context->arena, sizeof *filter);
+        if (!filter) return error_set(error, ERROR_MEMORY, "no memory for a question");
+        if (++count > QUERY_FILTER_LIMIT)
+            return error_set_field(error, ERROR_TOO_LARGE, field, "%s may hold %d filters", field, QUERY_FILTER_LIMIT);
+        enum error_code code = read_filter(context, item, filter, error);
+        if (!code) code = write_filter(context, text, scope, filter, field, error);
+        if (code) return code;
+    }
+    return ERROR_NONE;
+}
+
+enum error_code analytics_filters_write_parameters(struct query_context *context, struct query_text *text,
+                                                   enum analytics_scope scope, struct error *error)
+{
+    struct slice asked[QUERY_FILTER_LIMIT + 1];
+    size_t count = query_context_texts(context, "filter", asked, QUERY_FILTER_LIMIT + 1);
+    if (count > QUERY_FILTER_LIMIT) return error_set_field(error, ERROR_TOO_LARGE, "filter", "a question may have %d filters", QUERY_FILTER_LIMIT);
+    for (size_t i = 0; i < count; i++) {
+        struct filter *filter = arena_allocate(context->arena, sizeof *filter);
+        if (!filter) return error_set(error, ERROR_MEMORY, "no memory for a question");
+        struct slice rest = asked[i];
+        filter->name = slice_cut(&rest, ':');
+        filter->comparison_word = slice_cut(&rest, ':');
+        while (rest.size && filter->value_count < QUERY_VALUE_LIMIT) filter->values[filter->value_count++] = slice_cut(&rest, '|');
+        if (rest.size) return error_set_field(error, ERROR_TOO_LARGE, "filter", "a filter may have %d values", QUERY_VALUE_LIMIT);
+        enum error_code code = write_filter(context, text, scope, filter, "filter", error);
+        if (code) return code;
+    }
+    return ERROR_NONE;
+}
+
+enum error_code analytics_filters_write_asked(struct query_context *context, struct query_text *text, enum analytics_scope scope,
+                                              struct error *error)
+{
+    struct json_value filters;
+    if (query_context_member(context, "filters", &filters))
+        return analytics_filters_write(context, text, scope, filters, "filters", error);
+    return analytics_filters_write_parameters(context, text, scope, error);
+}
