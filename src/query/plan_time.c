@@ -67,9 +67,8 @@ static bool has_offset(struct slice text)
            slice_index_of(time, '-') >= 0;
 }
 
-/* `end_of_day`: a date stands for the midnight after it. */
-static enum error_code parse_instant(const char *name, struct slice text, bool end_of_day,
-                                     const struct query_zone *zone, int64_t *ret_ms, struct error *error)
+enum error_code query_plan_instant_parse(const char *name, struct slice text, bool end_of_day, const struct query_zone *zone,
+                                         int64_t *ret_ms, struct error *error)
 {
     int64_t value = 0;
     bool known;
@@ -148,9 +147,10 @@ static enum error_code parse_range(const struct query_time_words *words, int64_t
     enum error_code code;
     struct query_range *range = &plan->range;
     range->to_ms = query_zone_instant(plan->zone, query_calendar_add_days(today, 1)) * 1000;
-    if (words->to.data && (code = parse_instant("to", words->to, true, plan->zone, &range->to_ms, error))) return code;
+    if (words->to.data && (code = query_plan_instant_parse("to", words->to, true, plan->zone, &range->to_ms, error)))
+        return code;
     if (words->from.data) {
-        if ((code = parse_instant("from", words->from, false, plan->zone, &range->from_ms, error))) return code;
+        if ((code = query_plan_instant_parse("from", words->from, false, plan->zone, &range->from_ms, error))) return code;
     } else {
         int64_t end = query_zone_local(plan->zone, range->to_ms / 1000);
         range->from_ms = query_zone_instant(plan->zone, query_calendar_add_days(end, -DEFAULT_DAYS)) * 1000;

@@ -13,6 +13,9 @@ struct query_time_words {
 enum error_code query_plan_time_parse(enum query_question question, const struct query_time_words *words,
                                       int64_t now_ms, struct arena *arena, struct query_plan *plan,
                                       struct error *error) MUST_CHECK;
+/* A date (`end_of_day`: its end), a time of the zone's clocks, ISO 8601 with an offset, or Unix ms. `name` is for messages. */
+enum error_code query_plan_instant_parse(const char *name, struct slice text, bool end_of_day, const struct query_zone *zone,
+                                         int64_t *ret_ms, struct error *error) MUST_CHECK;
 /* Names of the periods, for messages and the catalog. */
 const char *query_period_name(const void *unused, size_t index);
 #define QUERY_PERIOD_COUNT 7
