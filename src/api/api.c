@@ -101,8 +101,20 @@ static void api_answer_error(struct api_call *call, const struct error *error, i
     if (retry_after_ms > 0) buffer_printf(&headers, "Retry-After: %lld\r\n", (long long)(retry_after_ms + 999) / 1000);
     else if (error_code_is_retryable(error->code) && !has_retry) buffer_append_string(&headers, "Retry-After: 1\r\n");
     struct slice lines = headers.failed ? call->headers : buffer_slice(&headers);
-    if (from_thread) request_respond_error_with_from_thread(call->request, error, lines);
-    else request_respond_error_with(call->request, error, lines);
+    const struct domain_question *question = call->route ? call->route->question : NULL;
+    if (question && question->refuse) {
+        struct buffer body = {0};
+        struct response response = {.status = error_code_http_status(error->code), .extra_headers = lines};
+        response.content_type = question->refuse(error, call->request, &response.status, &body);
+        response.body = buffer_slice(&body);
+        if (from_thread) request_respond_from_thread(call->request, &response);
+        else request_respond(call->request, &response);
+        buffer_free(&body);
+    } else if (from_thread) {
+        request_respond_error_with_from_thread(call->request, error, lines);
+    } else {
+        request_respond_error_with(call->request, error, lines);
+    }
     buffer_free(&headers);
 }
 

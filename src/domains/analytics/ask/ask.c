@@ -4,5 +4,6 @@
 
 const struct domain_question *const analytics_questions[] = {
     analytics_live_questions,
+    openpanel_live_questions,
     NULL,
 };

@@ -8,6 +8,11 @@
 /* Ended by NULL. A new file of questions is a line here and one in ask.c. */
 extern const struct domain_question *const analytics_questions[];
 extern const struct domain_question analytics_live_questions[];
+extern const struct domain_question openpanel_live_questions[];
+
+/* People and visits of the last five minutes that pass the question's filters. */
+enum error_code analytics_live_count(struct query_context *context, int64_t *ret_visitors, int64_t *ret_sessions,
+                                     struct error *error) MUST_CHECK;
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \

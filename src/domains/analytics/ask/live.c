@@ -6,7 +6,7 @@
 
 #define LIVE_MS (5 * 60 * 1000)
 
-static enum error_code live_answer(struct query_context *context, struct buffer *out, struct error *error)
+enum error_code analytics_live_count(struct query_context *context, int64_t *ret_visitors, int64_t *ret_sessions, struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
@@ -23,12 +23,22 @@ static enum error_code live_answer(struct query_context *context, struct buffer 
     enum error_code code = analytics_filters_write_asked(context, &text, ANALYTICS_EVENTS, error);
     if (!code) code = query_rows_ask(context, &text, 2, &rows, error);
     if (code) return code;
+    *ret_visitors = rows.count ? query_rows_integer(&rows, 0, 0) : 0;
+    *ret_sessions = rows.count ? query_rows_integer(&rows, 0, 1) : 0;
+    return ERROR_NONE;
+}
+
+static enum error_code live_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    int64_t visitors, sessions;
+    enum error_code code = analytics_live_count(context, &visitors, &sessions, error);
+    if (code) return code;
     struct json_writer writer = {.out = out};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "visitors");
-    json_writer_int(&writer, rows.count ? query_rows_integer(&rows, 0, 0) : 0);
+    json_writer_int(&writer, visitors);
     json_writer_key(&writer, "sessions");
-    json_writer_int(&writer, rows.count ? query_rows_integer(&rows, 0, 1) : 0);
+    json_writer_int(&writer, sessions);
     json_writer_object_end(&writer);
     return ERROR_NONE;
 }
