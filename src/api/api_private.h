@@ -50,6 +50,7 @@ struct api_call {
     struct slice values[API_PATH_VALUE_LIMIT];
     struct slice headers;   /* lines of every answer to it */
     struct api_caller caller;
+    bool is_stored;         /* asks what somebody has stored: api_question_run_stored */
     struct tenant_credentials credentials; /* these two while it is found out who asks */
     struct tenant_verifier_wait wait;
 };
@@ -91,6 +92,13 @@ void api_query_catalog(struct api_call *call);
 void api_query_list(struct api_call *call);
 /* question_routes.c: of domains' questions. */
 void api_question_handle(struct api_call *call);
+/*
+ * Asks a domain's question for which there is a POST route at `path` with a JSON object we have stored (a report) as its
+ * body, in the name of call->caller.tenant_id, and answers the call, whatever comes of it. Whether the caller may see it has
+ * been decided. Of the address only words about time are heard: timezone, from, to, period, range, startDate, endDate,
+ * interval, compare, previous. From here on the call's route is the question's. Not on the loop's thread.
+ */
+void api_question_run_stored(struct api_call *call, const char *path, struct slice body);
 /* The pairs of the address, decoded; at most API_PARAMETER_LIMIT. */
 #define API_PARAMETER_LIMIT 64 /* more than a question can have: its own limits give the clearer message */
 enum error_code api_read_parameters(struct request *request, struct query_parameter *parameters, size_t *ret_count,

@@ -82,6 +82,18 @@ static void asking_refuse(struct asking *asking, struct error *error)
     buffer_free(&body);
 }
 
+/* Who looks at what another has stored may move it in time, and change nothing else of it. */
+static void asking_keep_time(struct query_context *context, struct query_parameter *parameters)
+{
+    static const char *const words[] = {"timezone", "from", "to", "period", "range", "startDate", "endDate", "interval",
+                                        "compare", "previous"};
+    size_t kept = 0;
+    for (size_t i = 0; i < context->parameter_count; i++)
+        for (size_t j = 0; j < sizeof words / sizeof *words; j++)
+            if (slice_equal(parameters[i].name, slice_from_string(words[j]))) parameters[kept++] = parameters[i];
+    context->parameter_count = kept;
+}
+
 static void asking_answer(struct query_job *job, struct store_session *session)
 {
     struct asking *asking = asking_of(job);
@@ -94,7 +106,8 @@ static void asking_answer(struct query_job *job, struct store_session *session)
     asking->session = session;
     if (!session) code = error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
     if (code == ERROR_NONE) code = api_read_parameters(call->request, asking->parameters, &context->parameter_count, &error);
-    if (code == ERROR_NONE && call->request->method == METHOD_POST) {
+    if (code == ERROR_NONE && call->is_stored) asking_keep_time(context, asking->parameters);
+    if (code == ERROR_NONE && call->route->method == METHOD_POST) {
         parser = json_parser_create();
         code = parser ? api_read_body(call->request, parser, &context->body, &error)
                       : error_set(&error, ERROR_MEMORY, "out of memory for a question");
@@ -109,13 +122,20 @@ static void asking_answer(struct query_job *job, struct store_session *session)
     buffer_free(&out);
 }
 
+/* Before a thread of the pool had it. */
+static void asking_refuse_early(struct api_call *call, const struct error *error)
+{
+    if (call->is_stored) api_refuse_from_thread(call, error, 0, SLICE_EMPTY);
+    else api_refuse(call, error);
+}
+
 void api_question_handle(struct api_call *call)
 {
     struct error error;
     struct asking *asking = arena_allocate(call->request->arena, sizeof *asking);
     if (!asking) {
         error_set(&error, ERROR_MEMORY, "out of memory for a question");
-        api_refuse(call, &error);
+        asking_refuse_early(call, &error);
         return;
     }
     asking->context = (struct query_context){
@@ -133,5 +153,26 @@ void api_question_handle(struct api_call *call)
     asking->call = call;
     if (query_pool_submit(call->loop->api->settings.pool, &asking->job)) return;
     error_set(&error, ERROR_UNAVAILABLE, "too many questions are waiting; ask again in a moment");
-    api_refuse(call, &error);
+    asking_refuse_early(call, &error);
+}
+
+void api_question_run_stored(struct api_call *call, const char *path, struct slice body)
+{
+    struct error error;
+    struct api_match match;
+    struct request *request = call->request;
+    char *padded = arena_allocate(request->arena, body.size + JSON_PADDING);
+    api_routes_find(call->loop->api->routes, METHOD_POST, slice_from_string(path), &match);
+    call->is_stored = true;
+    if (!padded || !match.route || !match.route->question) {
+        if (padded) error_set(&error, ERROR_INTERNAL, "%s is no question that takes a body", path);
+        else error_set(&error, ERROR_MEMORY, "out of memory for a question");
+        asking_refuse_early(call, &error);
+        return;
+    }
+    memcpy(padded, body.data, body.size);
+    memset(padded + body.size, 0, JSON_PADDING);
+    request->body = slice_make(padded, body.size);
+    call->route = match.route;
+    api_question_handle(call);
 }
