@@ -4,6 +4,7 @@
 #include "control/product.h"
 #include "control/revenue.h"
 #include "control/role.h"
+#include "control/tenancy.h"
 #include "control/user.h"
 
 #define RESOURCES_JSON_BYTES (16 * 1024) /* settings, not data */
@@ -133,7 +134,11 @@ static const struct control_field tenant_fields[] = {
      .flags = CONTROL_IMMUTABLE,
      .help = "Short name for scripts, unique; made from the name when absent."},
     {.name = "domain", .type = CONTROL_TEXT, .most = 253, .help = "Its website, such as shop.example."},
-    {.name = "settings", .type = CONTROL_JSON, .most = RESOURCES_JSON_BYTES, .help = "Settings of pages and programs."},
+    {.name = "settings",
+     .type = CONTROL_JSON,
+     .flags = CONTROL_ACCESS,
+     .most = RESOURCES_JSON_BYTES,
+     .help = "An object: do_not_track, allow_public_revenue, retention_days, filters; other names are for pages and programs."},
     {.name = "is_active",
      .type = CONTROL_BOOLEAN,
      .flags = CONTROL_UPDATE | CONTROL_ACCESS,
@@ -147,7 +152,7 @@ const struct control_resource control_tenants = {
     .read = TENANT_TENANTS_READ, .create = TENANT_TENANTS_WRITE, .write = TENANT_TENANTS_WRITE,
     .delete_ = TENANT_TENANTS_DELETE, .soft_delete = true, .changes_access = true,
     .limit = 10000, .limit_reason = "every server holds all of them in memory",
-    .fields = tenant_fields, .help = "A website, a project or an account: what events belong to.",
+    .fields = tenant_fields, .check = control_tenant_check, .help = "A website, a project or an account: what events belong to.",
 };
 
 /* ---- users: made by invitation (control/user.h) ---- */

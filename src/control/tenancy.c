@@ -6,6 +6,7 @@
 
 #include "base/uuid.h"
 #include "control/audit.h"
+#include "tenant/settings.h"
 
 /* Same names beyond this get random letters instead of the next number. */
 #define TENANCY_CODE_NUMBERS 100
@@ -268,4 +269,32 @@ enum error_code control_tenant_create_with_keys(const struct control_call *call,
     snprintf(ret_made->write_key, sizeof ret_made->write_key, "%s", write_key.text);
     snprintf(ret_made->secret_key, sizeof ret_made->secret_key, "%s", secret_key.text);
     return ERROR_NONE;
+}
+
+/* ---- settings ---- */
+
+static enum error_code tenancy_check_settings(void *context, const struct meta_row *row, struct error *error)
+{
+    struct arena *arena = context;
+    struct tenant_settings settings;
+    struct json_value root;
+    struct buffer text = {0};
+    struct slice json = meta_row_text(row, 0);
+    struct json_parser *parser = json_parser_create();
+    buffer_append_slice(&text, json);
+    buffer_append_zeros(&text, JSON_PADDING);
+    enum error_code code = text.failed || !parser ? error_set(error, ERROR_MEMORY, "out of memory for a tenant's settings")
+                                                  : json_parse(parser, slice_make(text.data, json.size), &root, error);
+    if (code == ERROR_NONE) code = tenant_settings_read(root, arena, &settings, error);
+    json_parser_destroy(parser);
+    buffer_free(&text);
+    return code;
+}
+
+enum error_code control_tenant_check(const struct control_call *call, struct meta_session *session, enum control_change change,
+                                     struct slice id, struct error *error)
+{
+    if (change != CONTROL_CREATED && change != CONTROL_UPDATED) return ERROR_NONE;
+    return meta_query(session, "select cast(settings as text) from tenants where tenant_id = $1", META_PARAMETERS(meta_text(id)),
+                      tenancy_check_settings, call->arena, error);
 }

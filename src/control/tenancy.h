@@ -4,6 +4,7 @@
 #define CONTROL_TENANCY_H
 
 #include "control/key.h"
+#include "control/resource.h"
 
 #define CONTROL_NAME_LIMIT 128
 #define CONTROL_CODE_LIMIT 64
@@ -58,5 +59,8 @@ enum error_code control_tenant_each(const struct control_call *call, struct meta
                                     enum error_code (*each)(void *context, const struct control_tenant *tenant,
                                                             struct error *error),
                                     void *context, struct error *error) MUST_CHECK;
+/* As control_resource.check: the settings mean something, or are refused (ERROR_INVALID, field "settings...."). */
+enum error_code control_tenant_check(const struct control_call *call, struct meta_session *session, enum control_change change,
+                                     struct slice id, struct error *error) MUST_CHECK;
 
 #endif

@@ -120,6 +120,38 @@ static void a_tenant_is_found_by_id_and_code_deleted_ones_when_asked(void **stat
     meta_session_end(session);
 }
 
+static enum error_code set_settings(struct control_fixture *fixture, const char *id, const char *settings)
+{
+    struct json_value root;
+    struct buffer body = {0}, answer = {0};
+    struct json_parser *parser = json_parser_create();
+    buffer_printf(&body, "{\"settings\":%s}", settings);
+    size_t size = body.size;
+    buffer_append_zeros(&body, JSON_PADDING);
+    assert_int_equal(json_parse(parser, slice_make(body.data, size), &root, &fixture->error), ERROR_NONE);
+    enum error_code code = control_resource_update(&fixture->call, &control_tenants, slice_from_string(id), root, &answer, &fixture->error);
+    json_parser_destroy(parser);
+    buffer_free(&body);
+    buffer_free(&answer);
+    return code;
+}
+
+static void settings_that_mean_nothing_are_refused_and_others_reach_event_loops(void **state)
+{
+    struct control_fixture *fixture = *state;
+    struct control_new_tenant made;
+    fixture->call.actor.kind = CONTROL_ACTOR_COMMAND;
+    fixture->call.actor.is_super = true;
+    assert_int_equal(control_tenant_create_with_keys(&fixture->call, SLICE("A"), &made, &fixture->error), ERROR_NONE);
+    int64_t revision = control_fixture_number(fixture, "select revision from access_revision");
+    assert_int_equal(set_settings(fixture, made.tenant.id, "{\"do_not_track\":\"never\",\"theme\":\"dark\"}"), ERROR_INVALID);
+    assert_string_equal(fixture->error.field, "settings.do_not_track");
+    assert_int_equal(control_fixture_number(fixture, "select revision from access_revision"), revision);
+    assert_int_equal(control_fixture_number(fixture, "select count(*) from tenants where cast(settings as text) = '{}'"), 1);
+    assert_int_equal(set_settings(fixture, made.tenant.id, "{\"do_not_track\":\"drop\",\"theme\":\"dark\"}"), ERROR_NONE);
+    assert_true(control_fixture_number(fixture, "select revision from access_revision") > revision);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, control_fixture_setup, control_fixture_teardown)
@@ -127,6 +159,7 @@ int main(void)
         TEST(defaults_are_made_once),
         TEST(a_tenant_comes_with_a_key_of_each_kind),
         TEST(a_tenant_is_found_by_id_and_code_deleted_ones_when_asked),
+        TEST(settings_that_mean_nothing_are_refused_and_others_reach_event_loops),
     };
     const struct CMUnitTest once[] = {cmocka_unit_test(codes_are_made_from_names)};
     return meta_test_run("tenancy", tests, sizeof tests / sizeof *tests, once, 1);

@@ -67,6 +67,7 @@ struct domain_output {
     struct buffer *body;                /* the answer */
     size_t accepted;                    /* items stored, for metrics */
     size_t unbilled;                    /* of those, what is not counted for the key: visits of robots */
+    size_t filtered;                    /* items answered as stored and not stored: the tenant does not want them */
     size_t refused;                     /* items refused, for metrics */
     size_t duplicates;
 };

@@ -65,6 +65,7 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
     ingest->accepted = metric_counter(metrics, "millrace_ingest_items_total", "result=\"accepted\"", help);
     ingest->refused = metric_counter(metrics, "millrace_ingest_items_total", "result=\"refused\"", help);
     ingest->duplicates = metric_counter(metrics, "millrace_ingest_items_total", "result=\"duplicate\"", help);
+    ingest->filtered = metric_counter(metrics, "millrace_ingest_items_total", "result=\"filtered\"", help);
     ingest->untracked = metric_counter(metrics, "millrace_ingest_items_total", "result=\"do_not_track\"", help);
     while (ingest->requests_table < tables->count && tables->tables[ingest->requests_table] != &ingest_requests_domain.tables[0])
         ingest->requests_table++;
@@ -579,6 +580,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         return;
     }
     metric_add(rows.is_dropped ? ingest->untracked : ingest->accepted, (int64_t)output.accepted);
+    metric_add(ingest->filtered, (int64_t)output.filtered);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);
     if (input.key) tenant_key_count_items(input.key->state, output.accepted - output.unbilled);

@@ -13,7 +13,7 @@ struct ingest {
     struct ingest_settings settings;
     const struct ingest_tables *tables;
     size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
-    struct metric *requests, *accepted, *refused, *duplicates, *untracked, *failed, *replayed;
+    struct metric *requests, *accepted, *refused, *duplicates, *untracked, *filtered, *failed, *replayed;
     struct metric_histogram *latency;
 };
 

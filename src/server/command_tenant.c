@@ -17,7 +17,7 @@ struct tenant_command {
     const struct options *options;
     struct command_call *command;
     bool json, deleted, yes;
-    const char *name, *active, *domain; /* NULL: not given */
+    const char *name, *active, *domain, *tenant_settings; /* NULL: not given */
     struct buffer out;
     struct json_writer writer;
 };
@@ -129,6 +129,23 @@ static enum error_code tenant_show_again(struct tenant_command *tenant, enum err
     return code == ERROR_NONE ? tenant_show(tenant, error) : code;
 }
 
+/* Parsed by itself: nothing in the text can become another field of the change. */
+static enum error_code tenant_write_settings(struct tenant_command *tenant, struct json_parser *parser, struct json_writer *writer,
+                                             struct error *error)
+{
+    struct json_value root;
+    struct buffer text = {0};
+    struct error inner;
+    size_t size = strlen(tenant->tenant_settings);
+    buffer_append_string(&text, tenant->tenant_settings);
+    buffer_append_zeros(&text, JSON_PADDING);
+    enum error_code code = json_parse(parser, slice_make(text.data, size), &root, &inner);
+    buffer_free(&text);
+    if (code != ERROR_NONE) return error_set_field(error, code, "settings", "--settings is no JSON: %s", inner.message);
+    json_writer_raw(writer, slice_make(tenant->tenant_settings, size));
+    return ERROR_NONE;
+}
+
 /* Goes the way of the API: the same checks, the same audit event. */
 static enum error_code tenant_update(struct tenant_command *tenant, struct error *error)
 {
@@ -147,11 +164,15 @@ static enum error_code tenant_update(struct tenant_command *tenant, struct error
         else if (strcmp(tenant->active, "false") == 0) json_writer_bool(&writer, false);
         else json_writer_string(&writer, slice_from_string(tenant->active)); /* refused with the right words */
     }
+    struct json_parser *parser = json_parser_create();
+    if (tenant->tenant_settings) {
+        json_writer_key(&writer, "settings");
+        code = tenant_write_settings(tenant, parser, &writer, error);
+    }
     json_writer_object_end(&writer);
     size_t size = body.size;
     buffer_append_zeros(&body, JSON_PADDING);
-    struct json_parser *parser = json_parser_create();
-    code = json_parse(parser, slice_make(body.data, size), &root, error);
+    if (code == ERROR_NONE) code = json_parse(parser, slice_make(body.data, size), &root, error);
     if (code == ERROR_NONE)
         code = control_resource_update(&tenant->command->call, &control_tenants, slice_from_string(found.id), root,
                                        &answer, error);
@@ -256,6 +277,7 @@ int command_tenant(int argc, char **argv)
         {"name", "NAME", &tenant.name, NULL, "update: the new name"},
         {"domain", "DOMAIN", &tenant.domain, NULL, "update: its website, such as shop.example"},
         {"active", "true|false", &tenant.active, NULL, "update: false refuses its keys"},
+        {"settings", "JSON", &tenant.tenant_settings, NULL, "update: all its settings, as an object"},
         {"yes", NULL, NULL, &tenant.yes, "purge: it is meant"},
         {0},
     };

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads a snapshot from the metadata: a table of statements, each with the function that takes its rows. */
+#include "base/buffer.h"
+#include "base/log.h"
 #include "tenant/refresher.h"
 
 /* A change while the snapshot is read makes it be read again; after so many the last one stands, until the next turn. */
@@ -11,6 +13,8 @@ struct snapshot_role {
 struct snapshot_build {
     struct tenant_snapshot *snapshot;
     struct map keys;  /* api_key_id -> struct tenant_key * */
+    struct json_parser *json;
+    struct buffer text; /* that is parsed, with its padding */
     struct map roles; /* role_id of custom roles -> struct snapshot_role *, in the snapshot's arena */
 };
 
@@ -29,18 +33,39 @@ static enum error_code snapshot_take_organization(void *context, const struct me
     return tenant_snapshot_add_organization(build->snapshot, &organization) ? ERROR_NONE : snapshot_no_memory(error);
 }
 
-/* Columns: tenant_id, name, code, workspace_id, organization_id, active, allow_public_revenue, do_not_track. */
+/* Control refuses wrong settings; what was written past it must not keep a server from starting. */
+static enum error_code snapshot_take_settings(struct snapshot_build *build, struct slice text, struct tenant_info *tenant, struct error *error)
+{
+    struct json_value root;
+    struct tenant_settings settings = {.do_not_track = TENANT_TRACK_ALL};
+    struct error inner;
+    if (text.size == 0 || slice_equal(text, SLICE("{}"))) return ERROR_NONE;
+    buffer_clear(&build->text);
+    buffer_append_slice(&build->text, text);
+    buffer_append_zeros(&build->text, JSON_PADDING);
+    if (build->text.failed) return snapshot_no_memory(error);
+    enum error_code code = json_parse(build->json, slice_make(build->text.data, text.size), &root, &inner);
+    if (code == ERROR_NONE) code = tenant_settings_read(root, build->snapshot->arena, &settings, &inner);
+    if (code == ERROR_MEMORY) return snapshot_no_memory(error);
+    if (code != ERROR_NONE) log_warn("tenants: settings of %s: %s; it is as if that was not set", tenant->id, inner.message);
+    tenant->do_not_track = settings.do_not_track;
+    tenant->allow_public_revenue = settings.allow_public_revenue;
+    tenant->filters = settings.filters;
+    tenant->filter_count = settings.filter_count;
+    return ERROR_NONE;
+}
+
+/* Columns: tenant_id, name, code, workspace_id, organization_id, active, settings. */
 static enum error_code snapshot_take_tenant(void *context, const struct meta_row *row, struct error *error)
 {
     struct snapshot_build *build = context;
     struct tenant_info tenant = {.active = meta_row_boolean(row, 5),
-                                 .allow_public_revenue = meta_row_boolean(row, 6),
-                                 .do_not_track = (enum tenant_do_not_track)meta_row_integer(row, 7),
                                  .organization = tenant_snapshot_organization(build->snapshot, meta_row_text(row, 4))};
     enum error_code code = META_ROW_COPY(row, 0, tenant.id, error);
     if (!code) code = META_ROW_COPY(row, 1, tenant.name, error);
     if (!code) code = META_ROW_COPY(row, 2, tenant.code, error);
     if (!code) code = META_ROW_COPY(row, 3, tenant.workspace_id, error);
+    if (!code) code = snapshot_take_settings(build, meta_row_text(row, 6), &tenant, error);
     if (code || !tenant.organization) return code; /* of an organization made since: the next snapshot has both */
     return tenant_snapshot_add_tenant(build->snapshot, &tenant) ? ERROR_NONE : snapshot_no_memory(error);
 }
@@ -176,10 +201,7 @@ static const struct {
      SNAPSHOT_ALWAYS, snapshot_take_organization},
     {"select t.tenant_id, t.name, t.code, t.workspace_id, w.organization_id,"
      " case when t.is_active and t.deleted_at is null and w.is_active and w.deleted_at is null"
-     " and o.is_active and o.deleted_at is null then 1 else 0 end,"
-     /* JSON's true is the text "true" in PostgreSQL and the number 1 in SQLite. */
-     " case when cast(t.settings ->> 'allow_public_revenue' as text) in ('true', '1') then 1 else 0 end,"
-     " case cast(t.settings ->> 'do_not_track' as text) when 'cookieless' then 1 when 'drop' then 2 else 0 end"
+     " and o.is_active and o.deleted_at is null then 1 else 0 end, cast(t.settings as text)"
      " from tenants t"
      " join workspaces w on w.workspace_id = t.workspace_id"
      " join organizations o on o.organization_id = w.organization_id"
@@ -238,8 +260,8 @@ enum error_code tenant_revision_read(struct meta_database *database, int64_t *re
 static enum error_code snapshot_read(struct meta_session *session, struct tenant_snapshot *snapshot, int64_t now_ms,
                                      struct error *error)
 {
-    struct snapshot_build build = {.snapshot = snapshot};
-    enum error_code code = ERROR_NONE;
+    struct snapshot_build build = {.snapshot = snapshot, .json = json_parser_create()};
+    enum error_code code = build.json ? ERROR_NONE : snapshot_no_memory(error);
     for (size_t i = 0; !code && i < sizeof snapshot_statements / sizeof *snapshot_statements; i++) {
         int64_t age_ms = snapshot_statements[i].age_ms;
         struct meta_value since = meta_integer(now_ms - age_ms);
@@ -248,6 +270,8 @@ static enum error_code snapshot_read(struct meta_session *session, struct tenant
     }
     map_free(&build.keys);
     map_free(&build.roles);
+    buffer_free(&build.text);
+    json_parser_destroy(build.json);
     return code;
 }
 

@@ -11,6 +11,7 @@
 #include "os/loop.h"
 #include "tenant/access.h"
 #include "tenant/key.h"
+#include "tenant/settings.h"
 
 /*
  * Model: a snapshot is built from the metadata store by the refresher thread (tenant/refresher.h), then never changed.
@@ -33,8 +34,6 @@ struct tenant_organization {
     char id[TENANT_ID_SIZE + 1];
     bool active;
 };
-/* Setting: what becomes of requests whose visitor asks not to be tracked (Sec-GPC: 1, DNT: 1). docs/privacy.md */
-enum tenant_do_not_track { TENANT_TRACK_ALL, TENANT_TRACK_COOKIELESS, TENANT_TRACK_DROP };
 struct tenant_info {
     char id[TENANT_ID_SIZE + 1];     /* UUID: the value of tenant_id in every event row */
     char name[TENANT_NAME_LIMIT + 1];
@@ -42,8 +41,10 @@ struct tenant_info {
     char workspace_id[TENANT_ID_SIZE + 1];
     const struct tenant_organization *organization; /* NULL only in snapshots made by hand */
     bool active;                     /* so are its workspace and its organization */
-    enum tenant_do_not_track do_not_track;
-    bool allow_public_revenue;       /* setting: amounts are believed from keys that anybody can read in a page */
+    enum tenant_do_not_track do_not_track; /* settings: tenant/settings.h */
+    bool allow_public_revenue;       /* amounts are believed from keys that anybody can read in a page */
+    const struct tenant_filter *filters; /* whose events are not wanted */
+    size_t filter_count;
 };
 /* A role of a user. */
 struct tenant_assignment {

@@ -295,10 +295,16 @@ const dialects = {
   databuddy: (tenant, headers, name) => server.post(`/?client_id=${tenant.write_key}`, { type: 'track', eventId: `id-${name}`, name, path: 'https://shop.example/',
     anonymousId: `dev-${name}`, sessionId: `ses-${name}`, profileId: `pro-${name}` }, { headers: { origin: 'https://shop.example', ...headers } }),
 };
+/** As an administrator does, on a running server. What it answers is in force. */
+const change = async (tenant, settings) => {
+  const owner = (await server.login(server.owner.email, server.owner.password)).token;
+  const organization = (await server.api('GET', '/v1/organizations', undefined, owner)).json.data.find(({ code }) => code === 'default').organization_id;
+  return server.api('PATCH', `/v1/tenants/${tenant.tenant}`, { settings }, owner, { 'millrace-organization': organization });
+};
 const setDoNotTrack = async (tenant, mode) => {
-  await server.stop();
-  metadata(`update tenants set settings = '{"do_not_track": "${mode}"}' where tenant_id = '${tenant.tenant}'`);
-  await server.start();
+  const answer = await change(tenant, { do_not_track: mode });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.json.settings.do_not_track, mode);
 };
 const metricOf = async (result) => {
   const { text } = await server.get('/metrics');
@@ -354,4 +360,52 @@ test('visitors who ask not to be tracked leave nothing where a tenant says drop'
   for (const dialect of Object.keys(dialects))
     assert.deepEqual(await rowsThatName(a, `${dialect}_dropped`, ...['dev', 'ses', 'pro'].map((id) => `${id}-${dialect}_dropped`)), {}, dialect);
   assert.deepEqual(await server.sql(`SELECT count() AS n FROM millrace.requests WHERE tenant_id = '${a.tenant}' AND answer LIKE '%deviceId%'`), [{ n: 0 }]);
+});
+
+test('a change of do_not_track acts within a second, whoever makes it; a value that means nothing is refused', async () => {
+  const dropped = await metricOf('do_not_track');
+  const visit = (name) => dialects.own(a, { ...asking, dnt: '1' }, name);
+  await setDoNotTrack(a, 'ignore');
+  await visit('back_again'); // the very next request
+  assert.equal(await metricOf('do_not_track'), dropped);
+  for (const [settings, field] of [[{ do_not_track: 'cookiless' }, 'settings.do_not_track'], [{ do_not_track: true }, 'settings.do_not_track'],
+    [{ allow_public_revenue: 'yes' }, 'settings.allow_public_revenue'], [{ retention_days: 0 }, 'settings.retention_days'],
+    [{ filters: [{ type: 'ip', ip: 'here' }] }, 'settings.filters.0']]) {
+    const answer = await change(a, settings);
+    assert.deepEqual([answer.status, answer.json.error.field], [400, field], answer.text);
+  }
+  const refused = await server.command(['tenant', 'update', a.code, '--settings', '{"do_not_track":"cookiless"}']);
+  assert.notEqual(refused.code, 0);
+  assert.match(refused.stderr, /settings\.do_not_track must be one of ignore, cookieless, drop/);
+  assert.match((await server.command(['tenant', 'update', a.code, '--settings', '{'])).stderr, /--settings is no JSON/);
+  const { code, stderr } = await server.command(['tenant', 'update', a.code, '--settings', '{"do_not_track":"drop"}']);
+  assert.equal(code, 0, stderr);
+  await waitFor('another process changed it', async () => {
+    await visit('dropped_soon');
+    return await metricOf('do_not_track') > dropped;
+  }, 1000);
+});
+
+test('events that a tenant filters are answered and not kept; its public keys are believed about revenue when it says so', async () => {
+  const sells = (tenant) => server.post('/track', { type: 'track', payload: { name: 'revenue', properties: { __revenue: 4200 } } },
+    { headers: { 'openpanel-client-id': tenant.write_key, ...asking } });
+  const refused = await sells(a);
+  assert.deepEqual([refused.status, refused.text.startsWith('Ingestion: ')], [401, true]);
+  const answer = await change(a, { allow_public_revenue: true, filters: [{ type: 'ip', ip: '192.0.2.0/24' }, { type: 'profile_id', profileId: 'pro-unwanted' }, { type: 'event', name: '*', filters: [{ name: 'name', operator: 'endsWith', value: ['_noise'] }] }] });
+  assert.equal(answer.status, 200, answer.text);
+  const sold = await sells(a);
+  assert.equal(sold.status, 200, sold.text);
+  assert.equal((await sells(b)).status, 401, 'the other tenant has not said so');
+  const filtered = await metricOf('filtered');
+  for (const [dialect, sends] of Object.entries(dialects)) {
+    assert.equal((await sends(a, asking, `${dialect}_noise`)).status, 200, dialect);
+    assert.equal((await sends(a, { ...asking, 'x-forwarded-for': '192.0.2.7' }, `${dialect}_elsewhere`)).status, dialect === 'openpanel' ? 401 : 200, dialect);
+    assert.equal((await sends(a, asking, `${dialect}_wanted`)).status, 200, dialect);
+  }
+  assert.equal((await dialects.openpanel(a, asking, 'unwanted')).status, 401);
+  assert.equal(await metricOf('filtered') - filtered, 5);
+  await server.settle(a.write_key);
+  assert.deepEqual((await stored(a, '\\_wanted')).length, 3);
+  assert.deepEqual([...await stored(a, '\\_noise'), ...await stored(a, '\\_elsewhere'), ...await stored(a, 'unwanted')], []);
+  assert.deepEqual(await server.sql(`SELECT toFloat64(revenue) AS revenue FROM analytics.events WHERE tenant_id = '${a.tenant}' AND name = 'revenue'`), [{ revenue: 4200 }]);
 });

@@ -2,6 +2,7 @@
 /* OpenPanel's dialect: POST /track with one {"type","payload"}; answers with the device's and session's ids. */
 #include "base/json_writer.h"
 #include "domains/analytics/analytics.h"
+#include "domains/analytics/filter.h"
 #include "domains/analytics/openpanel.h"
 #include "domains/analytics/session_table.h"
 
@@ -109,6 +110,14 @@ void openpanel_begin(struct openpanel_request *request, const struct domain_inpu
     openpanel_find_ids(request, SLICE_EMPTY, request->context.received_ms);
 }
 
+enum error_code openpanel_check_filters(struct openpanel_request *request, struct error *error)
+{
+    request->context.is_sender_checked = true;
+    /* A numeric id never fits: these SDKs' servers compare strictly. */
+    if (!analytics_sender_is_filtered(&request->context, dialect_get_string(request->payload, "profileId"))) return ERROR_NONE;
+    return error_set(error, ERROR_UNAUTHENTICATED, "filtered by the project's settings");
+}
+
 void openpanel_take_sdk(const struct openpanel_request *request, struct analytics_event *event)
 {
     static const struct { enum analytics_column column; const char *name, *old_name; } headers[] = {
@@ -197,7 +206,8 @@ enum error_code analytics_openpanel_decode(const struct domain_input *input, str
     openpanel_begin(&request, input, output);
     request.payload = payload;
     request.place = "payload";
-    return type->take(&request, error);
+    code = openpanel_check_filters(&request, error);
+    return code ? code : type->take(&request, error);
 }
 
 const char *analytics_openpanel_refuse(const struct error *error, const struct request *request, int *status,

@@ -216,7 +216,8 @@ static enum error_code own_decode_body(struct own_answer *answer, const struct d
 static void own_write_answer(struct own_answer *answer)
 {
     struct domain_output *output = answer->output;
-    bool any = output->accepted + output->duplicates > 0;
+    size_t accepted = output->accepted + output->filtered;
+    bool any = accepted + output->duplicates > 0;
     struct json_writer writer = {.out = output->body};
     json_writer_object_begin(&writer);
     if (!any) {
@@ -224,7 +225,7 @@ static void own_write_answer(struct own_answer *answer)
         json_writer_raw(&writer, SLICE("{\"code\":\"invalid\",\"message\":\"no event was stored: see errors\"}"));
     }
     json_writer_key(&writer, "accepted");
-    json_writer_uint(&writer, output->accepted);
+    json_writer_uint(&writer, accepted);
     json_writer_key(&writer, "duplicates");
     json_writer_uint(&writer, output->duplicates);
     json_writer_key(&writer, "refused");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The steps that every dialect takes around its own reading of the request. */
 #include "domains/analytics/dialect.h"
+#include "domains/analytics/filter.h"
 #include "domains/analytics/session_table.h"
 #include "domains/analytics/visitor_id.h"
 
@@ -52,6 +53,8 @@ struct analytics_context dialect_context(const struct domain_input *input)
         .sessions = input->state,
         .is_cookieless = input->do_not_track == TENANT_TRACK_COOKIELESS,
         .is_dropped = input->do_not_track == TENANT_TRACK_DROP,
+        .filters = input->key->tenant->filter_count ? input->key->tenant : NULL,
+        .sender = input->client_address,
         .visitor = SLICE_EMPTY,
     };
     if (context.is_cookieless && address.size > 0) context.visitor = dialect_device(input, &context, address, context.received_ms);
@@ -97,6 +100,10 @@ enum error_code dialect_store(struct analytics_event *event, const struct analyt
 {
     enum error_code code = analytics_event_complete(event, context, error);
     if (code != ERROR_NONE) return code;
+    if (analytics_event_is_filtered(event, context)) {
+        output->filtered++;
+        return ERROR_NONE;
+    }
     if (event->id_given && domain_rows_seen_before(output->rows, &event->values[EVENT_ID].uuid)) {
         output->duplicates++;
         return ERROR_NONE;

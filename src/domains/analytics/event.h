@@ -107,6 +107,9 @@ struct analytics_context {
     struct session_table *sessions;
     bool is_cookieless;              /* the visitor asks not to be tracked: only `visitor` tells them apart, for a day */
     bool is_dropped;                 /* likewise, and nothing is kept */
+    const struct tenant_info *filters; /* whose `filters` say what is not wanted; NULL: all is */
+    struct slice sender;             /* the address the request came from, for those */
+    bool is_sender_checked;          /* the request was compared with those of senders and profiles as a whole */
     struct slice visitor;            /* of is_cookieless: the connection's daily id; empty: a program's connection */
 };
 

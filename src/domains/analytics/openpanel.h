@@ -24,6 +24,8 @@ struct openpanel_request {
 
 /* Fills all but payload and place; device and session are those of a sender that names none. */
 void openpanel_begin(struct openpanel_request *request, const struct domain_input *input, struct domain_output *output);
+/* ERROR_UNAUTHENTICATED when the tenant does not want what this sender, or the payload's profile, sends. */
+enum error_code openpanel_check_filters(struct openpanel_request *request, struct error *error) MUST_CHECK;
 /* Device (unless named: not empty) and session of the sender at that time. */
 void openpanel_find_ids(struct openpanel_request *request, struct slice named_device, int64_t time_ms);
 /* Parses the body of a request whose type is JSON. */

@@ -21,7 +21,8 @@ static enum error_code old_decode(const struct domain_input *input, struct domai
     openpanel_begin(&request, input, output);
     request.payload = root;
     request.any_revenue = true;
-    code = take(&request, error);
+    code = openpanel_check_filters(&request, error);
+    if (code == ERROR_NONE) code = take(&request, error);
     if (code == ERROR_NONE && !answer) code = openpanel_read_id(&request, "profileId", true, &id, error);
     if (code != ERROR_NONE) return code;
     buffer_clear(output->body);

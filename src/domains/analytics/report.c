@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The kinds of reports as tables, and the one way all of them become rows. */
 #include "domains/analytics/report.h"
+#include "domains/analytics/filter.h"
 #include "domains/analytics/session_table.h"
 
 #include <openssl/sha.h>
@@ -449,6 +450,10 @@ static enum error_code report_store_row(struct report *report, bool *ret_stored,
         analytics_event_put_text(&report->event, EVENT_SESSION_ID,
                                  analytics_session_name(context->sessions, context->tenant, context->visitor,
                                                         report->event.values[EVENT_CREATED_AT].integer, context->arena));
+    if (analytics_sender_is_filtered(context, analytics_event_text(&report->event, EVENT_PROFILE_ID))) {
+        output->filtered++;
+        return ERROR_NONE;
+    }
     *ret_stored = !(report->event.id_given && domain_rows_seen_before(output->rows, &report->event.values[EVENT_ID].uuid));
     if (!*ret_stored) {
         output->duplicates++;
