@@ -51,7 +51,8 @@ struct api *api_create(const struct api_settings *settings)
     for (size_t i = 0; i < settings->domain_count; i++) api->catalog_count += settings->domains[i]->catalog_count;
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
     api->limit = api_limit_create();
-    if (!api->catalogs || !api->limit) {
+    api->answers = api_answers_create(metrics);
+    if (!api->catalogs || !api->limit || !api->answers) {
         api_destroy(api);
         return NULL;
     }
@@ -71,6 +72,7 @@ void api_destroy(struct api *api)
     if (!api) return;
     api_routes_destroy(api->routes);
     api_limit_destroy(api->limit);
+    api_answers_destroy(api->answers);
     buffer_free(&api->common_headers);
     buffer_free(&api->openapi);
     free(api->catalogs);

@@ -52,6 +52,8 @@ struct api_settings {
     const struct client_address_rules *address_rules;
     const struct geo *geo;  /* for the link its licence may ask for; may be NULL */
     int64_t query_timeout_ms;
+    uint64_t query_memory_bytes; /* of one question in the event store; 0: as the event store is set */
+    int64_t query_cache_ms; /* how old an answer may be; 0: every question is asked anew */
     const char *public_url; /* "" or "https://host": of the page */
     const char *version;
     struct metric_registry *metrics;

@@ -3,6 +3,7 @@
 #ifndef API_API_PRIVATE_H
 #define API_API_PRIVATE_H
 
+#include "api/answers.h"
 #include "api/api.h"
 #include "api/limit.h"
 #include "tenant/jwt.h"
@@ -20,6 +21,7 @@ struct api {
     struct api_settings settings;
     struct api_routes *routes;
     struct api_limit *limit;
+    struct api_answers *answers;
     struct metric *requests, *not_found, *limited;
     const struct query_catalog **catalogs; /* of all domains */
     size_t catalog_count;

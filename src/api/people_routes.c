@@ -100,6 +100,7 @@ static void person_run_erase(struct query_job *query_job, struct store_session *
     enum error_code code = session ? people->erase(people->context, session, &control, &job->person, &out, &error)
                                    : error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
     atomic_fetch_sub(&api->people_running, 1);
+    api_answers_forget(api->answers, call->caller.tenant_id);
     if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
     if (code == ERROR_NONE) api_answer_from_thread(call, 200, "application/json", SLICE_EMPTY, buffer_slice(&out));
     else api_refuse_from_thread(call, &error, 0, SLICE_EMPTY);

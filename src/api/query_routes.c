@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions and lists over HTTP: parameters to a plan, the plan's statements to the event store, the rows to JSON. */
-#include "api/api_private.h"
+#include "api/question.h"
 
 #include "os/clock.h"
 
@@ -23,7 +23,7 @@ const struct control_field api_query_top_fields[] = {
     {0}};
 
 struct question {
-    struct query_job job; /* first */
+    struct api_question asked; /* first */
     struct api_call *call;
     enum query_question question;
 };
@@ -49,18 +49,9 @@ static enum error_code question_ask(struct question *question, struct store_sess
         parameters[i].value = statement->parameters[i].value;
         if (!parameters[i].name) return error_set(error, ERROR_MEMORY, "out of memory for a question");
     }
-    struct store_query query = {
-        .sql = statement->sql,
-        .tenant = question->call->caller.tenant_id,
-        .parameters = parameters,
-        .parameter_count = statement->parameter_count,
-        .format = "Native",
-        .timeout_ms = question->call->loop->api->settings.query_timeout_ms,
-        .cancelled = &request->cancelled,
-    };
-    enum error_code code = store_session_query(session, &query, out, error);
-    if (code == ERROR_NONE && out->failed) code = error_set(error, ERROR_MEMORY, "out of memory for an answer");
-    return code;
+    struct store_query query = {.sql = statement->sql, .parameters = parameters,
+                                .parameter_count = statement->parameter_count, .format = "Native"};
+    return api_question_ask(question->call, session, question->call->caller.tenant_id, &query, out, error);
 }
 
 static enum error_code question_answer(struct question *question, struct store_session *session, struct buffer *natives,
@@ -110,21 +101,15 @@ static enum error_code question_list(struct question *question, struct store_ses
                           request->arena, out, error);
 }
 
-static void question_run(struct query_job *job, struct store_session *session)
+static enum error_code question_compute(struct api_question *base, struct store_session *session, struct buffer *out,
+                                        struct error *error)
 {
-    struct question *question = (struct question *)job;
-    struct api_call *call = question->call;
-    struct buffer natives[QUERY_STATEMENT_LIMIT] = {{0}}, out = {0};
-    struct error error = {0};
-    enum error_code code;
-    if (!session) code = error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
-    else if (call->route->list) code = question_list(question, session, &out, &error);
-    else code = question_answer(question, session, natives, &out, &error);
-    if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
-    if (code == ERROR_NONE) api_answer_from_thread(call, 200, "application/json", SLICE_EMPTY, buffer_slice(&out));
-    else api_refuse_from_thread(call, &error, 0, SLICE_EMPTY);
+    struct question *question = (struct question *)base;
+    struct buffer natives[QUERY_STATEMENT_LIMIT] = {{0}};
+    enum error_code code = question->call->route->list ? question_list(question, session, out, error)
+                                                       : question_answer(question, session, natives, out, error);
     for (size_t i = 0; i < QUERY_STATEMENT_LIMIT; i++) buffer_free(&natives[i]);
-    buffer_free(&out);
+    return code;
 }
 
 static void question_submit(struct api_call *call, enum query_question kind)
@@ -136,8 +121,8 @@ static void question_submit(struct api_call *call, enum query_question kind)
         api_refuse(call, &error);
         return;
     }
-    *question = (struct question){.job.run = question_run, .call = call, .question = kind};
-    if (query_pool_submit(call->loop->api->settings.pool, &question->job)) return;
+    *question = (struct question){.asked = {.call = call, .compute = question_compute}, .call = call, .question = kind};
+    if (api_question_submit(&question->asked)) return;
     error_set(&error, ERROR_UNAVAILABLE, "too many questions are waiting; ask again in a moment");
     api_refuse(call, &error);
 }

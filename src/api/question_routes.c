@@ -1,43 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Questions of domains over HTTP: what was asked goes to a thread of the pool, the domain's function answers it. */
-#include "api/api_private.h"
+#include "api/question.h"
 
 #include "os/clock.h"
 
 struct asking {
     struct query_context context; /* first */
-    struct query_job job;
+    struct api_question question;
     struct api_call *call;
     struct store_session *session;
     struct query_parameter parameters[API_PARAMETER_LIMIT];
 };
 
-static struct asking *asking_of(struct query_job *job)
+static struct asking *asking_of(struct api_question *question)
 {
-    return (struct asking *)((char *)job - offsetof(struct asking, job));
-}
-
-/* What is wrong with a value, not with our SQL: numbers of the event store's exceptions. */
-static bool is_of_the_asker(int exception)
-{
-    static const int numbers[] = {
-        427, /* CANNOT_COMPILE_REGEXP */
-    };
-    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        if (exception == numbers[i]) return true;
-    return false;
+    return (struct asking *)((char *)question - offsetof(struct asking, question));
 }
 
 static enum error_code asking_run(struct query_context *context, const struct query_text *text, const char *format,
                                   struct buffer *out, struct error *error)
 {
-    /* Numbers as numbers, not-a-number as null, times with their zone. */
-    static const struct store_parameter settings[] = {
-        {"output_format_json_quote_64bit_integers", {"0", 1}},
-        {"output_format_json_quote_denormals", {"0", 1}},
-        {"output_format_json_quote_decimals", {"0", 1}},
-        {"date_time_output_format", {"iso", 3}},
-    };
     struct asking *asking = (struct asking *)context;
     enum error_code code = query_text_check(text, error);
     if (code) return code;
@@ -46,29 +28,14 @@ static enum error_code asking_run(struct query_context *context, const struct qu
     parameters[0] = (struct store_parameter){"tenant", context->tenant};
     for (size_t i = 0; i < text->parameter_count; i++)
         parameters[i + 1] = (struct store_parameter){text->parameters[i].name.data, text->parameters[i].value};
-    struct store_query query = {
-        .sql = query_text_sql(text),
-        .tenant = asking->call->caller.tenant_id,
-        .parameters = parameters,
-        .parameter_count = text->parameter_count + 1,
-        .settings = settings,
-        .setting_count = sizeof settings / sizeof *settings,
-        .format = format,
-        .timeout_ms = asking->call->loop->api->settings.query_timeout_ms,
-        .cancelled = &asking->call->request->cancelled,
-    };
-    code = store_session_query(asking->session, &query, out, error);
-    if (code == ERROR_NONE && out->failed) code = error_set(error, ERROR_MEMORY, "out of memory for an answer");
-    if (code == ERROR_STORE && is_of_the_asker(error->detail)) {
-        error->code = ERROR_INVALID;
-        code = ERROR_INVALID;
-    }
-    return code;
+    struct store_query query = {.sql = query_text_sql(text), .parameters = parameters, .format = format,
+                                .parameter_count = text->parameter_count + 1};
+    return api_question_ask(asking->call, asking->session, asking->call->caller.tenant_id, &query, out, error);
 }
 
-static void asking_refuse(struct asking *asking, struct error *error)
+static void asking_refuse(struct api_question *asked, const struct error *error)
 {
-    struct api_call *call = asking->call;
+    struct api_call *call = asked->call;
     const struct domain_question *question = call->route->question;
     bool is_ours = error->code == ERROR_STORE || error->code == ERROR_INTERNAL || error->code == ERROR_CORRUPT;
     if (!question->refuse || is_ours) { /* what is wrong with us is logged there */
@@ -94,32 +61,29 @@ static void asking_keep_time(struct query_context *context, struct query_paramet
     context->parameter_count = kept;
 }
 
-static void asking_answer(struct query_job *job, struct store_session *session)
+static enum error_code asking_compute(struct api_question *question, struct store_session *session, struct buffer *out,
+                                      struct error *error)
 {
-    struct asking *asking = asking_of(job);
+    struct asking *asking = asking_of(question);
     struct api_call *call = asking->call;
     struct query_context *context = &asking->context;
-    struct buffer out = {0};
-    struct error error = {0};
-    enum error_code code = ERROR_NONE;
     struct json_parser *parser = NULL;
     asking->session = session;
-    if (!session) code = error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
-    if (code == ERROR_NONE) code = api_read_parameters(call->request, asking->parameters, &context->parameter_count, &error);
+    enum error_code code = api_read_parameters(call->request, asking->parameters, &context->parameter_count, error);
     if (code == ERROR_NONE && call->is_stored) asking_keep_time(context, asking->parameters);
     if (code == ERROR_NONE && call->route->method == METHOD_POST) {
         parser = json_parser_create();
-        code = parser ? api_read_body(call->request, parser, &context->body, &error)
-                      : error_set(&error, ERROR_MEMORY, "out of memory for a question");
+        code = parser ? api_read_body(call->request, parser, &context->body, error)
+                      : error_set(error, ERROR_MEMORY, "out of memory for a question");
         context->has_body = code == ERROR_NONE;
     }
-    if (code == ERROR_NONE) code = call->route->question->answer(context, &out, &error);
-    if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
-    if (code == ERROR_NONE) api_answer_from_thread(call, context->status, context->content_type, SLICE_EMPTY, buffer_slice(&out));
-    else asking_refuse(asking, &error);
+    if (code == ERROR_NONE) code = call->route->question->answer(context, out, error);
+    question->status = context->status;
+    question->content_type = context->content_type;
+    question->to_ms = context->to_ms;
     query_context_close(context);
     json_parser_destroy(parser);
-    buffer_free(&out);
+    return code;
 }
 
 /* Before a thread of the pool had it. */
@@ -149,9 +113,9 @@ void api_question_handle(struct api_call *call)
         .status = 200,
         .content_type = "application/json",
     };
-    asking->job.run = asking_answer;
     asking->call = call;
-    if (query_pool_submit(call->loop->api->settings.pool, &asking->job)) return;
+    asking->question = (struct api_question){.call = call, .compute = asking_compute, .refuse = asking_refuse};
+    if (api_question_submit(&asking->question)) return;
     error_set(&error, ERROR_UNAVAILABLE, "too many questions are waiting; ask again in a moment");
     asking_refuse_early(call, &error);
 }

@@ -34,7 +34,8 @@ struct query_context {
                            struct buffer *out, struct error *error);
     /* Of the answer; 200 and application/json unless the question sets them. */
     int status;
-    const char *content_type;
+    const char *content_type; /* lasts as long as the program */
+    int64_t to_ms;            /* the end of the time it is about, set by query_span_*; 0: not known */
     /* Of query_context_parse; freed by query_context_close. */
     struct json_parser *parsers[QUERY_CONTEXT_PARSER_LIMIT];
     size_t parser_count;

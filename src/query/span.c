@@ -21,6 +21,7 @@ enum error_code query_span_parse(struct query_context *context, struct query_spa
     enum error_code code = query_plan_time_parse(QUERY_TIMESERIES, &words, context->now_ms, context->arena, &plan, error);
     *ret_span = (struct query_span){.zone = plan.zone, .timezone = plan.timezone, .interval = plan.interval,
                                     .range = plan.range, .has_previous = plan.compare_previous, .previous = plan.previous};
+    if (code == ERROR_NONE && plan.range.to_ms > context->to_ms) context->to_ms = plan.range.to_ms;
     return code;
 }
 
@@ -31,6 +32,7 @@ enum error_code query_span_make(struct query_context *context, struct slice time
     *ret_span = (struct query_span){.timezone = timezone.size ? timezone : SLICE("UTC"), .interval = interval,
                                     .range = {.from_ms = from_ms, .to_ms = to_ms}, .has_previous = has_previous};
     if (from_ms >= to_ms) return error_set_field(error, ERROR_INVALID, "from", "the range is empty: its start must be before its end");
+    if (to_ms > context->to_ms) context->to_ms = to_ms;
     enum error_code code = query_zone_load(ret_span->timezone, context->arena, &ret_span->zone, error);
     if (!code) code = query_calendar_make_buckets(ret_span->zone, interval, &ret_span->range, context->arena, error);
     if (!code && has_previous)

@@ -256,6 +256,14 @@ static enum error_code server_start_audit(struct server *server, struct error *e
     return audit_mover_start(&settings, &server->audit, error);
 }
 
+/* The embedded engine gives one statement a third of what it has. */
+static uint64_t server_query_memory(const struct settings *settings)
+{
+    int64_t third = settings->engine_memory_bytes / 3;
+    bool is_third_less = !settings->store_url[0] && third < settings->query_memory_bytes;
+    return (uint64_t)(is_third_less ? third : settings->query_memory_bytes);
+}
+
 static enum error_code server_start_api(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -271,7 +279,8 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url,
                                .version = server_version,
                                .people = {server_person_export, server_person_erase, server, threads > 3 ? threads / 2 : 1},
-                               .query_timeout_ms = settings->query_timeout_ms, .metrics = server->metrics,
+                               .query_timeout_ms = settings->query_timeout_ms, .query_cache_ms = settings->query_cache_ms,
+                               .query_memory_bytes = server_query_memory(settings), .metrics = server->metrics,
                                .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
                                .ready_context = server, .page = server_page, .tracker = server_tracker};
     server->api = api_create(&api);

@@ -75,6 +75,8 @@ static const struct setting settings_table[] = {
      "How long audit events are kept in the event store."},
     {"query.threads", SETTING_INTEGER, AT(query_threads), "0", 0, 64, "Questions asked at the same time; 0: twice the processors."},
     {"query.queue", SETTING_INTEGER, AT(query_queue), "256", 1, 100000, "Questions that may wait; more get 503."},
+    {"query.memory", SETTING_BYTES, AT(query_memory_bytes), "900MiB", 64 * MIB, 1024 * GIB, "Most memory one question takes in the event store; at most a third of engine.memory when that is embedded."},
+    {"query.cache", SETTING_MILLISECONDS, AT(query_cache_ms), "5s", 0, 3600000, "How old an answer may be that is given again; 0: every question is asked anew."},
     {"query.timeout", SETTING_MILLISECONDS, AT(query_timeout_ms), "30s", 100, DAY_MS, "Longest time for one question."},
     {"store.url", SETTING_TEXT, AT(store_url), "", 0, 0,
      "ClickHouse to use instead of the embedded event store: http(s)://HOST:PORT, several nodes of one cluster comma-separated; empty: the embedded one."},

@@ -40,6 +40,8 @@ struct settings {
     int64_t query_threads;
     int64_t query_queue;
     int64_t query_timeout_ms;
+    int64_t query_cache_ms;
+    int64_t query_memory_bytes;
     const char *store_url;
     const char *store_user;
     const char *store_password;

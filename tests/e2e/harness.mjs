@@ -161,7 +161,7 @@ export class Server {
   /** Starts on the port of the time before, so that clients find the server again. */
   async start() {
     const words = ['serve', '--data', this.directory, '--listen', `127.0.0.1:${this.port}`, ...this.settings];
-    const child = spawn(binary, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWith({ MILLRACE_OWNER_EMAIL: this.owner.email, MILLRACE_OWNER_PASSWORD: this.owner.password, ...this.environment }) });
+    const child = spawn(binary, words, { stdio: ['ignore', 'pipe', 'pipe'], env: environmentWith({ MILLRACE_OWNER_EMAIL: this.owner.email, MILLRACE_OWNER_PASSWORD: this.owner.password, MILLRACE_QUERY_CACHE: '0', ...this.environment }) });
     let out = '';
     this.child = child;
     this.ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve({ code, signal })));

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What all kinds of questions share: a place in the pool, and answers computed once for all who ask the same. */
+#ifndef API_QUESTION_H
+#define API_QUESTION_H
+
+#include "api/answers.h"
+#include "api/api_private.h"
+
+struct api_question {
+    struct query_job job;           /* first */
+    struct api_answer_wait wait;
+    struct api_call *call;
+    /* On a thread of the pool. Appends the answer's body; sets status, content_type and to_ms where they are others. */
+    enum error_code (*compute)(struct api_question *question, struct store_session *session, struct buffer *out,
+                               struct error *error);
+    /* Answers with an error; NULL: as all routes. */
+    void (*refuse)(struct api_question *question, const struct error *error);
+    int status;                     /* 200 */
+    const char *content_type;       /* application/json */
+    int64_t to_ms;                  /* the end of the time it is about; 0: not known */
+    /* Of the run; the key lies in the request's arena. */
+    struct slice key;
+};
+/* False when the pool's queue is full: the caller refuses. Any thread. */
+bool api_question_submit(struct api_question *question);
+
+/*
+ * Asks the event store in the caller's name: row policy of `owner` (a tenant or an organization), the settings' time and memory, and until
+ * the client has gone. `query` brings sql, parameters and format. What is wrong with a value (a regular expression) is ERROR_INVALID,
+ * a question that needs more memory than one may have ERROR_TOO_LARGE.
+ */
+enum error_code api_question_ask(struct api_call *call, struct store_session *session, const char *owner,
+                                 struct store_query *query, struct buffer *out, struct error *error) MUST_CHECK;
+
+#endif
