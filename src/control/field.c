@@ -77,6 +77,21 @@ static enum error_code field_read_code(struct arena *arena, const struct control
     return field_keep(arena, text, value, error);
 }
 
+static enum error_code field_read_slug(struct arena *arena, const struct control_field *field, struct slice text,
+                                       struct control_value *value, struct error *error)
+{
+    bool good = text.size >= (size_t)field->least && text.size >= 1 && text.size <= (size_t)control_field_most(field);
+    for (size_t i = 0; i < text.size; i++) {
+        char c = text.data[i];
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-')) good = false;
+    }
+    if (!good)
+        return error_set_field(error, ERROR_INVALID, field->name,
+                               "%s must have %lld to %lld characters of A-Z, a-z, 0-9, _ and -", field->name,
+                               (long long)(field->least ? field->least : 1), (long long)control_field_most(field));
+    return field_keep(arena, text, value, error);
+}
+
 /* What every mail server takes: letters of ASCII, one @, nothing that could end an address in a mail header. */
 static bool field_is_email(struct slice text)
 {
@@ -184,7 +199,8 @@ static enum error_code field_read_json(struct arena *arena, const struct control
                                        struct control_value *value, struct error *error)
 {
     enum json_type type = json_value_type(json);
-    if (type != JSON_OBJECT && type != JSON_ARRAY) return field_fail(field, "must be a JSON object or array", error);
+    if (type != JSON_OBJECT && type != JSON_ARRAY && !(field->flags & CONTROL_SCALAR))
+        return field_fail(field, "must be a JSON object or array", error);
     if (!field_json_is_storable(json)) return field_fail(field, "must not have text with a zero byte", error);
     struct buffer text = {0};
     json_value_write(json, &text);
@@ -275,7 +291,7 @@ static enum error_code field_read_string(struct arena *arena, const struct contr
     static enum error_code (*const readers[CONTROL_FIELD_TYPE_COUNT])(
         struct arena *, const struct control_field *, struct slice, struct control_value *, struct error *) = {
         [CONTROL_TEXT] = field_read_plain, [CONTROL_LONG_TEXT] = field_read_plain,
-        [CONTROL_SECRET] = field_read_plain, [CONTROL_CODE] = field_read_code,
+        [CONTROL_SECRET] = field_read_plain, [CONTROL_CODE] = field_read_code, [CONTROL_SLUG] = field_read_slug,
         [CONTROL_EMAIL] = field_read_email, [CONTROL_URL] = field_read_url,
         [CONTROL_WORD] = field_read_word,   [CONTROL_ID] = field_read_id,
     };

@@ -13,6 +13,7 @@ enum control_field_type {
     CONTROL_LONG_TEXT, /* the same, line breaks allowed */
     CONTROL_SECRET,    /* as CONTROL_TEXT, never written out or logged: passwords, codes, tokens */
     CONTROL_CODE,      /* [a-z0-9-]; on create made from the name when absent */
+    CONTROL_SLUG,      /* least..most of [A-Za-z0-9_-] */
     CONTROL_EMAIL,     /* lower-cased */
     CONTROL_URL,       /* absolute http(s) */
     CONTROL_WORD,      /* one of `words` */
@@ -30,6 +31,7 @@ enum control_field_flag {
     CONTROL_READ_ONLY = 1 << 2, /* set by the program */
     CONTROL_NULLABLE = 1 << 3,  /* JSON null is SQL NULL */
     CONTROL_ACCESS = 1 << 4,    /* changing it changes who may do what: event loops must see it */
+    CONTROL_SCALAR = 1 << 6,    /* CONTROL_JSON: text, numbers and booleans too */
     CONTROL_UPDATE = 1 << 5,    /* only on update (is_active of a thing that is born active) */
 };
 #define CONTROL_FIELD_LIMIT 40 /* of one table: the longest has about twenty-five */

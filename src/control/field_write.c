@@ -17,6 +17,7 @@ static const struct {
     [CONTROL_LONG_TEXT] = {"long text", "string", NULL, 4096},
     [CONTROL_SECRET] = {"secret", "string", "password", 1024},
     [CONTROL_CODE] = {"code", "string", NULL, 64},
+    [CONTROL_SLUG] = {"slug", "string", NULL, 64},
     [CONTROL_EMAIL] = {"email", "string", "email", 254},
     [CONTROL_URL] = {"url", "string", "uri", 2048},
     [CONTROL_WORD] = {"word", "string", NULL, 64},
@@ -78,6 +79,11 @@ static void schema_write_type(const struct control_field *field, struct json_wri
     json_writer_array_begin(writer);
     json_writer_string(writer, type ? slice_from_string(type) : SLICE("object"));
     if (!type) json_writer_string(writer, SLICE("array"));
+    if (!type && field->flags & CONTROL_SCALAR) {
+        json_writer_string(writer, SLICE("string"));
+        json_writer_string(writer, SLICE("number"));
+        json_writer_string(writer, SLICE("boolean"));
+    }
     if (nullable) json_writer_string(writer, SLICE("null"));
     json_writer_array_end(writer);
 }
@@ -102,6 +108,12 @@ static void schema_write_bounds(const struct control_field *field, struct json_w
     case CONTROL_CODE:
         json_writer_key(writer, "pattern");
         json_writer_string(writer, SLICE("^[a-z0-9-]+$"));
+        schema_write_int("maxLength", control_field_most(field), writer);
+        break;
+    case CONTROL_SLUG:
+        json_writer_key(writer, "pattern");
+        json_writer_string(writer, SLICE("^[A-Za-z0-9_-]+$"));
+        if (field->least) schema_write_int("minLength", field->least, writer);
         schema_write_int("maxLength", control_field_most(field), writer);
         break;
     case CONTROL_WORD:

@@ -7,19 +7,22 @@
 static const char *const flag_types[] = {"boolean", "rollout", "multivariant", NULL};
 static const char *const flag_statuses[] = {"active", "inactive", "archived", NULL};
 static const char *const rollout_kinds[] = {"user", "organization", "team", NULL};
+static const char *const flag_hashes[] = {"stable", "legacy", NULL};
 
 static const struct control_field flag_fields[] = {
-    {"flag_key", CONTROL_TEXT, CONTROL_REQUIRED | CONTROL_IMMUTABLE, 1, 100, .help = "Key by which code asks for it."},
+    {"flag_key", CONTROL_SLUG, CONTROL_REQUIRED | CONTROL_IMMUTABLE, 1, 100, .help = "Key by which code asks for it."},
     {"name", CONTROL_TEXT, 0, 0, 128, .help = "Name for people."},
     {"description", CONTROL_LONG_TEXT, 0, 0, 4096, .help = "What it switches."},
     {"type", CONTROL_WORD, .words = flag_types, .help = "How its value is found."},
     {"status", CONTROL_WORD, .words = flag_statuses, .help = "Only active flags are evaluated."},
-    {"default_value", CONTROL_JSON, 0, 0, 4096, .help = "Value when no rule fits."},
-    {"payload", CONTROL_JSON, CONTROL_NULLABLE, 0, PRODUCT_RULES_BYTES, .help = "Given along when the flag is on."},
-    {"rules", CONTROL_JSON, 0, 0, PRODUCT_RULES_BYTES, .help = "Rules, first match wins."},
+    {"default_value", CONTROL_JSON, CONTROL_SCALAR, 0, 4096, .help = "Value when no rule fits; of a boolean flag true or false."},
+    {"payload", CONTROL_JSON, CONTROL_NULLABLE | CONTROL_SCALAR, 0, PRODUCT_RULES_BYTES, .help = "Given along when the flag is on."},
+    {"rules", CONTROL_JSON, 0, 0, PRODUCT_RULES_BYTES, .help = "Rules, first match wins: docs/flags.md."},
     {"persist_across_auth", CONTROL_BOOLEAN, .help = "Whether logging in keeps the value."},
     {"rollout_percentage", CONTROL_INTEGER, 0, 0, 100, .help = "Share that gets it."},
     {"rollout_by", CONTROL_WORD, .words = rollout_kinds, .help = "Whom the share is of."},
+    {"hash", CONTROL_WORD, .words = flag_hashes, .help = "How people are dealt to shares and variants; legacy keeps the places Databuddy gave them."},
+    {"schedule", CONTROL_JSON, 0, 0, PRODUCT_RULES_BYTES, .help = "What happens when: [{scheduledAt, type enable, disable or update_rollout, value}]."},
     {"variants", CONTROL_JSON, 0, 0, PRODUCT_RULES_BYTES, .help = "Values of a multivariant flag, with weights."},
     {"dependencies", CONTROL_WORDS, 0, 0, 50, .help = "Keys of flags that must be on."},
     {"target_group_ids", CONTROL_WORDS, 0, 0, 50, .help = "Groups whose rules are asked after its own."},
@@ -32,7 +35,7 @@ const struct control_resource control_flags = {
     .scope = CONTROL_TENANT, .belongs = "tenant_id = $1", .scope_column = "tenant_id",
     .read = TENANT_FLAGS_READ, .create = TENANT_FLAGS_WRITE, .write = TENANT_FLAGS_WRITE, .delete_ = TENANT_FLAGS_DELETE,
     .soft_delete = true, .limit = 2000, .limit_reason = "clients fetch all of them at once",
-    .fields = flag_fields, .help = "Switches in the code of clients.",
+    .fields = flag_fields, .check = control_flag_check, .help = "Switches in the code of clients.",
 };
 
 static const struct control_field target_group_fields[] = {
@@ -48,11 +51,11 @@ const struct control_resource control_target_groups = {
     .scope = CONTROL_TENANT, .belongs = "tenant_id = $1", .scope_column = "tenant_id",
     .read = TENANT_FLAGS_READ, .create = TENANT_FLAGS_WRITE, .write = TENANT_FLAGS_WRITE, .delete_ = TENANT_FLAGS_DELETE,
     .soft_delete = true, .limit = 500, .limit_reason = "their rules are read with every flag",
-    .fields = target_group_fields, .help = "Groups of people that flags are for.",
+    .fields = target_group_fields, .check = control_target_group_check, .help = "Groups of people that flags are for.",
 };
 
 static const struct control_field link_fields[] = {
-    {"slug", CONTROL_TEXT, CONTROL_REQUIRED | CONTROL_IMMUTABLE, 3, 50, .help = "The short address, unique among all."},
+    {"slug", CONTROL_SLUG, CONTROL_REQUIRED | CONTROL_IMMUTABLE, 3, 50, .help = "The short address, unique among all."},
     {"name", CONTROL_TEXT, CONTROL_REQUIRED, 1, 255, .help = "Name for people."},
     {"target_url", CONTROL_URL, CONTROL_REQUIRED, 1, 2048, .help = "Where it leads."},
     {"og_title", CONTROL_TEXT, 0, 0, 200, .help = "Title in previews."},
