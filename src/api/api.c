@@ -50,9 +50,10 @@ struct api *api_create(const struct api_settings *settings)
     if (settings->control) tenant_jwt_key(settings->control->secret, api->jwt_key);
     for (size_t i = 0; i < settings->domain_count; i++) api->catalog_count += settings->domains[i]->catalog_count;
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
-    api->limit = api_limit_create();
+    api->limit = api_limit_create(API_LIMIT_BURST, API_LIMIT_INTERVAL_MS);
+    api->flag_limit = api_limit_create(API_FLAG_BURST, API_FLAG_INTERVAL_MS);
     api->answers = api_answers_create(metrics);
-    if (!api->catalogs || !api->limit || !api->answers) {
+    if (!api->catalogs || !api->limit || !api->flag_limit || !api->answers) {
         api_destroy(api);
         return NULL;
     }
@@ -72,6 +73,7 @@ void api_destroy(struct api *api)
     if (!api) return;
     api_routes_destroy(api->routes);
     api_limit_destroy(api->limit);
+    api_limit_destroy(api->flag_limit);
     api_answers_destroy(api->answers);
     buffer_free(&api->common_headers);
     buffer_free(&api->openapi);
@@ -209,7 +211,7 @@ static void api_call_open(struct api_call *call)
     struct error error = {0};
     if (call->route->action) {
         struct api *api = call->loop->api;
-        struct api_limit_state state = api_limit_take(api->limit, call->caller.address, os_clock_monotonic_ms());
+        struct api_limit_state state = api_limit_take(api->limit, call->caller.address, SLICE_EMPTY, os_clock_monotonic_ms());
         struct tenant_rate rate = {.limit = API_LIMIT_BURST, .remaining = (uint64_t)state.remaining,
                                    .reset_ms = state.reset_ms,
                                    .retry_after_ms = state.retry_after_ms};
@@ -242,7 +244,8 @@ static void api_call_begin(struct api_loop *loop, struct request *request, const
     call->headers = SLICE(API_PRIVATE_HEADERS);
     memcpy(call->values, match->values, sizeof call->values);
     api_caller_address(call);
-    if (match->route->access == API_OPEN) api_call_open(call);
+    if (match->route->is_cross_origin) call->route->handle(call);
+    else if (match->route->access == API_OPEN) api_call_open(call);
     else if (match->route->local_is_open && api_caller_is_local(request)) call->route->handle(call);
     else api_authenticate(call);
 }
@@ -264,8 +267,12 @@ enum error_code api_admit(void *context, const struct request *request, size_t *
 bool api_is_cross_origin(void *context, const struct request *request)
 {
     struct api_match match;
-    api_routes_find(((struct api_loop *)context)->api->routes, request->method, request->path, &match);
-    return !match.is_webhook && (match.ingest || (match.domain && request->method == METHOD_OPTIONS));
+    const struct api_routes *routes = ((struct api_loop *)context)->api->routes;
+    bool is_preflight = request->method == METHOD_OPTIONS;
+    api_routes_find(routes, request->method, request->path, &match);
+    if (!match.is_webhook && (match.ingest || (match.domain && is_preflight))) return true;
+    if (is_preflight && match.methods & 1u << METHOD_GET) api_routes_find(routes, METHOD_GET, request->path, &match);
+    return match.route && match.route->is_cross_origin;
 }
 
 void api_respond_error(void *context, struct request *request, const struct error *error)

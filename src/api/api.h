@@ -9,6 +9,7 @@
 #include "base/embedded.h"
 #include "base/metric.h"
 #include "enrich/client_address.h"
+#include "flags/snapshot.h"
 #include "ingest/ingest.h"
 #include "tenant/authorization.h"
 
@@ -77,6 +78,7 @@ struct api_loop {
     struct api *api;
     struct ingest_loop *ingest;
     const struct tenant_view *view;
+    const struct flag_view *flags; /* NULL: there are none */
 };
 
 /* For http1_settings: `context` is a struct api_loop. */

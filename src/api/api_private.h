@@ -20,7 +20,7 @@
 struct api {
     struct api_settings settings;
     struct api_routes *routes;
-    struct api_limit *limit;
+    struct api_limit *limit, *flag_limit;
     struct api_answers *answers;
     struct metric *requests, *not_found, *limited;
     const struct query_catalog **catalogs; /* of all domains */
@@ -117,6 +117,11 @@ struct control_call api_control_call(const struct api_call *call, struct arena *
 /* An empty body is an object without members. */
 enum error_code api_read_body(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
                               struct error *error);
+
+/* flag_routes.c */
+void api_flag_evaluate(struct api_call *call);
+void api_flag_bulk(struct api_call *call);
+extern const struct control_field api_flag_fields[], api_flags_fields[];
 
 /* people_routes.c */
 void api_people_export(struct api_call *call);

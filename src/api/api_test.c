@@ -789,7 +789,7 @@ static void a_full_queue_of_changes_refuses_and_a_stopped_pool_too(void **state)
     end(setup);
 }
 
-static void only_ingest_routes_are_for_pages_of_other_sites(void **state)
+static void only_ingest_and_flags_are_for_pages_of_other_sites(void **state)
 {
     static const struct {
         enum request_method method;
@@ -797,7 +797,8 @@ static void only_ingest_routes_are_for_pages_of_other_sites(void **state)
         bool allowed;
     } cases[] = {{METHOD_POST, "/v1/lines", true}, {METHOD_OPTIONS, "/v1/lines", true}, {METHOD_GET, "/v1/lines", false},
                  {METHOD_POST, "/v1/me", false}, {METHOD_OPTIONS, "/v1/me", false}, {METHOD_GET, "/v1/query/top", false},
-                 {METHOD_OPTIONS, "/v1/query/top", false}, {METHOD_GET, "/", false}, {METHOD_GET, "/nothing", false}};
+                 {METHOD_OPTIONS, "/v1/query/top", false}, {METHOD_GET, "/public/v1/flags/bulk", true},
+                 {METHOD_OPTIONS, "/public/v1/flags/bulk", true}, {METHOD_GET, "/", false}, {METHOD_GET, "/nothing", false}};
     struct setup *setup = start(0, 4);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct belt_request *request = belt_request_create(cases[i].method, cases[i].path, "", NULL, "", 0);
@@ -822,7 +823,7 @@ int main(void)
         cmocka_unit_test(what_goes_wrong_inside_stays_in_the_log),
         cmocka_unit_test(metrics_are_open_to_this_machine_alone),
         cmocka_unit_test(a_full_queue_of_changes_refuses_and_a_stopped_pool_too),
-        cmocka_unit_test(only_ingest_routes_are_for_pages_of_other_sites),
+        cmocka_unit_test(only_ingest_and_flags_are_for_pages_of_other_sites),
         cmocka_unit_test(a_key_that_may_read_is_served_as_its_tenant),
         cmocka_unit_test(a_question_with_a_mistake_says_which),
         cmocka_unit_test(what_the_store_says_of_our_sql_stays_in_the_log),

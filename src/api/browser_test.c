@@ -102,35 +102,36 @@ static void a_body_says_that_it_is_json(void **state)
 
 static void an_address_has_its_tries_and_gets_them_back(void **state)
 {
-    struct api_limit *limit = api_limit_create();
+    struct api_limit *limit = api_limit_create(API_LIMIT_BURST, API_LIMIT_INTERVAL_MS);
     assert_non_null(limit);
     int64_t now_ms = 5000000;
     for (int i = 0; i < API_LIMIT_BURST; i++) {
-        struct api_limit_state taken = api_limit_take(limit, SLICE("203.0.113.7"), now_ms);
+        struct api_limit_state taken = api_limit_take(limit, SLICE("203.0.113.7"), SLICE_EMPTY, now_ms);
         assert_int_equal(taken.retry_after_ms, 0);
         assert_int_equal(taken.remaining, API_LIMIT_BURST - 1 - i);
     }
-    struct api_limit_state refused = api_limit_take(limit, SLICE("203.0.113.7"), now_ms + 500);
+    struct api_limit_state refused = api_limit_take(limit, SLICE("203.0.113.7"), SLICE_EMPTY, now_ms + 500);
     assert_int_equal(refused.retry_after_ms, API_LIMIT_INTERVAL_MS - 500);
-    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.8"), now_ms).retry_after_ms, 0);
-    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.7"), now_ms + API_LIMIT_INTERVAL_MS).retry_after_ms, 0);
-    assert_true(api_limit_take(limit, SLICE("203.0.113.7"), now_ms + API_LIMIT_INTERVAL_MS).retry_after_ms > 0);
+    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.8"), SLICE_EMPTY, now_ms).retry_after_ms, 0);
+    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.7"), SLICE("something else"), now_ms).retry_after_ms, 0);
+    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.7"), SLICE_EMPTY, now_ms + API_LIMIT_INTERVAL_MS).retry_after_ms, 0);
+    assert_true(api_limit_take(limit, SLICE("203.0.113.7"), SLICE_EMPTY, now_ms + API_LIMIT_INTERVAL_MS).retry_after_ms > 0);
     now_ms += (API_LIMIT_BURST + 1) * API_LIMIT_INTERVAL_MS;
-    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.7"), now_ms).remaining, API_LIMIT_BURST - 1);
+    assert_int_equal(api_limit_take(limit, SLICE("203.0.113.7"), SLICE_EMPTY, now_ms).remaining, API_LIMIT_BURST - 1);
     api_limit_destroy(limit);
 }
 
 static void a_household_of_ipv6_counts_as_one(void **state)
 {
-    struct api_limit *limit = api_limit_create();
+    struct api_limit *limit = api_limit_create(API_LIMIT_BURST, API_LIMIT_INTERVAL_MS);
     assert_non_null(limit);
     for (int i = 0; i < API_LIMIT_BURST; i++) {
         char address[64];
         snprintf(address, sizeof address, "2001:db8:1:2::%x", (unsigned)i);
-        assert_int_equal(api_limit_take(limit, slice_from_string(address), 1000).retry_after_ms, 0);
+        assert_int_equal(api_limit_take(limit, slice_from_string(address), SLICE_EMPTY, 1000).retry_after_ms, 0);
     }
-    assert_true(api_limit_take(limit, SLICE("2001:db8:1:2:ffff::1"), 1000).retry_after_ms > 0);
-    assert_int_equal(api_limit_take(limit, SLICE("2001:db8:1:3::1"), 1000).retry_after_ms, 0);
+    assert_true(api_limit_take(limit, SLICE("2001:db8:1:2:ffff::1"), SLICE_EMPTY, 1000).retry_after_ms > 0);
+    assert_int_equal(api_limit_take(limit, SLICE("2001:db8:1:3::1"), SLICE_EMPTY, 1000).retry_after_ms, 0);
     api_limit_destroy(limit);
 }
 

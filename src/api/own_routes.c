@@ -75,6 +75,16 @@ static void api_tenant(struct api_call *call)
                        .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_PEOPLE_ERASE
 #define API_EVENTS_ROW API_ROW, .access = API_PERMITTED, .scope = CONTROL_TENANT, .permission = TENANT_EVENTS_READ
 
+#define API_FLAG_ANSWER                                                                                                     \
+    "{\"type\":\"object\",\"required\":[\"enabled\",\"value\",\"payload\",\"reason\"],\"properties\":{\"enabled\":{\"type\":\"boolean\"}," \
+    "\"value\":{},\"payload\":{},\"reason\":{\"type\":\"string\"},\"variant\":{\"type\":\"string\"}}}"
+#define API_FLAGS_ANSWER                                                                                                    \
+    "{\"type\":\"object\",\"required\":[\"flags\",\"count\"],\"properties\":{\"flags\":{\"type\":\"object\",\"additionalProperties\":" \
+    API_FLAG_ANSWER "},\"count\":{\"type\":\"integer\"}}}"
+/* Properties and a hundred names. */
+#define API_FLAG_BODY_BYTES (64u << 10)
+#define API_FLAG_ROW .access = API_OPEN, .permission = TENANT_NO_PERMISSION, .is_cross_origin = true
+
 static const struct api_route api_own_routes[] = {
     {API_OPEN_ROW, .path = "/healthz", .handle = api_health, .summary = "Whether the process is alive",
      .answer = "{\"type\":\"object\"}"},
@@ -98,6 +108,12 @@ static const struct api_route api_own_routes[] = {
      .summary = "Removes all rows of one person, for good",
      .answer = "{\"type\":\"object\",\"required\":[\"erased\",\"rows\"],\"properties\":{\"erased\":{\"type\":\"boolean\"},\"rows\":"
                "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"description\":\"Removed, by table.\"}}}"},
+    {API_FLAG_ROW, .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES, .path = "/public/v1/flags/evaluate", .handle = api_flag_evaluate,
+     .query = api_flag_fields, .summary = "What one feature flag is for somebody", .answer = API_FLAG_ANSWER},
+    {API_FLAG_ROW, .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES, .path = "/public/v1/flags/bulk", .handle = api_flag_bulk,
+     .query = api_flags_fields, .summary = "What all feature flags are for somebody, or those named", .answer = API_FLAGS_ANSWER},
+    {API_FLAG_ROW, .method = METHOD_POST, .body_limit_bytes = API_FLAG_BODY_BYTES, .path = "/public/v1/flags/bulk", .handle = api_flag_bulk,
+     .body = api_flags_fields, .summary = "The same, asked in a body", .answer = API_FLAGS_ANSWER},
     {API_EVENTS_ROW, .path = "/v1/query/timeseries", .handle = api_query_timeseries,
      .summary = "How measures went over time",
      .query = api_query_timeseries_fields, .answer = "{\"type\":\"object\"}"},

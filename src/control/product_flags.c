@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Feature flags, the groups they are for, and short links. */
+#include "control/flag_schedule.h"
 #include "control/product.h"
 
 #define PRODUCT_RULES_BYTES (64 * 1024) /* batch rules list a few thousand ids; longer lists are groups */
@@ -35,7 +36,7 @@ const struct control_resource control_flags = {
     .scope = CONTROL_TENANT, .belongs = "tenant_id = $1", .scope_column = "tenant_id",
     .read = TENANT_FLAGS_READ, .create = TENANT_FLAGS_WRITE, .write = TENANT_FLAGS_WRITE, .delete_ = TENANT_FLAGS_DELETE,
     .soft_delete = true, .limit = 2000, .limit_reason = "clients fetch all of them at once",
-    .fields = flag_fields, .check = control_flag_check, .help = "Switches in the code of clients.",
+    .fields = flag_fields, .check = control_flag_check, .prepare = control_flag_apply_schedule, .help = "Switches in the code of clients.",
 };
 
 static const struct control_field target_group_fields[] = {

@@ -47,6 +47,8 @@ struct control_resource {
      * at the result and refuses what must not be, which undoes it. */
     enum error_code (*check)(const struct control_call *call, struct meta_session *session, enum control_change change,
                              struct slice id, struct error *error);
+    /* Likewise, before an update: what time has done to the thing meanwhile is written first. */
+    enum error_code (*prepare)(const struct control_call *call, struct meta_session *session, struct slice id, struct error *error);
     const char *help;
 };
 /* All kinds, in the order of the documentation, ended by NULL. */

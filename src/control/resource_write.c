@@ -177,8 +177,9 @@ static enum error_code change_create(struct resource_change *change, struct meta
 static enum error_code change_check_and_update(struct resource_change *change, struct meta_session *session,
                                                struct error *error)
 {
-    enum error_code code =
-        resource_check_references(change->call, change->resource, session, change->values, error);
+    const struct control_resource *resource = change->resource;
+    enum error_code code = resource_check_references(change->call, resource, session, change->values, error);
+    if (!code && resource->prepare) code = resource->prepare(change->call, session, slice_from_string(change->id), error);
     return code ? code : change_update(change, session, error);
 }
 

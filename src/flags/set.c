@@ -45,9 +45,9 @@ void flag_set_release(const struct flag_set *set)
 static struct slice set_name(struct slice environment, struct slice key, char out[SET_NAME_LIMIT])
 {
     if (environment.size > 64 || key.size > FLAG_KEY_LIMIT) return SLICE_EMPTY;
-    memcpy(out, environment.data, environment.size);
+    if (environment.size) memcpy(out, environment.data, environment.size);
     out[environment.size] = 0;
-    memcpy(out + environment.size + 1, key.data, key.size);
+    if (key.size) memcpy(out + environment.size + 1, key.data, key.size);
     return slice_make(out, environment.size + 1 + key.size);
 }
 

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "control/flag_schedule.h"
 #include "control/job.h"
 #include "control/purge.h"
 #include "server/purge_events.h"
@@ -14,7 +15,7 @@
 struct scheduled_jobs {
     struct purge_events events;
     struct retention retention;
-    struct control_job jobs[4];
+    struct control_job jobs[5];
     struct control_jobs *running;
 };
 
@@ -28,6 +29,11 @@ static enum error_code scheduled_clean(const struct control_call *call, void *co
     return control_purge_expired(call, error);
 }
 
+static enum error_code scheduled_flags(const struct control_call *call, void *context, struct error *error)
+{
+    return control_flag_schedules_run(call, error);
+}
+
 enum error_code scheduled_jobs_start(const struct settings *settings, struct control *control, struct store *store,
                                      struct scheduled_jobs **ret_jobs, struct error *error)
 {
@@ -38,6 +44,7 @@ enum error_code scheduled_jobs_start(const struct settings *settings, struct con
     made->jobs[1] = (struct control_job){"purge.expired", SCHEDULED_HOUR_MS, scheduled_clean, NULL};
     made->retention = (struct retention){.settings = settings, .store = store};
     made->jobs[2] = (struct control_job){"retention.events", 6 * SCHEDULED_HOUR_MS, retention_run, &made->retention};
+    made->jobs[3] = (struct control_job){"flags.schedules", CONTROL_FLAG_SCHEDULES_MS, scheduled_flags, NULL};
     enum error_code code = control_jobs_start(control, made->jobs, &made->running, error);
     if (code != ERROR_NONE) {
         free(made);

@@ -57,6 +57,7 @@ struct server_loop {
     struct os_loop *loop;
     struct os_thread thread;
     struct tenant_view view;
+    struct flag_view flags;
     struct ingest_loop *ingest;
     struct api_loop api;
     struct http1_settings http;
@@ -89,6 +90,7 @@ struct server {
     struct api *api;
     struct meta_database *access; /* the refresher's own connections to what people own */
     struct tenant_refresher *refresher;
+    struct flag_keeper *flags;
     struct loader *loader;
     struct audit_mover *audit;
     struct scheduled_jobs *jobs;
@@ -115,7 +117,12 @@ static bool server_is_ready(void *context)
     return server->remote ? remote_store_is_up(server->remote) : engine_child_is_up(server->engine);
 }
 
-static void server_changed(void *context) { tenant_refresher_catch_up(((struct server *)context)->refresher); }
+static void server_changed(void *context)
+{
+    struct server *server = context;
+    tenant_refresher_catch_up(server->refresher);
+    flag_keeper_catch_up(server->flags);
+}
 
 /* ---- one person's rights ---- */
 
@@ -156,6 +163,12 @@ static void server_report_refresh(void *context, const struct error *error)
 {
     if (error) log_error("tenants: keys and tenants cannot be read and stay as they were: %s", error->message);
     else log_info("tenants: keys and tenants are read again");
+}
+
+static void server_report_flags(void *context, const struct error *error)
+{
+    if (error) log_error("flags: they cannot be read and stay as they were: %s", error->message);
+    else log_info("flags: they are read again");
 }
 
 static enum error_code server_start_store(struct server *server, struct error *error)
@@ -321,7 +334,7 @@ static enum error_code server_loop_listen(struct server_loop *loop, const char *
     struct server *server = loop->server;
     const struct settings *settings = server->settings;
     loop->ingest = ingest_loop_create(server->ingest, loop->loop, &loop->view);
-    loop->api = (struct api_loop){.api = server->api, .ingest = loop->ingest, .view = &loop->view};
+    loop->api = (struct api_loop){.api = server->api, .ingest = loop->ingest, .view = &loop->view, .flags = &loop->flags};
     loop->http = http1_settings_default();
     loop->http.handler = api_handle;
     loop->http.admit = api_admit;
@@ -350,15 +363,20 @@ static enum error_code server_start_loops(struct server *server, struct error *e
     ASSERT(server->loops != NULL);
     struct os_loop *loops[SERVER_LOOP_LIMIT];
     struct tenant_view *views[SERVER_LOOP_LIMIT];
+    struct flag_view *flag_views[SERVER_LOOP_LIMIT];
     for (size_t i = 0; i < server->loop_count; i++) {
         if ((code = server_loop_prepare(server, &server->loops[i], error)) != ERROR_NONE) return code;
         loops[i] = server->loops[i].loop;
         views[i] = &server->loops[i].view;
+        flag_views[i] = &server->loops[i].flags;
     }
     code = meta_open(server->places.metadata, META_SERVICE_CORE, &server->access, error);
     if (code == ERROR_NONE)
         code = tenant_refresher_start(server->access, loops, views, server->loop_count, server_report_refresh, server,
                                       &server->refresher, error);
+    if (code == ERROR_NONE)
+        code = flag_keeper_start(people_control(server->people)->product, loops, flag_views, server->loop_count, server_report_flags, server,
+                                 &server->flags, error);
     if (code == ERROR_NONE) code = people_start(server->people, tenant_refresher_key_states(server->refresher), error);
     if (code == ERROR_NONE)
         code = scheduled_jobs_start(server->settings, people_control(server->people), server->store, &server->jobs, error);
@@ -458,6 +476,7 @@ void server_stop(struct server *server)
     control_pool_stop(server->control_pool);
     scheduled_jobs_stop(server->jobs);
     tenant_refresher_stop(server->refresher);
+    flag_keeper_stop(server->flags);
     for (size_t i = 0; i < server->loop_count; i++)
         if (server->loops[i].thread.running) os_loop_post(server->loops[i].loop, &server->loops[i].drain_task);
     for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
@@ -470,6 +489,7 @@ void server_stop(struct server *server)
         if (server->loops[i].listener) listen_listener_destroy(server->loops[i].listener);
         ingest_loop_destroy(server->loops[i].ingest);
         tenant_view_fini(&server->loops[i].view);
+        flag_view_fini(&server->loops[i].flags);
         if (server->loops[i].loop) os_loop_destroy(server->loops[i].loop);
     }
     free(server->loops);

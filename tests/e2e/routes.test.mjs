@@ -86,7 +86,7 @@ test('the document is OpenAPI 3.1, and every operation says who may', async () =
 
 test('what is open to all is a short list', () => {
   const open = operations.filter(({ access }) => access === 'open').map(({ name }) => name);
-  for (const name of open) assert.match(name, /^(GET \/(healthz|readyz|openapi\.json)|(GET|POST) \/v1\/auth\/.+|GET \/v1\/auth\/oidc|POST \/webhooks\/(stripe|paddle)\/\{hash\})$/);
+  for (const name of open) assert.match(name, /^(GET \/(healthz|readyz|openapi\.json)|(GET|POST) \/v1\/auth\/.+|GET \/v1\/auth\/oidc|GET \/public\/v1\/flags\/(evaluate|bulk)|POST \/public\/v1\/flags\/bulk|POST \/webhooks\/(stripe|paddle)\/\{hash\})$/);
 });
 
 test('nobody gets 401 from everything that is not open', async () => {
@@ -244,12 +244,12 @@ test('every answer has the headers that keep browsers from guessing, framing and
   }
 });
 
-test('pages of other sites may send events, and ask nothing', async () => {
+test('pages of other sites may send events, and ask nothing but flags', async () => {
   const origin = { origin: 'https://shop.example' };
   for (const each of operations) {
     const asked = await server.send(pathsOf('alpha', each.path)[0], { method: 'OPTIONS', headers: { ...origin, 'access-control-request-method': each.method } });
     const answer = await ask(each, { headers: { ...origin, ...server.someAddress() } });
-    const open = each.isIngest ? 'https://shop.example' : undefined;
+    const open = each.isIngest || each.path.startsWith('/public/v1/flags/') ? 'https://shop.example' : undefined;
     assert.equal(asked.headers['access-control-allow-origin'], open, `OPTIONS ${each.path}`);
     assert.equal(answer.headers['access-control-allow-origin'], open, each.name);
   }
