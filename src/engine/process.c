@@ -125,6 +125,7 @@ static enum error_code set_up(struct process *process, const struct engine_proce
     process->http.body_in_memory_file = true;
     process->http.body_limit_bytes = BODY_LIMIT_BYTES;
     process->http.header_limit_bytes = HEADER_LIMIT_BYTES;
+    process->http.target_limit_bytes = HEADER_LIMIT_BYTES;
     process->http.body_timeout_ms = process->http.idle_timeout_ms = LONG_TIMEOUT_MS;
     process->signals = (struct os_watch){.fd = signal_fd, .events = OS_LOOP_READ, .ready = signal_ready};
     process->lifeline = (struct os_watch){.fd = LIFELINE_FD, .events = OS_LOOP_READ, .ready = lifeline_ready};

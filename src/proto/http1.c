@@ -9,6 +9,7 @@ struct http1_settings http1_settings_default(void)
 {
     return (struct http1_settings){
         .header_limit_bytes = 32768,
+        .target_limit_bytes = 16384,
         .body_limit_bytes = 16u << 20,
         .body_ratio_limit = 200,
         .header_timeout_ms = 10000,

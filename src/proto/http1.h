@@ -18,6 +18,7 @@ struct http1_settings {
     void (*respond_error)(void *context, struct request *request, const struct error *error);
     void *context;
     size_t header_limit_bytes;   /* 32 KiB, at most 64 KiB; more is 431 */
+    size_t target_limit_bytes;   /* of the address: 16 KiB; more is 414 */
     size_t body_limit_bytes;     /* default for all routes, after decompression; more is 413 */
     size_t body_ratio_limit;     /* decompressed / compressed, above 1 MiB; more is 413: a zip bomb */
     int64_t header_timeout_ms;   /* from the first byte to the complete header: 408 */

@@ -115,10 +115,10 @@ static int target_arrived(http_parser *parser, const char *data, size_t size)
 {
     struct http1_connection *connection = parser->data;
     struct http1_exchange *exchange = connection->reading;
-    if (exchange->target_size + size > HTTP1_TARGET_LIMIT_BYTES ||
-        exchange->target_size + size > connection->settings->header_limit_bytes)
-        return refuse(connection, ERROR_TOO_LARGE, 414, "the address is longer than %d bytes: send it in the body",
-                      HTTP1_TARGET_LIMIT_BYTES);
+    const struct http1_settings *settings = connection->settings;
+    if (exchange->target_size + size > settings->target_limit_bytes || exchange->target_size + size > settings->header_limit_bytes)
+        return refuse(connection, ERROR_TOO_LARGE, 414, "the address is longer than %zu bytes: send it in the body",
+                      settings->target_limit_bytes);
     if (!head_append(connection, data, size)) return STOP;
     exchange->target_size += size;
     return 0;

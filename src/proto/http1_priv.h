@@ -11,7 +11,6 @@
 /* More header lines than this are 431: nobody sends them but to make us work. */
 #define HTTP1_HEADER_LIMIT 100
 /* A target (path and query) longer than this is 414; the header limit applies as well. */
-#define HTTP1_TARGET_LIMIT_BYTES 16384
 /* What a handler may allocate for one request, beside the body: as much as a large body decoded may need. */
 #define HTTP1_ARENA_LIMIT_BYTES (256u << 20)
 /* The unread body of a refused request is skipped up to this size; a longer one costs more than a new connection. */

@@ -13,7 +13,7 @@
  * arena's. A failure is remembered: query_text_check says once whether all of it fits.
  */
 #define QUERY_TEXT_PARAMETER_LIMIT 256
-#define QUERY_TEXT_PARAMETER_BYTES (64 * 1024) /* of all values: they travel in an address */
+#define QUERY_TEXT_PARAMETER_BYTES (128 * 1024) /* of all values: they travel in an address, of which event stores read 1 MiB */
 #define QUERY_TEXT_SQL_BYTES (192 * 1024)      /* the event store parses 256 KiB */
 struct query_text {
     struct arena *arena;

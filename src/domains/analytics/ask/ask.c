@@ -4,6 +4,8 @@
 
 const struct domain_question *const analytics_questions[] = {
     analytics_live_questions,
+    analytics_list_questions,
+    analytics_one_questions,
     openpanel_live_questions,
     NULL,
 };
