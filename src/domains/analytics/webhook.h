@@ -40,6 +40,7 @@ struct webhook_payment {
     struct slice website_id, session_id, profile_id, visitor_id, customer_id, product_id, product_name;
     struct json_value metadata;
     bool has_metadata;
+    bool is_ignored;             /* the report is of its kind, and tells of no payment */
 };
 /* Stores it, or counts it as a duplicate, and writes the answer. */
 enum error_code webhook_store(const struct domain_input *input, struct domain_output *output,

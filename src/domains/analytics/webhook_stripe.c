@@ -122,6 +122,27 @@ static enum error_code stripe_refund(struct json_value object, struct json_value
     return ERROR_NONE;
 }
 
+/* A session of Stripe's own page, paid at once: the same transaction as its payment or invoice, whose reports say nothing of
+ * what only the session was given. Subscriptions are told by their invoices. */
+#define STRIPE_SESSION_FIRST_MS 999
+static enum error_code stripe_session(struct json_value object, struct json_value data, struct webhook_payment *payment,
+                                      struct error *error)
+{
+    struct slice invoice = stripe_id(object, "invoice");
+    (void)data;
+    payment->transaction_id = invoice.size ? invoice : stripe_id(object, "payment_intent");
+    payment->is_ignored = !slice_equal(dialect_get_string(object, "mode"), SLICE("payment")) ||
+                          !slice_equal(dialect_get_string(object, "payment_status"), SLICE("paid")) || payment->transaction_id.size == 0;
+    if (payment->is_ignored) return ERROR_NONE;
+    payment->type = invoice.size ? "subscription" : "sale";
+    payment->status = "succeeded";
+    /* A page that knows its visitor by nothing else puts his id there. */
+    if (payment->profile_id.size == 0) payment->profile_id = dialect_get_string(object, "client_reference_id");
+    /* Times are whole seconds: of reports of the same one, this stays. */
+    payment->reported_ms += STRIPE_SESSION_FIRST_MS;
+    return webhook_integer(object, "amount_total", &payment->minor) ? ERROR_NONE : webhook_bad_payload(error, "amount_total");
+}
+
 static const struct {
     const char *event_type;
     enum error_code (*take)(struct json_value object, struct json_value data, struct webhook_payment *payment,
@@ -135,6 +156,8 @@ static const struct {
     {"invoice_payment.paid", stripe_invoice_payment},
     {"invoice.payment_failed", stripe_failure},
     {"charge.refunded", stripe_refund},
+    {"checkout.session.completed", stripe_session},
+    {"checkout.session.async_payment_succeeded", stripe_session},
 };
 
 static enum error_code stripe_take(const struct domain_input *input, struct domain_output *output, struct json_value root,
@@ -161,6 +184,10 @@ static enum error_code stripe_take(const struct domain_input *input, struct doma
     payment.customer_id = stripe_id(object, "customer");
     stripe_find_metadata(object, &payment);
     enum error_code code = kinds[kind].take(object, data, &payment, error);
+    if (code == ERROR_NONE && payment.is_ignored) {
+        webhook_answer(output, payment.event_type);
+        return ERROR_NONE;
+    }
     return code == ERROR_NONE ? webhook_store(input, output, &payment, error) : code;
 }
 

@@ -175,6 +175,33 @@ static void all_reports_of_an_invoice_are_one_transaction(void **state)
     }
 }
 
+#define SESSION(more) "{\"id\":\"evt_s\",\"type\":\"checkout.session.completed\",\"created\":1780920000,\"data\":{\"object\":{\"id\":\"cs_1\"," \
+                      "\"object\":\"checkout.session\",\"amount_total\":1999,\"currency\":\"usd\"," more "}}}"
+
+static void a_paid_checkout_session_is_the_payment_it_was_for(void **state)
+{
+    struct harness *harness = *state;
+    assert_int_equal(post_stripe(harness, SECRET, NOW, SESSION("\"mode\":\"payment\",\"payment_status\":\"paid\",\"payment_intent\":\"pi_1\",\"invoice\":null,"
+                                                               "\"client_reference_id\":\"bob\",\"metadata\":{\"databuddy_session_id\":\"s1\",\"databuddy_profile_id\":\"ann\"}")), 200);
+    ROW_HAS("\"transaction_id\":\"pi_1\"", "\"type\":\"sale\"", "\"status\":\"succeeded\"", "\"amount\":199900,", "\"currency\":\"USD\"",
+            "\"session_id\":\"s1\"", "\"profile_id\":\"ann\"", "\"created\":\"2026-06-08T12:00:00.000Z\"", "\"synced_at\":\"2026-06-08T12:00:00.999Z\"");
+    harness->rows.seen_count = 0;
+    assert_int_equal(post_stripe(harness, SECRET, NOW, SESSION("\"mode\":\"payment\",\"payment_status\":\"paid\",\"payment_intent\":{\"id\":\"pi_2\"},\"invoice\":\"in_2\","
+                                                               "\"client_reference_id\":\"bob\",\"metadata\":{}")), 200);
+    ROW_HAS("\"transaction_id\":\"in_2\"", "\"type\":\"subscription\"", "\"profile_id\":\"bob\"");
+    static const char *const none[] = {
+        SESSION("\"mode\":\"payment\",\"payment_status\":\"unpaid\",\"payment_intent\":\"pi_1\""), /* it is told again when it is paid */
+        SESSION("\"mode\":\"payment\",\"payment_status\":\"no_payment_required\",\"payment_intent\":null"),
+        SESSION("\"mode\":\"subscription\",\"payment_status\":\"paid\",\"invoice\":\"in_1\""),
+        SESSION("\"mode\":\"setup\",\"payment_status\":\"no_payment_required\""),
+    };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        harness->rows.seen_count = 0;
+        assert_int_equal(post_stripe(harness, SECRET, NOW, none[i]), 200);
+        assert_int_equal(harness_row_count(harness, ANALYTICS_TABLE_REVENUE), 0);
+    }
+}
+
 static void other_reports_are_only_acknowledged(void **state)
 {
     struct harness *harness = *state;
@@ -205,7 +232,7 @@ int main(void)
         TEST(a_signed_payment_is_a_row), TEST(the_visitor_is_hidden), TEST(a_report_that_comes_again_is_no_second_row),
         TEST(signatures_must_fit_and_be_fresh), TEST(currencies_have_their_own_smallest_unit),
         TEST(refunds_are_negative_and_known_by_their_own_id), TEST(failures_earn_nothing),
-        TEST(all_reports_of_an_invoice_are_one_transaction), TEST(other_reports_are_only_acknowledged),
+        TEST(all_reports_of_an_invoice_are_one_transaction), TEST(a_paid_checkout_session_is_the_payment_it_was_for), TEST(other_reports_are_only_acknowledged),
         TEST(paddle_transactions_are_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
