@@ -280,7 +280,7 @@ void api_respond_error(void *context, struct request *request, const struct erro
     struct api_loop *loop = context;
     struct api_match match;
     api_routes_find(loop->api->routes, request->method, request->path, &match);
-    if (match.ingest) ingest_refuse(loop->ingest, match.ingest, request, error);
+    if (match.ingest) ingest_refuse_early(loop->ingest, match.domain, match.ingest, request, error);
     else request_respond_error(request, error);
 }
 

@@ -92,6 +92,7 @@ struct domain_route {
     /* Services report here: the parameter of the path leads to an address of the tenant snapshot (else 404), and the proof
      * is a signature that decode checks. No find_key, no permission. */
     bool is_webhook;
+    const char *headers;                /* lines of every answer, each with its CRLF; NULL: none */
 };
 /* The path up to its parameter; the whole path of a route without one. */
 static inline struct slice domain_route_prefix(const struct domain_route *route)
@@ -203,6 +204,12 @@ struct domain {
      * meta/migrate.h pairs them. Running a file again must be harmless (IF NOT EXISTS). */
     const struct embedded_file *migrations;
     const struct domain_state_functions *state; /* NULL: none */
+    /*
+     * A request with a key of a tenant was refused before it was decoded, or for its size: `error` has the field "origin" or
+     * "address" (the key is not for there) or is ERROR_TOO_LARGE. May append rows that say so. Not for every request: floods
+     * of such requests are cheap to send. NULL: nobody keeps that.
+     */
+    void (*refused)(const struct domain_input *input, const struct error *error, struct domain_rows *rows);
 };
 
 #endif

@@ -16,20 +16,6 @@
 /* How long an answer waits for its rows to be selectable when the request asks for that. */
 #define INGEST_WAIT_STORED_US 30000000
 
-/* What a domain's decoder writes into during one request. */
-struct domain_rows {
-    struct ingest_loop *loop;
-    const struct domain *domain;
-    void *state;                    /* of the domain */
-    size_t first_table;             /* of this domain in ingest_tables */
-    struct slice tenant;
-    struct ingest_waiter *waiter;
-    int64_t now_ms;
-    size_t pending_capacity;
-    struct arena *arena;
-    bool is_dropped;                /* nothing of this request is kept */
-};
-
 struct ingest_tables ingest_tables_make(const struct domain *const *domains, size_t domain_count)
 {
     struct ingest_tables tables = {0};
@@ -82,6 +68,16 @@ void ingest_destroy(struct ingest *ingest) { free(ingest); }
 
 /* ---- answers ---- */
 
+#define INGEST_HEADERS_SIZE 512
+/* The route's and these. */
+static struct slice ingest_headers(const struct domain_route *route, struct slice extra, char out[INGEST_HEADERS_SIZE])
+{
+    if (!route->headers) return extra;
+    int size = snprintf(out, INGEST_HEADERS_SIZE, "%s%.*s", route->headers, SLICE_ARGS(extra));
+    ASSERT(size < INGEST_HEADERS_SIZE); /* both are the program's own */
+    return slice_make(out, (size_t)size);
+}
+
 void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
                         const struct error *error, struct slice extra_headers)
 {
@@ -90,12 +86,13 @@ void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *rou
         else request_respond_error(request, error);
         return;
     }
+    char headers[INGEST_HEADERS_SIZE];
     buffer_clear(&loop->answer);
     int status = error_code_http_status(error->code);
     const char *content_type = route->refuse(error, request, &status, &loop->answer);
+    if (!extra_headers.size && error_code_is_retryable(error->code)) extra_headers = SLICE("Retry-After: 1\r\n");
     struct response response = {.status = status, .content_type = content_type, .body = buffer_slice(&loop->answer),
-                                .extra_headers = extra_headers};
-    if (!extra_headers.size && error_code_is_retryable(error->code)) response.extra_headers = SLICE("Retry-After: 1\r\n");
+                                .extra_headers = ingest_headers(route, extra_headers, headers)};
     request_respond(request, &response);
 }
 
@@ -177,9 +174,10 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
     }
     ingest_keep_answer(loop, waiter);
     metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));
+    char headers[INGEST_HEADERS_SIZE];
     struct buffer large = waiter->large; /* the waiter goes with the answer */
     struct response response = {.status = waiter->status, .content_type = waiter->content_type, .body = waiter->body,
-                                .extra_headers = waiter->rate_headers};
+                                .extra_headers = ingest_headers(waiter->route, waiter->rate_headers, headers)};
     request_respond(waiter->request, &response);
     buffer_free(&large);
     return true;
@@ -227,6 +225,7 @@ static void ingest_batch_settle(struct ingest_batch *batch)
     batch->waiters = NULL;
     batch->waiters_end = &batch->waiters;
     buffer_clear(&batch->claimed);
+    batch->has_notes = false;
     for (size_t i = 0; i < ingest->tables->count; i++) block_reset(batch->spool_batch.blocks[i]);
     for (struct ingest_waiter *next; waiter; waiter = next) {
         next = waiter->next;
@@ -272,7 +271,7 @@ static bool ingest_batch_seal(struct ingest_batch *batch)
 static bool ingest_submit(struct ingest_loop *loop)
 {
     struct ingest_batch *batch = loop->open;
-    if (!batch->waiters || loop->under_way == INGEST_BATCHES - 1) return false;
+    if ((!batch->waiters && !batch->has_notes) || loop->under_way == INGEST_BATCHES - 1) return false;
     struct ingest_batch *next = NULL;
     for (size_t i = 0; i < INGEST_BATCHES; i++)
         if (!loop->batches[i].in_use) next = &loop->batches[i];
@@ -350,7 +349,7 @@ void ingest_loop_destroy(struct ingest_loop *loop)
 
 bool ingest_loop_is_idle(const struct ingest_loop *loop)
 {
-    return loop->under_way == 0 && !loop->open->waiters && !loop->deferred && !loop->parked && !loop->unverified;
+    return loop->under_way == 0 && !loop->open->waiters && !loop->open->has_notes && !loop->deferred && !loop->parked && !loop->unverified;
 }
 
 /* Only the open batch: at most two more of its size are under way, and the spool counts those. */
@@ -364,53 +363,6 @@ static bool ingest_batch_is_full(const struct ingest_loop *loop)
 bool ingest_is_full(const struct ingest_loop *loop)
 {
     return spool_is_full(loop->ingest->settings.spool) || ingest_batch_is_full(loop);
-}
-
-/* ---- what decoders call ---- */
-
-struct block *domain_rows_block(struct domain_rows *rows, size_t table)
-{
-    struct block **blocks = rows->is_dropped ? rows->loop->thrown_away : rows->loop->open->spool_batch.blocks;
-    return blocks[rows->first_table + table];
-}
-
-bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
-{
-    if (rows->is_dropped) return false; /* remembering it would be tracking */
-    struct ingest_window_key key = ingest_window_key_make(rows->tenant, id);
-    enum ingest_window_state state = ingest_window_claim(rows->loop->ingest->settings.window, key, rows->now_ms);
-    if (state == INGEST_WINDOW_NEW) {
-        struct buffer *claimed = &rows->loop->open->claimed;
-        buffer_append(claimed, &key, sizeof key);
-        /* Nobody would settle it: better not remembered than pending for ever. */
-        if (claimed->failed) ingest_window_settle(rows->loop->ingest->settings.window, key, false);
-        return false;
-    }
-    struct ingest_waiter *waiter = rows->waiter;
-    if (state == INGEST_WINDOW_PENDING) {
-        if (waiter->pending_count == rows->pending_capacity) {
-            size_t capacity = rows->pending_capacity ? rows->pending_capacity * 2 : 8;
-            struct ingest_window_key *larger = arena_allocate(rows->arena, capacity * sizeof *larger);
-            if (!larger) {
-                waiter->is_incomplete = true; /* its fate will not be known: the answer cannot say that it is stored */
-                return true;
-            }
-            if (waiter->pending_count) memcpy(larger, waiter->pending, waiter->pending_count * sizeof *larger);
-            waiter->pending = larger;
-            rows->pending_capacity = capacity;
-        }
-        waiter->pending[waiter->pending_count++] = key;
-    }
-    return true;
-}
-
-void domain_rows_touched(struct domain_rows *rows, void *thing)
-{
-    const struct ingest_touch touch = {rows->domain->state, rows->state, thing};
-    struct buffer *touched = &rows->loop->open->touched;
-    if (!rows->is_dropped) buffer_append(touched, &touch, sizeof touch);
-    /* Nobody would settle it: better in doubt than pending for ever. */
-    if (rows->is_dropped || touched->failed) touch.functions->settled(touch.state, thing, 0, false);
 }
 
 /* ---- a request ---- */
@@ -520,6 +472,26 @@ static bool ingest_find_webhook(struct ingest_loop *loop, const struct domain_ro
     return false;
 }
 
+struct domain_input ingest_input(struct ingest_loop *loop, const struct domain *domain, struct request *request)
+{
+    const struct ingest_settings *settings = &loop->ingest->settings;
+    return (struct domain_input){.request = request, .json = loop->json, .secret = settings->secret,
+                                 .user_agents = settings->user_agents, .geo = settings->geo,
+                                 .state = ingest_states_of(settings->states, domain),
+                                 .client_address = client_address_find(settings->address_rules, request->peer, ingest_header, request,
+                                                                       request->arena)};
+}
+
+void ingest_rows_begin(struct domain_rows *rows, struct ingest_loop *loop, const struct domain *domain, const struct domain_input *input,
+                       struct ingest_waiter *waiter)
+{
+    *rows = (struct domain_rows){.loop = loop, .domain = domain, .state = input->state,
+                                 .first_table = ingest_first_table(loop->ingest, domain), .waiter = waiter,
+                                 .tenant = input->key ? slice_from_string(input->key->tenant->id) : SLICE_EMPTY,
+                                 .now_ms = input->request->received_ms, .arena = input->request->arena,
+                                 .is_dropped = input->do_not_track == TENANT_TRACK_DROP};
+}
+
 /* The visitor asks not to be tracked, and the tenant does as asked: answered as always, not kept and not billed. */
 static void ingest_throw_away(struct ingest_loop *loop, const struct domain *domain, const struct domain_rows *rows,
                               struct domain_output *output)
@@ -541,17 +513,13 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     struct error error = {0};
     int64_t started_us = os_clock_monotonic_us();
     struct ingest_waiter *waiter = arena_allocate(request->arena, sizeof *waiter);
-    struct domain_input input = {.request = request, .json = loop->json, .secret = ingest->settings.secret,
-                                 .user_agents = ingest->settings.user_agents, .geo = ingest->settings.geo,
-                                 .state = ingest_states_of(ingest->settings.states, domain)};
+    struct domain_input input = ingest_input(loop, domain, request);
     if (!waiter) {
         error_set(&error, ERROR_MEMORY, "out of memory");
         ingest_refuse(loop, route, request, &error);
         return;
     }
     waiter->rate_headers = SLICE_EMPTY;
-    input.client_address = client_address_find(ingest->settings.address_rules, request->peer, ingest_header, request,
-                                               request->arena);
     if (route->find_key && !ingest_check_key(loop, domain, route, request, is_repeated, &input, &waiter->rate_headers)) return;
     if (route->is_webhook && !ingest_find_webhook(loop, route, request, &input)) return;
     struct slice tenant = input.key ? slice_from_string(input.key->tenant->id) : SLICE_EMPTY;
@@ -564,9 +532,8 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     input.do_not_track = domain_do_not_track(input.key, request);
     if (ingest_take_answer_key(loop, domain, route, request, tenant, waiter)) return;
     metric_add(ingest->requests, 1);
-    struct domain_rows rows = {.loop = loop, .domain = domain, .state = input.state, .first_table = ingest_first_table(ingest, domain), .waiter = waiter,
-                               .tenant = tenant, .now_ms = request->received_ms, .arena = request->arena,
-                               .is_dropped = input.do_not_track == TENANT_TRACK_DROP};
+    struct domain_rows rows;
+    ingest_rows_begin(&rows, loop, domain, &input, waiter);
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
     buffer_clear(&loop->answer);
     struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
@@ -576,6 +543,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */
         ingest_forget_claims(loop, claims_before);
         if (waiter->has_answer_key) ingest_answers_settle(ingest->settings.answers, waiter->answer_key, NULL);
+        if (error.code == ERROR_TOO_LARGE) ingest_note_refusal(loop, domain, &input, &error);
         ingest_refuse(loop, route, request, &error);
         return;
     }

@@ -68,6 +68,9 @@ void ingest_handle(struct ingest_loop *ingest_loop, const struct domain *domain,
 /* Answers a request of the route with an error, in the words of its clients. On the loop's thread. */
 void ingest_refuse(struct ingest_loop *ingest_loop, const struct domain_route *route, struct request *request,
                    const struct error *error);
+/* The same for one that is refused before ingest_handle; the domain may write that down. */
+void ingest_refuse_early(struct ingest_loop *ingest_loop, const struct domain *domain, const struct domain_route *route,
+                         struct request *request, const struct error *error);
 /* Whether to refuse a new request before its body is read. On the loop's thread. */
 bool ingest_is_full(const struct ingest_loop *ingest_loop);
 

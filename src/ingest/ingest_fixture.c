@@ -73,6 +73,16 @@ static const char *refuse(const struct error *error, const struct request *reque
     return "text/dialect";
 }
 
+static void refused(const struct domain_input *input, const struct error *error, struct domain_rows *rows)
+{
+    static const struct uuid none = {{0}};
+    struct block *block = domain_rows_block(rows, 0);
+    block_append_string(block, 0, slice_from_string(input->key->tenant->id));
+    block_append_uuid(block, 1, &none);
+    block_append_string(block, 2, slice_from_string(error->message));
+    block_row_commit(block);
+}
+
 static const struct domain_table TABLES[] = {
     {.schema = &SCHEMA, .tenant_column = "tenant_id", .id_column = "id", .received_column = "received_at"}};
 static const struct domain_route ROUTES[] = {
@@ -84,7 +94,7 @@ static const struct query_dimension DIMENSIONS[] = {{"value", "Value", "value", 
 static const struct query_catalog CATALOG = {"lines", "belt", "lines", "tenant_id", "received_at", MEASURES, 1, DIMENSIONS, 1};
 static const struct query_catalog *const CATALOGS[] = {&CATALOG};
 const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = 2,
-                                   .catalogs = CATALOGS, .catalog_count = 1};
+                                   .catalogs = CATALOGS, .catalog_count = 1, .refused = refused};
 static const struct domain *const DOMAINS[] = {&belt_domain, &ingest_requests_domain};
 #define DOMAIN_COUNT 2
 

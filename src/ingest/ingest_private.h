@@ -55,6 +55,20 @@ struct ingest_touch {
     void *state, *thing;
 };
 
+/* What a domain's decoder writes into during one request. */
+struct domain_rows {
+    struct ingest_loop *loop;
+    const struct domain *domain;
+    void *state;                    /* of the domain */
+    size_t first_table;             /* of this domain in ingest_tables */
+    struct slice tenant;
+    struct ingest_waiter *waiter;
+    int64_t now_ms;
+    size_t pending_capacity;
+    struct arena *arena;
+    bool is_dropped;                /* nothing of this request is kept */
+};
+
 struct ingest_batch {
     struct spool_batch spool_batch; /* first: the spool gives it back */
     struct os_task settled;
@@ -64,6 +78,7 @@ struct ingest_batch {
     struct buffer claimed;          /* struct ingest_window_key of the ids in this batch */
     struct buffer touched;          /* struct ingest_touch */
     bool in_use;                    /* open or under way */
+    bool has_notes;                 /* rows that no request waits for: refusal.c */
 };
 
 struct ingest_loop {
@@ -78,6 +93,8 @@ struct ingest_loop {
     size_t under_way;
     struct ingest_waiter *deferred;
     struct ingest_parked *parked;
+    int64_t refusals_ms;            /* refusal.c: how many may still be written down, and since when */
+    int refusals;
     size_t unverified;              /* requests that wait for their key to be verified */
     struct os_timer deferred_timer;
     struct os_turn_hook hook;
@@ -90,6 +107,16 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
 /* As ingest_refuse. `extra_headers` empty: those of the error's code. */
 void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
                         const struct error *error, struct slice extra_headers);
+
+/* What all domains get with this request; no key yet. */
+struct domain_input ingest_input(struct ingest_loop *loop, const struct domain *domain, struct request *request);
+/* Where the rows of this request go; its tenant is that of input->key. */
+void ingest_rows_begin(struct domain_rows *rows, struct ingest_loop *loop, const struct domain *domain, const struct domain_input *input,
+                       struct ingest_waiter *waiter);
+
+/* refusal.c */
+/* Before the answer: the domain may append rows about this refusal (domain.h, `refused`). Does nothing without input->key. */
+void ingest_note_refusal(struct ingest_loop *loop, const struct domain *domain, struct domain_input *input, const struct error *error);
 
 /* key.c */
 /* Fills input->key and the headers that tell of its rate. False when the request is answered or waits for its key. */

@@ -37,8 +37,11 @@ bool ingest_check_key(struct ingest_loop *loop, const struct domain *domain, con
     enum tenant_key_outcome outcome = tenant_key_check(loop->view, &wanted, &result, &error);
     input->key = result.key;
     if (outcome == TENANT_KEY_PENDING) ingest_wait_for_key(loop, domain, route, request, wanted.key);
-    if (outcome == TENANT_KEY_REFUSED)
+    if (outcome == TENANT_KEY_REFUSED) {
+        input->key = result.refused;
+        ingest_note_refusal(loop, domain, input, &error);
         ingest_refuse_with(loop, route, request, &error, tenant_rate_headers(&result.rate, headers));
+    }
     if (outcome != TENANT_KEY_ACCEPTED) return false;
     if (result.rate.limit) *rate_headers = arena_copy(request->arena, tenant_rate_headers(&result.rate, headers));
     return true;

@@ -85,6 +85,13 @@ static void finish(struct fixture *f, struct belt_request *request, int status, 
     belt_request_destroy(request);
 }
 
+static void settle(struct fixture *f)
+{
+    for (size_t i = 0; i < BELT_LOOPS; i++)
+        do os_loop_turn(f->belt->loops[i].loop, 1);
+        while (!ingest_loop_is_idle(f->belt->loops[i].ingest));
+}
+
 static void a_request_waits_while_its_secret_is_verified_and_goes_on(void **state)
 {
     struct fixture *f = *state;
@@ -184,7 +191,39 @@ static void a_key_for_pages_is_refused_elsewhere(void **state)
         belt_handle(f->belt, 0, request);
         finish(f, request, cases[i].status, NULL);
     }
-    assert_int_equal(2, belt_take_rows(f->belt));
+    settle(f);
+    assert_int_equal(2 + 3, belt_take_rows(f->belt)); /* the refusals are rows of their own */
+}
+
+/* The answers do not wait for these rows. */
+static void a_flood_of_refusals_is_written_down_in_part(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = 0; i < 500; i++) finish(f, begin(f, 0, PLACED_KEY, "0 a\n"), 403, NULL);
+    settle(f);
+    assert_in_range(belt_take_rows(f->belt), 100, 130); /* a few seconds at most */
+    for (int i = 0; i < 50; i++) finish(f, begin(f, 1, WRONG_KEY, "0 a\n"), 401, NULL); /* of nobody: never */
+    finish(f, begin(f, 1, "unknown", "0 a\n"), 401, NULL);
+    settle(f);
+    assert_int_equal(0, belt_take_rows(f->belt));
+}
+
+static void what_is_too_large_is_refused_before_it_is_read_and_written_down(void **state)
+{
+    struct fixture *f = *state;
+    static const char *const keys[] = {BELT_WRITE_KEY, BELT_READ_KEY, "unknown", PLACED_KEY};
+    struct error error;
+    error_set(&error, ERROR_TOO_LARGE, "the body is larger than it may be");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        struct belt_request *request = belt_request_create(METHOD_POST, "/v1/lines", "", keys[i], "", 0);
+        request->request.body = SLICE_EMPTY;
+        request->request.received_ms = 0;
+        request->request.loop = f->belt->loops[0].loop;
+        ingest_refuse_early(f->belt->loops[0].ingest, &belt_domain, &belt_domain.routes[0], &request->request, &error);
+        finish(f, request, 413, NULL);
+    }
+    settle(f);
+    assert_int_equal(1, belt_take_rows(f->belt)); /* only a key that may write here has a tenant who wants to know */
 }
 
 int main(void)
@@ -198,6 +237,8 @@ int main(void)
         TEST(a_rate_is_told_in_every_answer),
         TEST(a_request_that_waits_for_another_is_one_request),
         TEST(a_key_for_pages_is_refused_elsewhere),
+        TEST(a_flood_of_refusals_is_written_down_in_part),
+        TEST(what_is_too_large_is_refused_before_it_is_read_and_written_down),
     };
     return cmocka_run_group_tests(tests, make_hash, NULL);
 }

@@ -61,6 +61,7 @@ struct tenant_key_request {
     bool is_repeated;                 /* the same request was ACCEPTED before (not PENDING): it is not counted again */
 };
 struct tenant_key_result {
+    const struct tenant_key *refused; /* a write key that is only not for this place (field "origin" or "address"), else NULL */
     const struct tenant_key *key;     /* lives as long as the snapshot: on a loop, until the callback returns to it */
     struct tenant_rate rate;          /* for headers; filled when accepted and when ERROR_RATE_LIMITED */
 };

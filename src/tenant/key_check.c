@@ -32,7 +32,7 @@ static enum error_code key_check_state(const struct tenant_key *key, bool is_pre
     if (key->expires_ms && key->expires_ms <= request->now_ms)
         return error_set(error, ERROR_UNAUTHENTICATED, "the key has expired");
     if (!key->tenant->active) return error_set(error, ERROR_UNAUTHENTICATED, "the tenant of the key is not active");
-    return key_check_place(key, request, error);
+    return ERROR_NONE;
 }
 
 static enum error_code key_check_permission(const struct tenant_key *key, enum tenant_permission needed, struct error *error)
@@ -48,6 +48,10 @@ static enum tenant_key_outcome key_check_found(const struct tenant_view *view, c
                                                struct error *error)
 {
     if (key_check_state(key, is_previous, request, error)) return TENANT_KEY_REFUSED;
+    if (key_check_place(key, request, error)) {
+        result->refused = key->kind == TENANT_KEY_WRITE ? key : NULL; /* of a secret key only the id is known to be right */
+        return TENANT_KEY_REFUSED;
+    }
     if (key->kind == TENANT_KEY_SECRET) {
         if (!view->verifier) {
             error_set(error, ERROR_UNAVAILABLE, "secret keys cannot be checked here");

@@ -169,12 +169,13 @@ test('POST /llm stores a model call', async () => {
   assert.deepEqual([stored.error_name, stored.error_message, stored.error_stack], ['Timeout', 'too slow', 'at x']);
 });
 
-test('GET /px.jpg is always a picture', async () => {
+test('GET /px.jpg is always a picture, and no cache keeps it', async () => {
   const query = new URLSearchParams({ client_id: client, sdk_name: 'web', type: 'track', eventId: 'px-1', name: 'pixel', path: `${ORIGIN}/px`, anonymousId: '42', anonymizeVisitorIds: 'false', 'properties[plan]': 'pro', rtt: '50' });
   const vital = new URLSearchParams({ client_id: client, type: 'web_vitals', metricName: 'FPS', metricValue: '31.5', path: '/px' });
   for (const [path, status] of [[`/px.jpg?${query}`, 200], [`/px.jpg?${vital}`, 200], ['/px.jpg', 200], [`/px.jpg?client_id=${client}&type=odd`, 200], [`/px.jpg?client_id=${randomUUID()}`, 200]]) {
     const answer = await server.send(path, { headers: { 'user-agent': BROWSER } });
     assert.deepEqual([answer.status, answer.headers['content-type'], answer.text.slice(0, 6)], [status, 'image/gif', 'GIF89a'], path);
+    assert.match(answer.headers['cache-control'], /no-store/, path);
   }
   const stored = await row('events', "name = 'pixel'");
   assert.deepEqual([stored.device_id, stored.rtt, stored.path, stored.properties], ['42', 50, '/px', { plan: 'pro' }]);

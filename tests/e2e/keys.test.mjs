@@ -80,6 +80,27 @@ test('a revoked key stops everywhere within a second, also by its leaked text fr
   assert.equal((await call('POST', `/v1/keys/${key.api_key_id}/rotate`, {})).status, 409);
 });
 
+test('what a write key may not do from where it was sent, and what is too large to be read, stands in blocked_traffic', async () => {
+  const key = await made({ kind: 'write', name: 'watched', allowed_origins: ['watched.example'] });
+  await becomes('known', 200, () => sends(key.key, { origin: 'https://watched.example' }));
+  assert.equal((await sends(key.key, { origin: 'https://thief.example' })).status, 403);
+  assert.equal((await sends(key.key)).status, 403);
+  const large = await server.post('/v1/events', Buffer.alloc(17 << 20, ' '), { key: key.key, headers: { origin: 'https://watched.example' } });
+  assert.equal(large.status, 413, large.text);
+  assert.equal((await call('PATCH', `/v1/keys/${key.api_key_id}`, { allowed_origins: [], allowed_addresses: ['198.51.100.0/24'] })).status, 200);
+  await becomes('elsewhere', 403, () => sends(key.key, { 'x-forwarded-for': '192.0.2.99' }));
+  const expected = [['ip_not_authorized', 'Security Check'], ['origin_missing', 'Security Check'], ['origin_not_authorized', 'Security Check'], ['payload_too_large', 'Validation Error']];
+  let rows = [];
+  await waitFor('the refusals are written down', async () => {
+    rows = await server.sql("SELECT block_reason, block_category, any(origin) AS origin, max(payload_size) AS size, any(detail) AS detail, any(path) AS path FROM analytics.blocked_traffic WHERE block_category != 'Known Bot' GROUP BY ALL ORDER BY block_reason");
+    return rows.length === expected.length;
+  });
+  assert.deepEqual(rows.map((row) => [row.block_reason, row.block_category]), expected);
+  assert.deepEqual([rows[2].origin, rows[2].path], ['https://thief.example', '/v1/events']);
+  assert.ok(rows[3].size > 16 << 20, `${rows[3].size}`);
+  assert.ok(!JSON.stringify(await server.sql("SELECT * FROM analytics.blocked_traffic WHERE block_reason = 'ip_not_authorized'")).includes('192.0.2.99'), 'no address is kept');
+});
+
 test('rules: origins, addresses, rate; a change acts within a second', async () => {
   const key = await made({ kind: 'write', name: 'rules', allowed_origins: ['shop.example', '*.shop.example'] });
   await becomes('from the shop', 200, () => sends(key.key, { origin: 'https://www.shop.example' }));

@@ -64,6 +64,21 @@ test('a signed payment of Stripe becomes a row of its tenant, once', async () =>
   assert.equal((await server.sql("SELECT count() AS n FROM analytics.revenue WHERE transaction_id = 'pi_one'"))[0].n, 1);
 });
 
+test('a checkout session and the payment it was for are one payment, in either order, with what the session was given', async () => {
+  const time = seconds();
+  const paid = (id) => ({ ...payment(id), id: `evt_pi_${id}`, created: time });
+  const session = (id) => ({ id: `evt_cs_${id}`, type: 'checkout.session.completed', created: time, data: { object: { id: `cs_${id}`, mode: 'payment', payment_status: 'paid',
+    payment_intent: `pi_${id}`, amount_total: 1999, currency: 'usd', client_reference_id: 'ann', metadata: { databuddy_session_id: 's7' } } } });
+  for (const body of [paid('first'), session('first'), session('second'), paid('second')])
+    assert.equal((await stripe(configs.alpha.webhook_hash, body)).status, 200);
+  await server.settle(world.alpha.write_key);
+  for (const id of ['pi_first', 'pi_second']) {
+    const [row] = await rows(`transaction_id = '${id}'`, 1, world.alpha.tenant);
+    assert.deepEqual([row.type, Number(row.amount), row.currency, row.session_id, row.profile_id], ['sale', 19.99, 'USD', 's7', 'ann'], id);
+  }
+  assert.equal((await server.sql("SELECT count() AS n FROM analytics.revenue FINAL WHERE transaction_id LIKE 'cs\\_%'"))[0].n, 0);
+});
+
 test('a transaction of Paddle becomes a row, and a refund of Stripe a negative one', async () => {
   const body = {
     event_id: 'evt_p', event_type: 'transaction.completed', occurred_at: new Date().toISOString(),

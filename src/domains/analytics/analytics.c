@@ -3,6 +3,7 @@
 #include "domains/analytics/analytics.h"
 
 #include "domains/analytics/ask/ask.h"
+#include "domains/analytics/blocked.h"
 #include "domains/analytics/catalog.h"
 #include "domains/analytics/dialect.h"
 #include "domains/analytics/session_table.h"
@@ -92,7 +93,7 @@ static const struct domain_route routes[] = {
     PROGRAM_ROUTE("/llm", llm, ANALYTICS_DATABUDDY_ITEM_LIMIT)
     PROGRAM_ROUTE("/ai-traffic", ai_traffic, 1)
     {METHOD_GET, "/px.jpg", 0, 1, analytics_databuddy_find_key, TENANT_EVENTS_WRITE, analytics_databuddy_decode_pixel,
-     analytics_databuddy_refuse_pixel},
+     analytics_databuddy_refuse_pixel, .headers = "Cache-Control: no-store, no-cache, must-revalidate\r\nPragma: no-cache\r\nExpires: 0\r\n"},
     {METHOD_POST, "/webhooks/stripe/{hash}", ANALYTICS_WEBHOOK_BODY_LIMIT_BYTES, 1, NULL, TENANT_NO_PERMISSION,
      analytics_webhook_decode_stripe, NULL, .is_webhook = true},
     {METHOD_POST, "/webhooks/paddle/{hash}", ANALYTICS_WEBHOOK_BODY_LIMIT_BYTES, 1, NULL, TENANT_NO_PERMISSION,
@@ -114,4 +115,5 @@ const struct domain analytics_domain = {
     .questions = analytics_questions,
     .migrations = analytics_migrations,
     .state = &analytics_session_state,
+    .refused = analytics_refused,
 };

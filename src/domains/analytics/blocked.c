@@ -10,6 +10,10 @@ static const struct { const char *reason, *category; } reasons[BLOCK_REASON_COUN
     [BLOCK_BATCH_TOO_LARGE] = {"batch_too_large", "Validation Error"},
     [BLOCK_INVALID_SIGNATURE] = {"invalid_signature", "Security Check"},
     [BLOCK_BOT] = {"bot", "Known Bot"},
+    [BLOCK_PAYLOAD_TOO_LARGE] = {"payload_too_large", "Validation Error"},
+    [BLOCK_ORIGIN_MISSING] = {"origin_missing", "Security Check"},
+    [BLOCK_ORIGIN_NOT_AUTHORIZED] = {"origin_not_authorized", "Security Check"},
+    [BLOCK_ADDRESS_NOT_AUTHORIZED] = {"ip_not_authorized", "Security Check"},
 };
 
 /* Headers are bytes; columns are text. */
@@ -17,6 +21,15 @@ static struct slice block_header(const struct request *request, const char *name
 {
     struct slice value = request_header_get(request, name);
     return slice_is_utf8(value) ? value : SLICE_EMPTY;
+}
+
+/* A body that was not read has the size its sender said, if any. */
+static int64_t block_payload_size(const struct request *request)
+{
+    uint64_t said = 0;
+    if (request->body.size == 0 && slice_parse_uint64(request_header_get(request, "content-length"), &said))
+        return said < INT32_MAX ? (int64_t)said : INT32_MAX;
+    return (int64_t)request->body.size;
 }
 
 void analytics_block(const struct analytics_context *context, const struct request *request, struct domain_rows *rows,
@@ -39,7 +52,7 @@ void analytics_block(const struct analytics_context *context, const struct reque
     analytics_row_put_text(&row, BLOCKED_ACCEPT_HEADER, block_header(request, "accept"));
     analytics_row_put_text(&row, BLOCKED_LANGUAGE, block_header(request, "accept-language"));
     analytics_row_put_text(&row, BLOCKED_BOT_NAME, bot);
-    analytics_row_put_integer(&row, BLOCKED_PAYLOAD_SIZE, (int64_t)request->body.size);
+    analytics_row_put_integer(&row, BLOCKED_PAYLOAD_SIZE, block_payload_size(request));
     analytics_row_put_text(&row, BLOCKED_DETAIL, detail);
     if (context->address.size > 0 && !context->is_cookieless) {
         char hash[PRIVACY_ADDRESS_HASH_SIZE];
@@ -58,6 +71,20 @@ void analytics_block_error(const struct analytics_context *context, const struct
     int size = snprintf(detail, sizeof detail, "%s%s%s", is_field ? error->field : "", is_field ? ": " : "", error->message);
     struct slice text = slice_make(detail, size < (int)sizeof detail ? (size_t)size : sizeof detail - 1);
     analytics_block(context, request, rows, reason, page, SLICE_EMPTY, slice_is_utf8(text) ? text : SLICE_EMPTY);
+}
+
+void analytics_refused(const struct domain_input *input, const struct error *error, struct domain_rows *rows)
+{
+    struct analytics_context context = dialect_context(input);
+    enum analytics_block_reason reason = BLOCK_PAYLOAD_TOO_LARGE;
+    if (strcmp(error->field, "origin") == 0)
+        reason = request_header_get(input->request, "origin").size ? BLOCK_ORIGIN_NOT_AUTHORIZED : BLOCK_ORIGIN_MISSING;
+    if (strcmp(error->field, "address") != 0) {
+        analytics_block_error(&context, input->request, rows, reason, SLICE_EMPTY, error);
+        return;
+    }
+    /* The error names the address, which is stored as a hash alone. */
+    analytics_block(&context, input->request, rows, BLOCK_ADDRESS_NOT_AUTHORIZED, SLICE_EMPTY, SLICE_EMPTY, SLICE("the key is not for this address"));
 }
 
 /* Whose robots they are, by the first letters of their names. */

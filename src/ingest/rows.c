@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What decoders call: the open batch's blocks, the window of ids, the parts of a state that a request changed. */
+#include "ingest/ingest_private.h"
+
+#include "ingest/window.h"
+
+struct block *domain_rows_block(struct domain_rows *rows, size_t table)
+{
+    struct block **blocks = rows->is_dropped ? rows->loop->thrown_away : rows->loop->open->spool_batch.blocks;
+    return blocks[rows->first_table + table];
+}
+
+bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
+{
+    if (rows->is_dropped) return false; /* remembering it would be tracking */
+    struct ingest_window_key key = ingest_window_key_make(rows->tenant, id);
+    enum ingest_window_state state = ingest_window_claim(rows->loop->ingest->settings.window, key, rows->now_ms);
+    if (state == INGEST_WINDOW_NEW) {
+        struct buffer *claimed = &rows->loop->open->claimed;
+        buffer_append(claimed, &key, sizeof key);
+        /* Nobody would settle it: better not remembered than pending for ever. */
+        if (claimed->failed) ingest_window_settle(rows->loop->ingest->settings.window, key, false);
+        return false;
+    }
+    struct ingest_waiter *waiter = rows->waiter;
+    if (state == INGEST_WINDOW_PENDING) {
+        if (waiter->pending_count == rows->pending_capacity) {
+            size_t capacity = rows->pending_capacity ? rows->pending_capacity * 2 : 8;
+            struct ingest_window_key *larger = arena_allocate(rows->arena, capacity * sizeof *larger);
+            if (!larger) {
+                waiter->is_incomplete = true; /* its fate will not be known: the answer cannot say that it is stored */
+                return true;
+            }
+            if (waiter->pending_count) memcpy(larger, waiter->pending, waiter->pending_count * sizeof *larger);
+            waiter->pending = larger;
+            rows->pending_capacity = capacity;
+        }
+        waiter->pending[waiter->pending_count++] = key;
+    }
+    return true;
+}
+
+void domain_rows_touched(struct domain_rows *rows, void *thing)
+{
+    const struct ingest_touch touch = {rows->domain->state, rows->state, thing};
+    struct buffer *touched = &rows->loop->open->touched;
+    if (!rows->is_dropped) buffer_append(touched, &touch, sizeof touch);
+    /* Nobody would settle it: better in doubt than pending for ever. */
+    if (rows->is_dropped || touched->failed) touch.functions->settled(touch.state, thing, 0, false);
+}
