@@ -18,6 +18,7 @@
 struct person_table {
     char database[64], table[64];
     bool has_profile, has_device, has_session, has_alias;
+    bool has_hashes; /* profile_hash and device_hash instead of the texts; with the texts they need no looking at */
 };
 #define PERSON_TABLES 128
 /* A mutation rewrites every part that holds a row of the person. */
@@ -72,9 +73,10 @@ static enum error_code person_add_table(struct person_search *search, const char
     struct buffer out = {0};
     struct person_table found = {0};
     snprintf(sql, sizeof sql,
-             "SELECT countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias') "
+             "SELECT countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias'), "
+             "countIf(name = 'device_hash') "
              "FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' AND type IN "
-             "('String', 'LowCardinality(String)') AND (database, table) IN (SELECT database, name FROM system.tables "
+             "('String', 'LowCardinality(String)', 'UInt64') AND (database, table) IN (SELECT database, name FROM system.tables "
              "WHERE engine NOT LIKE '%%View')",
              search->store->settings->store_database_prefix, database, table);
     enum error_code code = person_ask(search, slice_from_string(sql), "TSV", &out, error);
@@ -83,11 +85,12 @@ static enum error_code person_add_table(struct person_search *search, const char
         found.has_profile = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
         found.has_device = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
         found.has_session = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_alias = slice_equal(line, SLICE("1"));
+        found.has_alias = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+        found.has_hashes = slice_equal(line, SLICE("1")) && !found.has_profile && !found.has_device;
         if (search->count == PERSON_TABLES || !person_copy(found.database, sizeof found.database, slice_from_string(database)) ||
             !person_copy(found.table, sizeof found.table, slice_from_string(table)))
             code = error_set(error, ERROR_INTERNAL, "too many tables, or too long a name of one");
-        else if (found.has_profile || found.has_device || found.has_session)
+        else if (found.has_profile || found.has_device || found.has_session || found.has_hashes)
             search->tables[search->count++] = found;
     }
     buffer_free(&out);
@@ -115,13 +118,34 @@ static bool person_append_in(struct buffer *sql, bool is_or, const char *column,
     return true;
 }
 
+/* No subquery: a mutation may have none on a cluster. */
+static bool person_append_has(struct buffer *sql, bool is_or, const char *column, const struct buffer *list)
+{
+    if (list->size == 0) return is_or;
+    buffer_printf(sql, "%shas(arrayMap(name -> cityHash64(name), [%.*s]), %s)", is_or ? " OR " : "", (int)list->size, list->data, column);
+    return true;
+}
+
+static bool person_append_hashes(const struct person_search *search, struct buffer *sql)
+{
+    if (search->person->is_device) return person_append_has(sql, false, "device_hash", &search->devices);
+    bool any = person_append_has(sql, false, "profile_hash", &search->profiles);
+    if (search->devices.size == 0) return any;
+    buffer_append_string(sql, any ? " OR ((profile_hash = 0 OR profile_hash = device_hash) AND " : "((profile_hash = 0 OR profile_hash = device_hash) AND ");
+    person_append_has(sql, false, "device_hash", &search->devices);
+    buffer_append_byte(sql, ')');
+    return true;
+}
+
 /* " WHERE .." for the table's rows of the person; nothing, and false, when it can have none. */
 static bool person_append_condition(const struct person_search *search, const struct person_table *table, struct buffer *sql)
 {
     size_t start = sql->size;
     bool any = false;
     buffer_printf(sql, " WHERE tenant_id = '%s' AND (", search->person->tenant_id);
-    if (search->person->is_device) {
+    if (table->has_hashes) {
+        any = person_append_hashes(search, sql);
+    } else if (search->person->is_device) {
         if (table->has_device) any = person_append_in(sql, any, "device_id", &search->devices);
         else if (table->has_session) any = person_append_in(sql, any, "session_id", &search->sessions);
     } else if (table->has_profile) {

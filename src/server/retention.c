@@ -67,7 +67,7 @@ static enum error_code retention_time_column(const struct retention *retention, 
              "SELECT arrayFirst(c -> has(names, c), ['created_at', 'timestamp', 'started_at', 'created', 'date', 'ingested_at']) FROM "
              "(SELECT groupArray(name) AS names FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' "
              "AND (database, table) IN (SELECT database, name FROM system.tables WHERE engine NOT LIKE '%%View')) WHERE "
-             "(NOT has(names, 'version') OR has(names, 'sign')) AND (%d = 0 OR hasAny(names, ['profile_id', 'device_id', 'session_id']))",
+             "(NOT has(names, 'version') OR has(names, 'sign')) AND (%d = 0 OR hasAny(names, ['profile_id', 'device_id', 'session_id', 'device_hash']))",
              retention->settings->store_database_prefix, database, table, is_derived);
     enum error_code code = retention_ask(session, slice_from_string(sql), column, error);
     while (column->size > 0 && column->data[column->size - 1] == '\n') column->size--;

@@ -88,6 +88,9 @@ test('erase removes the person from every table, rows on their way included, and
   assert.ok(rows['analytics.cohort_events'] > 0);
   assert.deepEqual(await rowsThatName(a, 'ada', 'laptop', 'ada@example.org'), {}, 'nothing is left');
   assert.deepEqual(await others(), before, "others' events are untouched");
+  assert.ok(rows['analytics.device_days'] > 0);
+  assert.deepEqual(await server.sql('SELECT toString(tenant_id) AS tenant, device_hash, profile_hash, toUInt64(sum(d.events)) AS n FROM analytics.device_days AS d GROUP BY ALL ORDER BY ALL'),
+    await server.sql('SELECT toString(tenant_id) AS tenant, device_hash, profile_hash, count() AS n FROM analytics.events GROUP BY ALL ORDER BY ALL'), 'what was known of the person only as a number is gone too');
   assert.deepEqual(await rowsThatName(b, 'ada', 'laptop', 'ada@example.org'), ofB, 'the other tenant has its own ada');
   assert.deepEqual(await server.sql(`SELECT property_key AS key, property_value AS value FROM analytics.event_property_values WHERE tenant_id = '${a.tenant}' GROUP BY ALL`),
     [{ key: 'plan', value: 'pro' }], 'a value that others have too stays');

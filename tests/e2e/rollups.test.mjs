@@ -50,6 +50,12 @@ const equals = {
     'SELECT project_id, name, toString(created_at) AS day, profile_id, event_count FROM analytics.cohort_events_mv ORDER BY ALL',
     "SELECT toString(tenant_id) AS project_id, name, toString(toDate(created_at)) AS day, profile_id, count() AS event_count "
     + "FROM analytics.events WHERE profile_id NOT IN ('', device_id) GROUP BY ALL ORDER BY ALL"],
+  'what each device did on each day': [
+    'SELECT project_id, toString(d.date) AS day, device_hash, profile_hash, sum(d.events) AS events, sum(d.page_views) AS page_views, sum(d.boundaries) AS boundaries '
+    + 'FROM analytics.device_days AS d GROUP BY ALL ORDER BY ALL',
+    'SELECT toString(tenant_id) AS project_id, toString(toDate(created_at)) AS day, device_hash, profile_hash, count() AS events, '
+    + "countIf(name IN ('screen_view', 'page_view', 'pageview')) AS page_views, countIf(name IN ('session_start', 'session_end')) AS boundaries "
+    + 'FROM analytics.events GROUP BY ALL ORDER BY ALL'],
   'names': [
     'SELECT project_id, name, created_at, event_count FROM analytics.distinct_event_names_mv ORDER BY ALL',
     'SELECT toString(tenant_id) AS project_id, name, max(e.created_at) AS created_at, count() AS event_count FROM analytics.events AS e GROUP BY ALL ORDER BY ALL'],
@@ -58,7 +64,7 @@ const equals = {
     "SELECT toString(tenant_id) AS project_id, name, kept.1 AS property_key, toString(kept.2) AS property_value, toDateTime(max(e.created_at), 'UTC') AS created_at, "
     + "count() AS event_count FROM analytics.events AS e ARRAY JOIN properties AS kept WHERE kept.1 NOT IN ('order', 'trace') AND length(kept.2) <= 64 GROUP BY ALL ORDER BY ALL"],
 };
-const rollups = ['dau', 'cohort_events', 'distinct_event_names', 'event_property_values'];
+const rollups = ['dau', 'device_days', 'cohort_events', 'distinct_event_names', 'event_property_values'];
 
 for (const [what, [rollup, events]] of Object.entries(equals))
   for (const tenant of ['*', 'a', 'b'])
@@ -78,6 +84,15 @@ test('merging changes nothing', async () => {
     assert.equal(code, 0, stderr);
   }
   for (const [what, [rollup]] of Object.entries(equals)) assert.deepEqual(await server.sql(rollup), before[what], what);
+});
+
+test('hashes tell devices and profiles apart; nobody is 0', async () => {
+  const [row] = await server.sql("SELECT countIf((device_id = '') != (device_hash = 0)) + countIf((profile_id = '') != (profile_hash = 0)) AS wrong, "
+    + "uniqExactIf(device_id, device_id != '') AS devices, uniqExactIf(device_hash, device_hash != 0) AS device_hashes, "
+    + "uniqExact(if(profile_id != '', profile_id, device_id)) AS people, uniqExact(if(profile_hash != 0, profile_hash, device_hash)) AS people_hashes FROM analytics.events");
+  assert.equal(row.wrong, 0);
+  assert.ok(row.devices > 10 && row.people > 10);
+  assert.deepEqual([row.device_hashes, row.people_hashes], [row.devices, row.people]);
 });
 
 test('values that look like ids, long ones and large numbers are not kept', async () => {
