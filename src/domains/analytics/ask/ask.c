@@ -6,6 +6,7 @@ const struct domain_question *const analytics_questions[] = {
     analytics_live_questions,
     analytics_list_questions,
     analytics_one_questions,
+    analytics_overview_questions,
     openpanel_live_questions,
     NULL,
 };

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Current rows of visits, and whether filters choose visits or pages. */
+#include "domains/analytics/ask/visits.h"
+
+#include "query/rows.h"
+
+enum error_code analytics_filters_write_of(struct query_context *context, struct query_text *text, enum analytics_scope scope,
+                                           const struct analytics_filters *filters, struct error *error)
+{
+    if (!filters->is_given) return analytics_filters_write_asked(context, text, scope, error);
+    return analytics_filters_write(context, text, scope, filters->json, filters->field ? filters->field : "filters", error);
+}
+
+static bool is_of_page(struct query_context *context, struct slice name)
+{
+    struct query_text scratch;
+    struct query_term term;
+    if (slice_equal(name, SLICE("path")) || slice_equal(name, SLICE("page"))) return true;
+    if (!name.size || slice_equal(name, SLICE("cohort")) || slice_starts_with(name, SLICE("profile.")) || slice_starts_with(name, SLICE("group.")))
+        return false;
+    query_text_init(&scratch, context->arena);
+    return analytics_field_find(context, &scratch, ANALYTICS_SESSIONS, name, &term, NULL) != ERROR_NONE;
+}
+
+static struct slice name_of(struct json_value filter)
+{
+    struct json_value value;
+    if (json_value_type(filter) != JSON_OBJECT) return SLICE_EMPTY;
+    if (!json_object_get(filter, SLICE("name"), &value) && !json_object_get(filter, SLICE("field"), &value)) return SLICE_EMPTY;
+    return json_value_type(value) == JSON_STRING ? json_value_string(value) : SLICE_EMPTY;
+}
+
+enum error_code analytics_filters_look(struct query_context *context, const struct analytics_filters *filters, bool *ret_any,
+                                       bool *ret_of_pages, struct error *error)
+{
+    struct slice asked[QUERY_FILTER_LIMIT], key;
+    struct json_value list = filters->json, item;
+    *ret_any = *ret_of_pages = false;
+    if (filters->is_given || query_context_member(context, "filters", &list)) {
+        if (json_value_type(list) == JSON_NULL) return ERROR_NONE;
+        if (json_value_type(list) != JSON_ARRAY)
+            return error_set_field(error, ERROR_INVALID, "filters", "filters must be a list of filters");
+        for (struct json_iterator it = json_iterate(list); json_next(&it, &key, &item);) {
+            *ret_any = true;
+            if (is_of_page(context, name_of(item))) *ret_of_pages = true;
+        }
+        return ERROR_NONE;
+    }
+    size_t count = query_context_texts(context, "filter", asked, QUERY_FILTER_LIMIT);
+    for (size_t i = 0; i < count; i++) {
+        struct slice rest = asked[i];
+        *ret_any = true;
+        if (is_of_page(context, slice_cut(&rest, ':'))) *ret_of_pages = true;
+    }
+    return ERROR_NONE;
+}
+
+enum error_code analytics_visits_find(struct query_context *context, int64_t from_ms, int64_t to_ms,
+                                      struct analytics_visits *ret_visits, struct error *error)
+{
+    struct query_text text;
+    struct query_rows rows;
+    struct query_range range = {.from_ms = from_ms, .to_ms = to_ms};
+    query_text_init(&text, context->arena);
+    query_text_add(&text, "SELECT toUnixTimestamp64Milli(min(created_at)), count() > 0 FROM analytics.sessions WHERE tenant_id = {tenant:String} "
+                          "AND sign < 0 AND ");
+    query_text_range(&text, "created_at", &range);
+    enum error_code code = query_rows_ask(context, &text, 2, &rows, error);
+    if (code) return code;
+    ret_visits->changing_from_ms = context->now_ms - ANALYTICS_VISITS_CHANGE_MS;
+    if (rows.count && query_rows_integer(&rows, 0, 1) && query_rows_integer(&rows, 0, 0) < ret_visits->changing_from_ms)
+        ret_visits->changing_from_ms = query_rows_integer(&rows, 0, 0);
+    return ERROR_NONE;
+}
+
+static void write_half(struct query_text *text, const struct query_range *range, const char *columns, struct slice conditions, bool is_final)
+{
+    query_text_printf(text, "SELECT %s FROM analytics.sessions%s WHERE tenant_id = {tenant:String} AND ", columns, is_final ? " FINAL" : "");
+    query_text_range(text, "created_at", range);
+    query_text_slice(text, conditions);
+}
+
+void analytics_visits_write(struct query_text *text, const struct analytics_visits *visits, const struct query_range *range,
+                            const char *columns, struct slice conditions)
+{
+    struct query_range settled = *range, changing = *range;
+    if (settled.to_ms > visits->changing_from_ms) settled.to_ms = visits->changing_from_ms;
+    if (changing.from_ms < visits->changing_from_ms) changing.from_ms = visits->changing_from_ms;
+    bool has_settled = settled.from_ms < settled.to_ms, has_changing = changing.from_ms < changing.to_ms;
+    query_text_add(text, "(");
+    if (has_settled) write_half(text, &settled, columns, conditions, false);
+    if (has_settled && has_changing) query_text_add(text, " UNION ALL ");
+    if (has_changing || !has_settled) write_half(text, has_changing ? &changing : range, columns, conditions, true);
+    query_text_add(text, ")");
+}
+
+struct slice analytics_person_number(struct query_context *context, struct error *error)
+{
+    struct slice person = analytics_person(context, error);
+    if (!person.size) return person;
+    struct slice number = arena_printf(context->arena, "if(profile_id = '' AND device_id = '', 0, cityHash64(%.*s))", SLICE_ARGS(person));
+    if (!number.size) error_set(error, ERROR_MEMORY, "no memory for a question");
+    return number;
+}
