@@ -52,8 +52,9 @@ struct api *api_create(const struct api_settings *settings)
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
     api->limit = api_limit_create(API_LIMIT_BURST, API_LIMIT_INTERVAL_MS);
     api->flag_limit = api_limit_create(API_FLAG_BURST, API_FLAG_INTERVAL_MS);
+    api->link_limit = api_limit_create(API_LINK_BURST, API_LINK_INTERVAL_MS);
     api->answers = api_answers_create(metrics);
-    if (!api->catalogs || !api->limit || !api->flag_limit || !api->answers) {
+    if (!api->catalogs || !api->limit || !api->flag_limit || !api->link_limit || !api->answers) {
         api_destroy(api);
         return NULL;
     }
@@ -74,6 +75,7 @@ void api_destroy(struct api *api)
     api_routes_destroy(api->routes);
     api_limit_destroy(api->limit);
     api_limit_destroy(api->flag_limit);
+    api_limit_destroy(api->link_limit);
     api_answers_destroy(api->answers);
     buffer_free(&api->common_headers);
     buffer_free(&api->openapi);
@@ -311,5 +313,5 @@ void api_handle(void *context, struct request *request)
     api_routes_find(api->routes, request->method, request->path, &match);
     if (match.ingest) ingest_handle(loop->ingest, match.domain, match.ingest, request);
     else if (match.route) api_call_begin(loop, request, &match);
-    else if (!api_page_serve(loop, request)) api_refuse_unknown(api, request, match.methods);
+    else if (!api_page_serve(loop, request) && (match.methods || !api_link_serve(loop, request))) api_refuse_unknown(api, request, match.methods);
 }

@@ -4,6 +4,7 @@
 #define API_API_H
 
 #include "api/control_pool.h"
+#include "api/link.h"
 #include "api/query_pool.h"
 #include "api/route.h"
 #include "base/embedded.h"
@@ -65,6 +66,7 @@ struct api_settings {
     void (*changed)(void *context);
     void *changed_context;
     struct api_people people;
+    struct api_links links; /* follow NULL: there are none */
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
     const struct embedded_file *tracker; /* millrace.js and millrace.js.gz for pages of other sites, ended by a NULL name */
 };

@@ -20,7 +20,7 @@
 struct api {
     struct api_settings settings;
     struct api_routes *routes;
-    struct api_limit *limit, *flag_limit;
+    struct api_limit *limit, *flag_limit, *link_limit;
     struct api_answers *answers;
     struct metric *requests, *not_found, *limited;
     const struct query_catalog **catalogs; /* of all domains */
@@ -122,6 +122,11 @@ enum error_code api_read_body(const struct request *request, struct json_parser 
 void api_flag_evaluate(struct api_call *call);
 void api_flag_bulk(struct api_call *call);
 extern const struct control_field api_flag_fields[], api_flags_fields[];
+
+/* link_routes.c */
+void api_link_follow(struct api_call *call);
+/* True when the path could be a short link's, and is being looked up. */
+bool api_link_serve(struct api_loop *loop, struct request *request);
 
 /* people_routes.c */
 void api_people_export(struct api_call *call);

@@ -20,6 +20,9 @@
 /* Of flags, for each client id: what Databuddy allows. */
 #define API_FLAG_BURST 600
 #define API_FLAG_INTERVAL_MS 100
+/* Of short links that do not exist: slugs of three letters must not be tried out. */
+#define API_LINK_BURST 60
+#define API_LINK_INTERVAL_MS 1000
 
 struct api_limit;
 /* So many at once, then one each interval. NULL when out of memory. */

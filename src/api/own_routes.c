@@ -108,6 +108,8 @@ static const struct api_route api_own_routes[] = {
      .summary = "Removes all rows of one person, for good",
      .answer = "{\"type\":\"object\",\"required\":[\"erased\",\"rows\"],\"properties\":{\"erased\":{\"type\":\"boolean\"},\"rows\":"
                "{\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"description\":\"Removed, by table.\"}}}"},
+    {API_OPEN_ROW, .path = "/l/{slug}", .handle = api_link_follow, .summary = "Follows a short link; also /{slug}, where nothing else is",
+     .answer = "{\"type\":\"string\"}", .content_type = "text/html"},
     {API_FLAG_ROW, .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES, .path = "/public/v1/flags/evaluate", .handle = api_flag_evaluate,
      .query = api_flag_fields, .summary = "What one feature flag is for somebody", .answer = API_FLAG_ANSWER},
     {API_FLAG_ROW, .method = METHOD_GET, .body_limit_bytes = API_NO_BODY_BYTES, .path = "/public/v1/flags/bulk", .handle = api_flag_bulk,

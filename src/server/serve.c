@@ -28,6 +28,7 @@
 #include "server/audit_retention.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
+#include "server/link_follower.h"
 #include "server/people.h"
 #include "server/person.h"
 #include "server/places.h"
@@ -93,6 +94,7 @@ struct server {
     struct flag_keeper *flags;
     struct loader *loader;
     struct audit_mover *audit;
+    struct link_follower *links;
     struct scheduled_jobs *jobs;
     size_t loop_count;
     struct server_loop *loops;
@@ -277,6 +279,14 @@ static uint64_t server_query_memory(const struct settings *settings)
     return (uint64_t)(is_third_less ? third : settings->query_memory_bytes);
 }
 
+static enum error_code server_start_links(struct server *server, struct error *error)
+{
+    const struct link_follower_settings settings = {
+        .control = people_control(server->people), .spool = server->spool, .window = server->window, .tables = &server->tables,
+        .user_agents = server->user_agents, .geo = server->geo, .metrics = server->metrics};
+    return link_follower_start(&settings, &server->links, error);
+}
+
 static enum error_code server_start_api(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
@@ -294,7 +304,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .people = {server_person_export, server_person_erase, server, threads > 3 ? threads / 2 : 1},
                                .query_timeout_ms = settings->query_timeout_ms, .query_cache_ms = settings->query_cache_ms,
                                .query_memory_bytes = server_query_memory(settings), .metrics = server->metrics,
-                               .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
+                               .links = {link_follower_follow, server->links}, .changed = server_changed, .changed_context = server, .is_ready = server_is_ready,
                                .ready_context = server, .page = server_page, .tracker = server_tracker};
     server->api = api_create(&api);
     ASSERT(server->api != NULL);
@@ -424,6 +434,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_start_spool(server, error);
     if (code == ERROR_NONE) code = server_start_ingest(server, error);
     if (code == ERROR_NONE) code = server_start_audit(server, error);
+    if (code == ERROR_NONE) code = server_start_links(server, error);
     if (code == ERROR_NONE) code = server_start_api(server, error);
     if (code == ERROR_NONE) code = server_start_loops(server, error);
     return code;
@@ -474,6 +485,7 @@ void server_stop(struct server *server)
     /* Questions and changes first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
     query_pool_stop(server->pool);
     control_pool_stop(server->control_pool);
+    link_follower_stop(server->links);
     scheduled_jobs_stop(server->jobs);
     tenant_refresher_stop(server->refresher);
     flag_keeper_stop(server->flags);
@@ -482,6 +494,7 @@ void server_stop(struct server *server)
     for (size_t i = 0; i < server->loop_count; i++) os_thread_join(&server->loops[i].thread);
     people_stop(server->people); /* now: it writes down the last use of keys */
     audit_mover_stop(server->audit);
+    link_follower_destroy(server->links);
     ingest_states_stop(server->states); /* after the last request: it writes what they came to */
     loader_stop(server->loader);
     if (server->spool) spool_close(server->spool);

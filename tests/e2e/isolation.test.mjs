@@ -40,6 +40,8 @@ async function plant(tenant, key) {
   const robot = { 'user-agent': 'Mozilla/5.0 (compatible; GPTBot/1.2; +https://openai.com/gptbot)' };
   await server.post(`/?client_id=${key}`, { eventId: mine, name: 'screen_view', path: `https://${mine}.example/` }, { headers: robot });
   await server.post(`/vitals?client_id=${key}`, [{ metricName: mine }]);
+  const link = await server.send(`/l/${mine}-slug`, { headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36', referer: `https://${mine}.example/` } });
+  assert.equal(link.status, 302, link.text);
   const rows = {
     revenue: `INSERT INTO analytics.revenue (tenant_id, provider, transaction_id, created) SELECT '${server.tenants[tenant].tenant}', 'stripe', '${mine}', now64(3)`,
     session_replay_chunks: `INSERT INTO analytics.session_replay_chunks (tenant_id, session_id, payload, started_at, ended_at, ingested_at) SELECT '${server.tenants[tenant].tenant}', '${mine}', '${mine}', now64(3), now64(3), now64(3)`,
