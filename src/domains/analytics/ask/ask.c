@@ -8,5 +8,6 @@ const struct domain_question *const analytics_questions[] = {
     analytics_one_questions,
     analytics_overview_questions,
     openpanel_live_questions,
+    analytics_funnel_questions,
     NULL,
 };

@@ -15,6 +15,7 @@ extern const struct domain_question openpanel_live_questions[];
 /* People and visits of the last five minutes that pass the question's filters. */
 enum error_code analytics_live_count(struct query_context *context, int64_t *ret_visitors, int64_t *ret_sessions,
                                      struct error *error) MUST_CHECK;
+extern const struct domain_question analytics_funnel_questions[];
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes the statement of chains, and reads its rows. */
+#include "domains/analytics/ask/behaviour/chain.h"
+
+#include <math.h>
+
+/*
+ * How it is computed. Each event becomes one number, its time and which step it is, and each person a sorted list of numbers. Step by step,
+ * for every place in that list: the latest start from which the step has been reached by then. Lists are made for all, but looked at only
+ * of those who did step 2.
+ *
+ * Events of one millisecond may not follow one another, so a later step comes before an earlier one in the order of the numbers, and an
+ * exclusion from step a right before step a; when equal times are allowed, exclusions come first and steps in their order.
+ */
+#define CODE_BITS 6 /* steps and exclusions are 30 */
+#define MASK_BITS ANALYTICS_CHAIN_STEPS /* strict: an event's number holds all steps that it is */
+
+/* The number of a step or exclusion in the low bits; from 1. */
+static void chain_codes(const struct analytics_chain *chain, int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS])
+{
+    int next = 1;
+    size_t count = chain->step_count;
+    for (size_t i = 0; chain->allows_equal && i < chain->exclusion_count; i++) codes[count + i] = next++;
+    for (size_t rank = 0; rank < count; rank++) {
+        size_t step = chain->allows_equal ? rank : count - 1 - rank;
+        for (size_t i = 0; !chain->allows_equal && i < chain->exclusion_count; i++)
+            if (chain->exclusions[i].from == step + 1) codes[count + i] = next++;
+        codes[step] = next++;
+    }
+}
+
+/* "(1,2)": exclusions that end a chain which has done `step` (from 1) last. Empty when there are none. */
+static struct slice chain_clears(const struct analytics_chain *chain, const int *codes, size_t step, struct arena *arena)
+{
+    struct slice list = SLICE_EMPTY;
+    for (size_t i = 0; i < chain->exclusion_count; i++) {
+        if (step < chain->exclusions[i].from || step >= chain->exclusions[i].to) continue;
+        list = arena_printf(arena, "%.*s%s%d", SLICE_ARGS(list), list.size ? "," : "", codes[chain->step_count + i]);
+    }
+    return list;
+}
+
+/* A field's value, of an event of step 1, as text or a list of texts. */
+static enum error_code write_value(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                   bool *ret_is_list, struct error *error)
+{
+    struct query_term term;
+    struct slice name = chain->breakdown;
+    if (slice_equal(name, SLICE("group.id"))) name = SLICE("groups");
+    if (slice_starts_with(name, SLICE("group.")))
+        return error_set_field(error, ERROR_INVALID, "breakdown", "breakdown: of groups only group.id can be taken apart");
+    enum error_code code = analytics_field_find(context, text, ANALYTICS_EVENTS, name, &term, error);
+    if (code) return code;
+    *ret_is_list = term.type == QUERY_VALUE_TEXTS;
+    query_text_printf(text, *ret_is_list ? ", %.*s AS query_value" : ", ifNull(toString(%.*s), '') AS query_value", SLICE_ARGS(term.expression));
+    return ERROR_NONE;
+}
+
+/* Rows of events: whose, when, which steps. */
+static enum error_code write_events(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                    const struct query_range *range, bool *ret_is_list, struct error *error)
+{
+    size_t count = chain->step_count + chain->exclusion_count;
+    enum error_code code = ERROR_NONE;
+    struct slice key = analytics_chain_key(context, chain->by, error);
+    if (!key.size) return error->code;
+    query_text_printf(text, "SELECT %.*s AS query_key, created_at AS query_at", SLICE_ARGS(key));
+    for (size_t i = 0; !code && i < count; i++) {
+        query_text_add(text, ", ");
+        code = analytics_step_write(context, text, &chain->steps[i], i < chain->step_count ? "steps" : "exclude", error);
+        query_text_printf(text, " AS query_is_%zu", i + 1);
+    }
+    if (!code && chain->breakdown.size) code = write_value(context, text, chain, ret_is_list, error);
+    query_text_add(text, "\nFROM analytics.events WHERE tenant_id = {tenant:String} AND ");
+    query_text_range(text, "created_at", range);
+    query_text_add(text, " AND ");
+    if (chain->is_strict) query_text_add(text, ANALYTICS_IS_SENT);
+    else analytics_steps_write_names(text, chain->steps, count);
+    query_text_add(text, " AND query_key != 0");
+    return code ? code : analytics_filters_write_asked(context, text, ANALYTICS_EVENTS, error);
+}
+
+/* One row per person: query_list is sorted, and empty for those who cannot have come farther than step 1. */
+static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                    const struct query_range *range, const int *codes, struct error *error)
+{
+    size_t count = chain->step_count + chain->exclusion_count;
+    bool is_list = false;
+    size_t from = text->size;
+    query_text_add(text, ", arraySort(if(query_has_second, query_all, [])) AS query_list FROM (\n"
+                         "SELECT minIf(query_at, query_is_1) AS query_entry, max(query_is_2) AS query_has_second");
+    query_text_add(text, chain->breakdown.size ? ", argMinIf(query_value, query_at, query_is_1) AS query_value" : ", '' AS query_value");
+    if (chain->is_strict) {
+        query_text_printf(text, ", groupArray(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), %d)", MASK_BITS);
+        for (size_t i = 0; i < count; i++) query_text_printf(text, " + %d * query_is_%zu", 1 << i, i + 1);
+        query_text_add(text, ")");
+    } else if (analytics_steps_are_disjoint(chain->steps, count)) {
+        query_text_add(text, ", groupArrayIf(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), 6) + (multiIf(");
+        for (size_t i = 0; i < count; i++) query_text_printf(text, "query_is_%zu, %d, ", i + 1, codes[i]);
+        query_text_add(text, "0) AS query_code), query_code > 0)");
+    } else {
+        query_text_add(text, ", groupArrayArray(arrayFilter(query_x -> bitAnd(query_x, 63) > 0, [");
+        for (size_t i = 0; i < count; i++)
+            query_text_printf(text, "%sbitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), 6) + %d * query_is_%zu", i ? ", " : "", codes[i], i + 1);
+        query_text_add(text, "]))");
+    }
+    query_text_add(text, " AS query_all FROM (\n");
+    enum error_code code = write_events(context, text, chain, range, &is_list, error);
+    query_text_add(text, ")\nGROUP BY query_key HAVING max(query_is_1))");
+    struct slice inner = query_text_cut(text, from);
+    query_text_printf(text, "SELECT query_entry, %s", is_list ? "query_one AS query_value" : "query_value");
+    query_text_slice(text, inner);
+    /* Somebody in several groups counts in each. */
+    if (is_list) query_text_add(text, "\nARRAY JOIN if(empty(query_value), [''], query_value) AS query_one");
+    return code;
+}
+
+/* Columns that the next step needs, from the subquery that `text` holds from `from` on. */
+static void write_step(struct query_text *text, const struct analytics_chain *chain, const int *codes, size_t step, size_t from)
+{
+    int bits = chain->is_strict ? MASK_BITS : CODE_BITS;
+    struct slice inner = query_text_cut(text, from);
+    struct slice clears = chain_clears(chain, codes, step, text->arena);
+    struct slice is_step = chain->is_strict ? arena_printf(text->arena, "bitTest(query_x, %zu)", step - 1)
+                                            : arena_printf(text->arena, "bitAnd(query_x, 63) = %d", codes[step - 1]);
+    struct slice keep = clears.size ? arena_printf(text->arena, " OR bitAnd(query_x, 63) IN (%.*s)", SLICE_ARGS(clears)) : SLICE_EMPTY;
+    query_text_add(text, "SELECT *");
+    if (step == 1) {
+        query_text_printf(text, ", arrayMap(query_x -> if(%.*s, bitShiftRight(query_x, %d), 0), query_list) AS query_reached_1",
+                          SLICE_ARGS(is_step), bits);
+    } else if (chain->is_strict) {
+        /* The event right before must be the step before. */
+        query_text_printf(text, ", arrayMap((query_x, query_s, query_p) -> if(%.*s AND query_s > 0 AND bitShiftRight(query_x, %d) - query_s <= %lld "
+                          "AND bitShiftRight(query_x, %d) %s bitShiftRight(query_p, %d), query_s, 0), query_list, "
+                          "arrayResize(arrayPushFront(query_start_%zu, 0), length(query_list)), arrayResize(arrayPushFront(query_list, 0), length(query_list))) AS query_reached_%zu",
+                          SLICE_ARGS(is_step), bits, (long long)chain->window_ms, bits, chain->allows_equal ? ">=" : ">", bits, step - 1, step);
+    } else {
+        query_text_printf(text, ", arrayMap((query_x, query_s) -> if(%.*s AND query_s > 0 AND bitShiftRight(query_x, %d) - query_s <= %lld, query_s, 0), "
+                          "query_list, query_start_%zu) AS query_reached_%zu", SLICE_ARGS(is_step), bits, (long long)chain->window_ms, step - 1, step);
+    }
+    /* The start and the time of the latest chain that has come to this step. */
+    if (chain->is_strict)
+        query_text_printf(text, ", query_reached_%zu AS query_start_%zu, arrayMap((query_x, query_s) -> if(query_s > 0, bitShiftRight(query_x, %d), 0), query_list, query_reached_%zu) "
+                          "AS query_last_%zu", step, step, bits, step, step);
+    else
+        query_text_printf(text, ", arrayFill((query_s, query_x) -> query_s > 0%.*s, query_reached_%zu, query_list) AS query_start_%zu, "
+                          "arrayFill(query_l -> query_l > 0, arrayMap((query_x, query_s) -> if(query_s > 0, bitShiftRight(query_x, %d), 0), query_list, query_reached_%zu)) AS query_last_%zu",
+                          SLICE_ARGS(keep), step, step, bits, step, step);
+    if (step > 1)
+        query_text_printf(text, ", arrayFirstIndex(query_s -> query_s > 0, query_reached_%zu) AS query_place_%zu, "
+                          "query_place_%zu > 0 ? bitShiftRight(query_list[query_place_%zu], %d) - query_reached_%zu[query_place_%zu] : 0 AS query_from_%zu, "
+                          "query_place_%zu > 0 ? bitShiftRight(query_list[query_place_%zu], %d) - query_last_%zu[query_place_%zu%s] : 0 AS query_between_%zu",
+                          step, step, step, step, bits, step, step, step, step, step, bits, step - 1, step, chain->is_strict ? " - 1" : "", step);
+    query_text_add(text, " FROM (\n");
+    query_text_slice(text, inner);
+    query_text_add(text, ")");
+}
+
+static void write_list(struct query_text *text, const char *name, size_t steps)
+{
+    for (size_t step = 2; step <= steps; step++) query_text_printf(text, "%s%s%zu", step > 2 ? ", " : "", name, step);
+}
+
+/* One row per person: how far (query_level), and how long each step took. */
+static enum error_code write_levels(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                    const struct query_range *range, bool has_buckets, struct error *error)
+{
+    int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS] = {0};
+    size_t from = text->size;
+    chain_codes(chain, codes);
+    enum error_code code = write_people(context, text, chain, range, codes, error);
+    for (size_t step = 1; step <= chain->step_count; step++) write_step(text, chain, codes, step, from);
+    struct slice inner = query_text_cut(text, from);
+    query_text_add(text, "SELECT query_value, ");
+    if (has_buckets) {
+        query_text_add(text, "toInt64(");
+        query_text_bucket(text, "query_entry", range);
+        query_text_add(text, ")");
+    } else {
+        query_text_add(text, "toInt64(0)");
+    }
+    query_text_add(text, " AS query_bucket, arrayCount(query_p -> query_p > 0, [");
+    write_list(text, "query_place_", chain->step_count);
+    query_text_printf(text, "]) + 1 AS query_level, arrayMap(query_l -> toUInt64(query_level >= query_l), range(1, %zu)) AS query_counts, "
+                      "arraySlice(arrayMap(query_t -> toInt64(query_t), [", chain->step_count + 1);
+    write_list(text, "query_between_", chain->step_count);
+    query_text_add(text, "]), 1, query_level - 1) AS query_between, arraySlice(arrayMap(query_t -> toInt64(query_t), [");
+    write_list(text, "query_from_", chain->step_count);
+    query_text_add(text, "]), 1, query_level - 1) AS query_from_start FROM (\n");
+    query_text_slice(text, inner);
+    query_text_add(text, ")");
+    return code;
+}
+
+#define COLUMNS 9
+static enum error_code write_statement(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                       const struct query_range *range, int kinds, struct error *error)
+{
+    query_text_add(text, "SELECT query_kind, query_name, query_is_other, query_at, sumForEachMerge(query_n) AS query_people, quantileExactForEachMerge(0.5)(query_a) AS query_mb,\n"
+                         "avgForEachMerge(query_b) AS query_ab, quantileExactForEachMerge(0.5)(query_c) AS query_ms, avgForEachMerge(query_d) AS query_as FROM (\n"
+                         "SELECT *, arrayJoin([");
+    for (int kind = ANALYTICS_CHAIN_WHOLE, i = 0; kind <= ANALYTICS_CHAIN_BY_BOTH; kind *= 2)
+        if (kinds & kind) query_text_printf(text, "%s%d", i++ ? ", " : "", kind);
+    query_text_printf(text, "]) AS query_kind, bitAnd(query_kind, %d) > 0 AND query_rank > %zu AS query_is_other,\n"
+                      "if(bitAnd(query_kind, %d) > 0 AND NOT query_is_other, query_value, '') AS query_name, if(bitAnd(query_kind, %d) > 0, query_bucket, 0) AS query_at FROM (\n"
+                      "SELECT *, dense_rank() OVER (ORDER BY query_total DESC, query_value) AS query_rank FROM (\n",
+                      ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH, chain->value_limit, ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH,
+                      ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH);
+    query_text_add(text, "SELECT *, sum(query_entered) OVER (PARTITION BY query_value) AS query_total FROM (\n"
+                         "SELECT query_value, query_bucket, count() AS query_entered, sumForEachState(query_counts) AS query_n,\n"
+                         "quantileExactForEachState(0.5)(query_between) AS query_a, avgForEachState(query_between) AS query_b,\n"
+                         "quantileExactForEachState(0.5)(query_from_start) AS query_c, avgForEachState(query_from_start) AS query_d FROM (\n");
+    enum error_code code = write_levels(context, text, chain, range, (kinds & (ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH)) != 0, error);
+    query_text_add(text, ")\nGROUP BY query_value, query_bucket))))\n"
+                         "GROUP BY query_kind, query_name, query_is_other, query_at\n"
+                         "ORDER BY query_kind, query_is_other, query_people[1] DESC, query_name, query_at");
+    return code;
+}
+
+static void read_numbers(const struct query_rows *rows, size_t row, size_t column, double *numbers)
+{
+    size_t count = query_rows_items(rows, row, column);
+    const struct block_type *type = rows->rows[row].block->columns[column].type;
+    for (size_t i = 0; i < ANALYTICS_CHAIN_STEPS; i++)
+        numbers[i] = i < count ? query_rows_value_number(query_rows_item(rows, row, column, i), type) : NAN;
+}
+
+enum error_code analytics_chain_ask(struct query_context *context, const struct analytics_chain *chain, const struct query_range *range,
+                                    int kinds, struct analytics_chain_row **ret_rows, size_t *ret_count, struct error *error)
+{
+    struct query_text text;
+    struct query_rows rows;
+    query_text_init(&text, context->arena);
+    enum error_code code = write_statement(context, &text, chain, range, kinds, error);
+    if (!code) code = query_rows_ask(context, &text, COLUMNS, &rows, error);
+    if (code) return code;
+    struct analytics_chain_row *answer = arena_allocate(context->arena, (rows.count + 1) * sizeof *answer);
+    if (!answer) return error_set(error, ERROR_MEMORY, "no memory for an answer");
+    for (size_t i = 0; i < rows.count; i++) {
+        double counts[ANALYTICS_CHAIN_STEPS];
+        answer[i].kind = (int)query_rows_integer(&rows, i, 0);
+        answer[i].value = query_rows_text(&rows, i, 1);
+        answer[i].is_other = query_rows_integer(&rows, i, 2) != 0;
+        answer[i].bucket_ms = query_rows_integer(&rows, i, 3);
+        read_numbers(&rows, i, 4, counts);
+        for (size_t j = 0; j < chain->step_count; j++) answer[i].counts[j] = isnan(counts[j]) ? 0 : (uint64_t)counts[j];
+        read_numbers(&rows, i, 5, answer[i].median_between);
+        read_numbers(&rows, i, 6, answer[i].average_between);
+        read_numbers(&rows, i, 7, answer[i].median_from_start);
+        read_numbers(&rows, i, 8, answer[i].average_from_start);
+    }
+    *ret_rows = answer;
+    *ret_count = rows.count;
+    return ERROR_NONE;
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// Questions about behaviour, each against small examples worked out by hand and against the same computed here from random events.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server } from './harness.mjs';
+import { chainTimes, groupBy, level, random } from './behaviour_model.mjs';
+
+const DAY = 86_400_000;
+const MONDAY = Date.UTC(2026, 8, 7); // 2026-09-07
+let server;
+const keys = {};
+
+/** Events of `name@ms` words, of one device. */
+const line = (device, words, more = {}) =>
+  words.split(' ').map((word) => {
+    const [name, ms] = word.split('@');
+    return { name, device_id: device, session_id: `visit ${device}`, created_at: MONDAY + Number(ms), ...more };
+  });
+
+async function send(tenant, events) {
+  for (let i = 0; i < events.length; i += 500) {
+    const answer = await server.post('/v1/events', events.slice(i, i + 500), { key: server.tenants[tenant].write_key });
+    assert.equal(answer.status, 200, answer.text);
+  }
+  await server.settle(server.tenants[tenant].write_key);
+}
+
+async function ask(tenant, question, body, status = 200) {
+  const answer = await server.post(`/v1/query/${question}`, { from: '2026-09-07', to: '2026-09-20', ...body }, { key: keys[tenant] });
+  assert.equal(answer.status, status, answer.text);
+  return answer.json;
+}
+
+const byHand = [
+  ...line('all', 'a@0 b@1000 c@5000', { country: 'DE' }),
+  ...line('others between', 'a@0 x@1 b@2000 x@2001 c@3000', { country: 'DE' }),
+  ...line('wrong way', 'c@0 b@1 a@2', { country: 'FR' }),
+  ...line('too late', `a@0 b@10 c@${DAY + 1}`, { country: 'FR' }),
+  ...line('just in time', `a@0 b@10 c@${DAY}`, { country: 'FR' }),
+  ...line('started again', `a@0 a@${DAY} b@${DAY + 50} c@${DAY + 90}`, { country: 'SE' }),
+  ...line('same time', 'a@0 b@0 c@0', { country: 'SE' }),
+  ...line('earlier b counts', 'a@1 b@2 b@3 c@3', { country: 'SE' }),
+  ...line('nothing', 'x@5 b@6 c@7'),
+  ...line('left', 'a@0 b@5 gone@6 c@7', { country: 'DE' }),
+  ...line('twice', 'a@0 a@7', { country: 'SE' }),
+];
+
+let randomEvents;
+before(async () => {
+  server = await Server.start({ tenants: ['hand', 'random', 'other', 'many'], settings: ['--spool.seal_age', '100ms'] });
+  for (const [name, tenant] of Object.entries(server.tenants)) keys[name] = tenant.secret_key;
+  await send('hand', byHand);
+  await send('other', line('foreign', 'a@0 b@1 c@2'));
+  const next = random(7);
+  const pick = (list) => list[Math.floor(next() * list.length)];
+  randomEvents = Array.from({ length: 4000 }, () => {
+    const device = `d${Math.floor(next() * 60)}`;
+    return {
+      name: pick(['a', 'a', 'b', 'b', 'c', 'd', 'x', 'screen_view']), device_id: device, session_id: `${device} ${Math.floor(next() * 5)}`,
+      profile_id: Number(device.slice(1)) < 30 ? `u${Number(device.slice(1)) % 20}` : '', path: pick(['/', '/a', '/b/']),
+      created_at: MONDAY + Math.floor(next() * 2000) * 400_000, country: pick(['DE', 'FR', 'SE', '']), properties: { plan: pick(['pro', 'free']) },
+    };
+  });
+  await send('random', randomEvents);
+});
+after(() => {
+  if (process.env.SHOW_LOG) console.log(server.log.slice(-8000));
+  return server?.remove();
+});
+
+const counts = (answer) => answer.steps.map((step) => step.count);
+
+test('a funnel counts how far each person came: worked by hand', async () => {
+  const answer = await ask('hand', 'funnel', { steps: ['a', 'b', 'c'] });
+  // "all", "others between", "just in time", "started again", "earlier b counts", "left" get to c; "too late" to b; "wrong way", "same time", "twice" only begin.
+  assert.deepEqual(counts(answer), [10, 7, 6]);
+  const [a, b, c] = answer.steps;
+  assert.deepEqual([a.percent, b.percent, c.percent], [100, 70, 60]);
+  assert.deepEqual([a.dropoff_count, a.dropoff_percent, b.dropoff_count, b.dropoff_percent, c.dropoff_count], [3, 30, 1, 14.29, null]);
+  assert.deepEqual([a.previous_count, b.previous_count, c.previous_count, a.next_count, c.next_count], [10, 10, 7, 7, null]);
+  assert.deepEqual(answer.steps.map((step) => step.is_highest_dropoff), [true, false, false]);
+  assert.deepEqual([answer.entered, answer.completed, answer.percent], [10, 6, 60]);
+  // ms from a to b: 1000, 2000, 10, 10, 50, 1, 5
+  assert.equal(b.median_seconds, 0.01);
+  assert.ok(Math.abs(b.average_seconds - 3076 / 7 / 1000) < 1e-9, `${b.average_seconds}`);
+  // ms from a to c: 5000, 3000, DAY, 90, 2, 7
+  assert.ok(Math.abs(c.average_seconds_from_start - (5000 + 3000 + DAY + 90 + 2 + 7) / 6 / 1000) < 1e-9, `${c.average_seconds_from_start}`);
+});
+
+test('a strict funnel allows no other event in between, an exclusion only not its own', async () => {
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], order: 'strict' })), [10, 6, 3]); // b@2 b@3 and "others between", "left" break
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], exclude: ['gone'] })), [10, 7, 5]);
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], exclude: [{ event: 'gone', from: 1, to: 2 }] })), [10, 7, 6]);
+});
+
+test('steps at the same time count when asked for; the window is kept to the millisecond; a step may come twice', async () => {
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], equal_times: true })), [10, 8, 7]);
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], window: 86401 })), [10, 7, 7]);
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ['a', 'a'], window: 2 * 86400 })), [10, 2]);
+});
+
+test('a breakdown never splits a chain, and puts what is too much together', async () => {
+  const answer = await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], breakdown: 'country', limit: 2 });
+  assert.deepEqual(answer.breakdown.map((part) => [part.value, part.is_other, ...counts(part)]), [['SE', false, 4, 2, 2], ['DE', false, 3, 3, 3], [null, true, 3, 2, 1]]);
+  assert.deepEqual(counts(answer), [10, 7, 6]);
+});
+
+const key = { person: (e) => e.profile_id || e.device_id, device: (e) => e.device_id, session: (e) => e.session_id };
+const isView = (e) => e.name === 'screen_view';
+const variants = [
+  [{ steps: ['a', 'b', 'c'] }, ['a', 'b', 'c'].map((n) => (e) => e.name === n)],
+  [{ steps: ['a', 'b', 'c', 'd'], window: 3 * 86400, by: 'device' }, ['a', 'b', 'c', 'd'].map((n) => (e) => e.name === n)],
+  [{ steps: ['a', 'b', 'c'], order: 'strict', by: 'session', window: 5 * 86400 }, ['a', 'b', 'c'].map((n) => (e) => e.name === n)],
+  [{ steps: ['a', 'b'], order: 'strict', equal_times: true, window: 5 * 86400 }, ['a', 'b'].map((n) => (e) => e.name === n)],
+  [{ steps: ['a', 'a', 'b'], window: 2 * 86400 }, ['a', 'a', 'b'].map((n) => (e) => e.name === n)],
+  [{ steps: [{ event: ['a', 'b'] }, { event: ['b', 'c'] }, { page: '/b' }], window: 2 * 86400 },
+    [(e) => 'ab'.includes(e.name), (e) => 'bc'.includes(e.name), (e) => isView(e) && e.path === '/b/']],
+  [{ steps: [{ event: 'a', filters: [{ name: 'country', operator: 'is', value: 'DE' }] }, '*', 'c'], window: 86400 },
+    [(e) => e.name === 'a' && e.country === 'DE', () => true, (e) => e.name === 'c']],
+  [{ steps: ['a', 'b', 'c'], exclude: [{ event: 'x', from: 1, to: 2 }, { event: 'd', from: 2 }], window: 4 * 86400 }, ['a', 'b', 'c'].map((n) => (e) => e.name === n),
+    [{ fits: (e) => e.name === 'x', from: 1, to: 2 }, { fits: (e) => e.name === 'd', from: 2, to: 3 }]],
+  [{ steps: ['a', 'b', 'c'], filters: [{ name: 'properties.plan', operator: 'is', value: 'pro' }], breakdown: 'country', series: true, window: 2 * 86400 },
+    ['a', 'b', 'c'].map((n) => (e) => e.name === n), [], (e) => e.properties.plan === 'pro'],
+];
+for (const [body, steps, exclusions = [], filter = () => true] of variants) {
+  test(`a funnel of random events is what its definition says: ${JSON.stringify(body)}`, async () => {
+    const groups = groupBy(randomEvents.filter(filter), key[body.by ?? 'person']);
+    const want = { all: steps.map(() => 0), value: {}, day: {}, times: steps.map(() => []), starts: steps.map(() => []) };
+    for (const events of groups.values()) {
+      events.sort((p, q) => p.created_at - q.created_at);
+      const options = { window: (body.window ?? 86400) * 1000, equal: body.equal_times ?? false, strict: body.order === 'strict', exclusions };
+      const deepest = level(events, steps, options);
+      if (!deepest) continue;
+      const entry = events.find(steps[0]);
+      const first = events.filter((e) => e.created_at === entry.created_at && steps[0](e));
+      const day = Math.floor((entry.created_at - MONDAY) / DAY);
+      const country = new Set(first.map((e) => e.country)).size > 1 ? null : entry.country; // two first events at once: either
+      for (let i = 0; i < deepest; i++) {
+        want.all[i]++;
+        (want.value[country] ??= steps.map(() => 0))[i]++;
+        (want.day[day] ??= steps.map(() => 0))[i]++;
+      }
+      for (const [step, time] of chainTimes(events, steps, options, deepest).entries()) if (step) want.times[step].push(time.between) && want.starts[step].push(time.fromStart);
+    }
+    const answer = await ask('random', 'funnel', body);
+    assert.deepEqual(counts(answer), want.all);
+    assert.ok(want.all.at(-1) > 0, 'somebody completes it');
+    for (let i = 1; i < steps.length; i++) {
+      const average = (list) => list.reduce((sum, value) => sum + value, 0) / list.length / 1000;
+      assert.ok(Math.abs(answer.steps[i].average_seconds - average(want.times[i])) < 1e-6, `step ${i + 1}: ${answer.steps[i].average_seconds} ${average(want.times[i])}`);
+      assert.ok(Math.abs(answer.steps[i].average_seconds_from_start - average(want.starts[i])) < 1e-6, `step ${i + 1} from start`);
+    }
+    if (body.series) {
+      assert.equal(answer.series.length, 14);
+      assert.deepEqual(answer.series.map((point) => point.counts), Array.from({ length: 14 }, (_, day) => want.day[day] ?? steps.map(() => 0)));
+    }
+    if (body.breakdown && !want.value[null]) assert.deepEqual(Object.fromEntries(answer.breakdown.map((part) => [part.value, counts(part)])), want.value);
+  });
+}
+
+test('conversion over time is a funnel by the time of entry', async () => {
+  const answer = await ask('random', 'conversion', { steps: ['a', 'b'], interval: 'day' });
+  const funnel = await ask('random', 'funnel', { steps: ['a', 'b'], series: true, interval: 'day' });
+  assert.deepEqual(answer.series.length, 1);
+  assert.deepEqual(answer.series[0].data, funnel.series.map(({ time, entered, completed, percent }) => ({ time, total: entered, conversions: completed, rate: percent })));
+  const split = await ask('random', 'conversion', { steps: ['a', 'b'], interval: 'week', breakdown: 'country', limit: 2, compare: 'previous' });
+  assert.equal(split.series.length, 3);
+  assert.equal(split.series.reduce((sum, part) => sum + part.entered, 0), funnel.entered);
+  assert.equal(split.series.reduce((sum, part) => sum + part.completed, 0), funnel.completed);
+  assert.deepEqual(split.series[0].data.map((point) => point.previous_rate), [0, 0]);
+});
+
+test('what is wrong with the steps is said', async () => {
+  for (const [body, field, words, status = 400] of [
+    [{ steps: ['a'] }, 'steps', /2 to 20/], [{ steps: Array(21).fill('a') }, 'steps', /2 to 20/], [{}, 'steps', /list/], [{ steps: [1, 2] }, 'steps[0]', /event/],
+    [{ steps: ['a', {}] }, 'steps[1]', /event or a page/], [{ steps: ['a', { event: Array(21).fill('n') }] }, 'steps[1]', /20/, 413],
+    [{ steps: ['a', 'b'], window: 0 }, 'window', /1 to 7776000/], [{ steps: ['a', 'b'], order: 'any' }, 'order', /strict/], [{ steps: ['a', 'b'], by: "x' OR 1" }, 'by', /session/],
+    [{ steps: ['a', 'b'], exclude: [{ event: 'x', from: 2 }] }, 'exclude', /from 1 to 1/], [{ steps: ['a', 'b'], exclude: ['x'], order: 'strict' }, 'exclude', /strict/],
+    [{ steps: ['a', 'b'], breakdown: 'nonsense' }, 'name', /nonsense/], [{ steps: ['a', { event: 'b', filters: {} }] }, 'steps', /list of filters/],
+  ]) {
+    const { error } = await ask('hand', 'funnel', body, status);
+    assert.equal(error.field, field, JSON.stringify(error));
+    assert.match(error.message, words);
+  }
+  assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ["' OR 1 = 1 --", 'b\\'] })), [0, 0]);
+});
