@@ -38,6 +38,9 @@ enum error_code analytics_filters_write_asked(struct query_context *context, str
 /* Who: the profile (aliases count as the person they belong to), or the device of a visitor nobody is known to be. An
  * expression of type String over a row of events or sessions; "" where there is neither. */
 struct slice analytics_person(struct query_context *context, struct error *error);
+/* The same as a number, several times cheaper to count and to group by: cityHash64 of the name, 0 where there is none. Over a row of
+ * events or device_days. Empty with `error` set on failure. */
+struct slice analytics_person_hash(struct query_context *context, struct error *error);
 /* Whether the person is identified: a profile that is not just the device. */
 #define ANALYTICS_IS_IDENTIFIED "(profile_id != '' AND profile_id != device_id)"
 #define ANALYTICS_IS_PAGE_VIEW "name IN ('screen_view', 'page_view', 'pageview')"

@@ -19,6 +19,13 @@ static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 #define FOLLOWED                                                                                                       \
     "transform(" SAID ", tupleElement(" IDENTITIES ", 1), tupleElement(" IDENTITIES ", 2), " SAID ")"
 
+/* The same as hashes: cityHash64 of each name. */
+#define HASH_SAID "if(profile_hash != 0, profile_hash, device_hash)"
+#define HASH_IDENTITIES                                                                                                \
+    "(SELECT (groupArray(cityHash64(alias)), groupArray(cityHash64(profile_id))) FROM analytics.profile_identities WHERE tenant_id = {tenant:String})"
+#define HASH_FOLLOWED                                                                                                  \
+    "transform(" HASH_SAID ", tupleElement(" HASH_IDENTITIES ", 1), tupleElement(" HASH_IDENTITIES ", 2), " HASH_SAID ")"
+
 static size_t slot_of(struct slice tenant)
 {
     size_t hash = 5381;
@@ -37,22 +44,39 @@ static enum error_code ask_aliases(struct query_context *context, bool *ret_has,
     return code;
 }
 
-struct slice analytics_person(struct query_context *context, struct error *error)
+static enum error_code find_aliases(struct query_context *context, bool *ret_has, struct error *error)
 {
     size_t slot = slot_of(context->tenant);
     bool known, has_aliases = false;
+    enum error_code code = ERROR_NONE;
     pthread_mutex_lock(&slots_lock);
     known = slice_equal(slice_from_string(slots[slot].tenant), context->tenant) &&
             context->now_ms - slots[slot].asked_ms < REMEMBERED_MS && context->now_ms >= slots[slot].asked_ms;
     has_aliases = slots[slot].has_aliases;
     pthread_mutex_unlock(&slots_lock);
     if (!known) {
-        if (ask_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
+        code = ask_aliases(context, &has_aliases, error);
+        if (code) return code;
         pthread_mutex_lock(&slots_lock);
         snprintf(slots[slot].tenant, sizeof slots[slot].tenant, "%.*s", SLICE_ARGS(context->tenant));
         slots[slot].asked_ms = context->now_ms;
         slots[slot].has_aliases = has_aliases;
         pthread_mutex_unlock(&slots_lock);
     }
+    *ret_has = has_aliases;
+    return code;
+}
+
+struct slice analytics_person(struct query_context *context, struct error *error)
+{
+    bool has_aliases;
+    if (find_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
     return has_aliases ? SLICE(FOLLOWED) : SLICE(SAID);
+}
+
+struct slice analytics_person_hash(struct query_context *context, struct error *error)
+{
+    bool has_aliases;
+    if (find_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
+    return has_aliases ? SLICE(HASH_FOLLOWED) : SLICE(HASH_SAID);
 }

@@ -17,9 +17,9 @@ enum error_code analytics_chain_by_parse(struct query_context *context, enum ana
 
 struct slice analytics_chain_key(struct query_context *context, enum analytics_chain_by by, struct error *error)
 {
-    struct slice text = by == ANALYTICS_BY_SESSION ? SLICE("session_id") : by == ANALYTICS_BY_DEVICE ? SLICE("device_id") : analytics_person(context, error);
-    if (!text.size) return text;
-    return arena_printf(context->arena, "if(%.*s = '', 0, cityHash64(%.*s))", SLICE_ARGS(text), SLICE_ARGS(text));
+    if (by == ANALYTICS_BY_SESSION) return SLICE("if(session_id = '', 0, cityHash64(session_id))");
+    if (by == ANALYTICS_BY_DEVICE) return SLICE("device_hash");
+    return analytics_person_hash(context, error);
 }
 
 double analytics_percent(double part, double whole) { return whole > 0 ? round(part / whole * 10000) / 100 : 0; }
