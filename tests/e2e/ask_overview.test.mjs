@@ -2,56 +2,25 @@
 // The overview: a hand-worked example of every figure, then random visits against the same computed here.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Server, waitFor } from './harness.mjs';
+import { Server } from './harness.mjs';
+import { DAY, mean, median, randomVisits, rounded, send, time, visit, visitsOf } from './visits.mjs';
 
-const DAY = 86_400_000, MINUTE = 60_000;
+const MINUTE = 60_000;
 const midnight = Math.floor(Date.now() / DAY) * DAY;
 const begin = midnight - 9 * DAY; // all of it lies in the past
-let server, keys, random;
-const events = [];
-
-/** A small generator with a seed, so that a failure can be repeated. */
-function generator(seed) {
-  let state = seed;
-  return (n) => { state = (Math.imul(state, 1664525) + 1013904223) >>> 0; return Math.floor((state / 2 ** 32) * n); };
-}
-
-function visit(tenant, id, at, device, steps, more = {}) {
-  for (const [after, name, extra] of steps)
-    events.push({ tenant, body: { name, session_id: id, device_id: device, timestamp: new Date(at + after).toISOString(), ...more, ...extra } });
-}
+let server, keys, many;
 
 before(async () => {
   server = await Server.start({ tenants: ['hand', 'many'], settings: ['--spool.seal_age', '100ms'] });
   keys = server.tenants;
   // By hand: three visits of two people in the range, one before it.
-  visit('hand', 'h0', begin - 3 * DAY, 'ann', [[0, 'screen_view', { path: '/a' }]]);
-  visit('hand', 'h1', begin + MINUTE, 'ann', [[0, 'screen_view', { path: '/a' }], [10_000, 'screen_view', { path: '/b' }], [40_000, 'signup', {}]], { country: 'SE' });
-  visit('hand', 'h2', begin + 2 * MINUTE, 'bob', [[0, 'screen_view', { path: '/a' }]], { country: 'DE' });
-  visit('hand', 'h3', begin + DAY + MINUTE, 'bob', [[0, 'screen_view', { path: '/b' }], [20_000, 'screen_view', { path: '/a' }], [25_000, 'order', { revenue: 12.5 }]], { country: 'DE' });
-  random = generator(7);
-  for (let i = 0; i < 600; i++) {
-    const steps = [];
-    let at = 0;
-    for (let k = 0; k <= random(5); k++) {
-      steps.push(random(4) ? [at, 'screen_view', { path: `/p${random(6)}` }] : [at, ['click', 'order'][random(2)], random(3) ? {} : { revenue: 1 + random(50) }]);
-      at += random(3) ? 500 * (1 + random(400)) : 0;
-    }
-    const device = `d${random(150)}`;
-    visit('many', `m${i}`, begin - 2 * DAY + random(9 * DAY * 0.98), device, steps,
-      { country: ['SE', 'DE', 'US'][random(3)], browser: ['Chrome', 'Safari'][random(2)], ...(random(5) ? {} : { profile_id: `user${random(30)}` }) });
-  }
-  for (const tenant of ['hand', 'many']) {
-    const mine = events.filter((event) => event.tenant === tenant).map((event) => event.body);
-    for (let i = 0; i < mine.length; i += 500) {
-      const answer = await server.post('/v1/events', mine.slice(i, i + 500), { key: keys[tenant].write_key });
-      assert.equal(answer.status, 200, answer.text);
-    }
-    await server.settle(keys[tenant].write_key);
-    const visits = new Set(mine.map((event) => event.session_id)).size;
-    await waitFor(`visits of ${tenant}`, async () => (await server.sql("SELECT sum(sign * (screen_view_count + event_count)) AS n, uniqExact(id) AS visits FROM analytics.sessions WHERE id != ''", keys[tenant].tenant))
-      .every(({ n, visits: stored }) => stored >= visits && n >= mine.length));
-  }
+  await send(server, keys.hand, [
+    ...visit('h0', begin - 3 * DAY, 'ann', [[0, 'screen_view', { path: '/a' }]]),
+    ...visit('h1', begin + MINUTE, 'ann', [[0, 'screen_view', { path: '/a' }], [10_000, 'screen_view', { path: '/b' }], [40_000, 'signup', {}]], { country: 'SE' }),
+    ...visit('h2', begin + 2 * MINUTE, 'bob', [[0, 'screen_view', { path: '/a' }]], { country: 'DE' }),
+    ...visit('h3', begin + DAY + MINUTE, 'bob', [[0, 'screen_view', { path: '/b' }], [20_000, 'screen_view', { path: '/a' }], [25_000, 'order', { revenue: 12.5 }]], { country: 'DE' }),
+  ]);
+  await send(server, keys.many, (many = randomVisits(7, 600, begin)));
 });
 after(() => server?.remove());
 
@@ -68,7 +37,7 @@ test('every figure of an example worked by hand', async () => {
   const { points, totals, previous, counted_from } = await ask('hand', [...range(begin, begin + 3 * DAY), ['measures', all], ['compare', 'previous']]);
   assert.equal(counted_from, 'sessions');
   // Day 1: ann 40 s with 2 views; bob 0 s, one view: bounced. Day 2: bob 25 s with 2 views and 12.5.
-  assert.deepEqual(points.map(({ time, ...figures }) => figures), [
+  assert.deepEqual(points.map(({ time: at, ...figures }) => figures), [
     { visitors: 2, sessions: 2, page_views: 3, bounce_rate: 50, average_duration: 40, median_duration: 40, views_per_session: 1.5, revenue: 0, new_visitors: 1, returning_visitors: 1 },
     { visitors: 1, sessions: 1, page_views: 2, bounce_rate: 0, average_duration: 25, median_duration: 25, views_per_session: 2, revenue: 12.5, new_visitors: 0, returning_visitors: 1 },
     { visitors: 0, sessions: 0, page_views: 0, bounce_rate: null, average_duration: null, median_duration: null, views_per_session: null, revenue: 0, new_visitors: 0, returning_visitors: 0 },
@@ -101,21 +70,7 @@ test('what is wrong with a question is said', async () => {
 
 // ---- the same figures, computed from the events that were sent ----
 
-const isView = (event) => event.name === 'screen_view';
-const median = (list) => (list.length ? (list[(list.length - 1) >> 1] + list[list.length >> 1]) / 2 : null);
-const rounded = (value, decimals) => (Number.isFinite(value) ? Math.round(value * 10 ** decimals) / 10 ** decimals : null);
-
-function visitsOf(bodies) {
-  const map = new Map();
-  for (const body of bodies) (map.get(body.session_id) ?? map.set(body.session_id, []).get(body.session_id)).push(body);
-  return [...map].map(([id, list]) => {
-    list.sort((a, b) => Date.parse(a.timestamp) - Date.parse(b.timestamp));
-    const times = list.map((event) => Date.parse(event.timestamp));
-    const views = list.filter(isView);
-    return { id, list, views, start: times[0], duration: times.at(-1) - times[0], bounced: views.length <= 1, person: list[0].profile_id ?? list[0].device_id, country: list[0].country, browser: list[0].browser };
-  });
-}
-const seconds = (list) => { const lasting = list.filter((ms) => ms > 0).sort((a, b) => a - b); return { average_duration: rounded(lasting.reduce((a, b) => a + b, 0) / lasting.length / 1000, 3), median_duration: lasting.length ? rounded(median(lasting) / 1000, 3) : null }; };
+const seconds = (list) => { const lasting = list.filter((ms) => ms > 0).map((ms) => ms / 1000).sort((a, b) => a - b); return { average_duration: rounded(mean(lasting), 3), median_duration: rounded(median(lasting), 3) }; };
 function figures(visits, revenue) {
   const sessions = visits.length, page_views = visits.reduce((sum, one) => sum + one.views.length, 0);
   return { visitors: new Set(visits.map((one) => one.person)).size, sessions, page_views, bounce_rate: rounded((100 * visits.filter((one) => one.bounced).length) / sessions, 2),
@@ -125,18 +80,17 @@ const money = (bodies, from, to) => bodies.filter((body) => body.revenue > 0 && 
 
 for (const [what, filters, holds] of [['without filters', [], () => true], ['of one country', ['country:is:SE'], (one) => one.country === 'SE'], ['of some browsers', ['browser:is_not:Chrome', 'country:is:DE|US'], (one) => one.browser === 'Safari' && one.country !== 'SE']])
   test(`random visits ${what} give what is computed here, per day, in total and before`, async () => {
-    const bodies = events.filter((event) => event.tenant === 'many').map((event) => event.body);
-    const visits = visitsOf(bodies).filter(holds);
-    const chosen = filters.length ? visits.flatMap((one) => one.list) : bodies;
+    const visits = visitsOf(many).filter(holds);
+    const chosen = filters.length ? visits.flatMap((one) => one.list) : many;
     const expected = (from, to) => figures(visits.filter((one) => one.start >= from && one.start < to), money(chosen, from, to));
     const from = begin + 2 * DAY, to = begin + 6 * DAY;
     const answer = await ask('many', [...range(from, to), ...filters.map((filter) => ['filter', filter]), ['compare', 'previous']]);
     assert.deepEqual(answer.totals, expected(from, to));
     assert.deepEqual(answer.previous.totals, expected(from - 4 * DAY, from));
-    answer.points.forEach(({ time, ...point }, i) => assert.deepEqual(point, expected(from + i * DAY, from + (i + 1) * DAY), time));
+    answer.points.forEach(({ time: at, ...point }, i) => assert.deepEqual(point, expected(from + i * DAY, from + (i + 1) * DAY), at));
     assert.equal(answer.points.length, 4);
     // New: the first visit of all lies in the bucket or the range.
-    const ever = visitsOf(bodies);
+    const ever = visitsOf(many);
     const first = (person) => Math.min(...ever.filter((one) => one.person === person).map((one) => one.start));
     const fresh = (a, b) => new Set(visits.filter((one) => one.start >= a && one.start < b && first(one.person) >= a).map((one) => one.person)).size;
     const more = await ask('many', [...range(from, to), ...filters.map((filter) => ['filter', filter]), ['measures', 'visitors,new_visitors,returning_visitors']]);
@@ -145,13 +99,12 @@ for (const [what, filters, holds] of [['without filters', [], () => true], ['of 
   });
 
 test('random page views of some paths give what is computed here', async () => {
-  const bodies = events.filter((event) => event.tenant === 'many').map((event) => event.body);
   const from = begin + 2 * DAY, to = begin + 6 * DAY;
   const within = (body, a, b) => Date.parse(body.timestamp) >= a && Date.parse(body.timestamp) < b;
   const expected = (a, b) => {
     const lengths = [], people = new Set(), seen = new Set(), bounced = new Set();
     let page_views = 0;
-    for (const one of visitsOf(bodies))
+    for (const one of visitsOf(many))
       one.views.forEach((view, i) => {
         if (!['/p1', '/p2'].includes(view.path) || !within(view, a, b)) return;
         page_views++;
@@ -164,9 +117,9 @@ test('random page views of some paths give what is computed here', async () => {
   };
   const answer = await ask('many', [...range(from, to), ['filter', 'path:is:/p1|/p2']]);
   const { seen, ...totals } = expected(from, to);
-  assert.deepEqual(answer.totals, { ...totals, revenue: money(bodies.filter((body) => seen.has(body.session_id)), from, to) });
-  answer.points.forEach(({ time, revenue, ...point }, i) => {
+  assert.deepEqual(answer.totals, { ...totals, revenue: money(many.filter((body) => seen.has(body.session_id)), from, to) });
+  answer.points.forEach(({ time: at, revenue, ...point }, i) => {
     const { seen: ignored, ...one } = expected(from + i * DAY, from + (i + 1) * DAY);
-    assert.deepEqual(point, one, time);
+    assert.deepEqual(point, one, at);
   });
 });

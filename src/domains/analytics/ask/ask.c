@@ -7,6 +7,8 @@ const struct domain_question *const analytics_questions[] = {
     analytics_list_questions,
     analytics_one_questions,
     analytics_overview_questions,
+    analytics_pages_questions,
+    analytics_breakdown_questions,
     openpanel_live_questions,
     analytics_funnel_questions,
     NULL,

@@ -27,6 +27,8 @@ enum error_code analytics_overview_ask(struct query_context *context, const stru
 void analytics_write_range(struct json_writer *writer, const struct query_zone *zone, const struct query_range *range);
 /* "question", "from", "to", "timezone" of an answer whose object has begun. */
 void analytics_write_question(struct json_writer *writer, const char *question, const struct query_span *span);
+/* The same in SQL, where round() takes the even neighbour of a half. */
+#define ANALYTICS_ROUND(expression, scale) "(floor((" expression ") * " scale " + 0.5) / " scale ")"
 double analytics_round(double value, int decimals);
 
 #endif

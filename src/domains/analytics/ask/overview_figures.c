@@ -127,9 +127,9 @@ static void write_views(const struct asking *asking, struct query_text *text, st
     struct query_range range = *asking->range;
     query_text_add(text, "(SELECT query_bucket, query_person, query_visit, query_length FROM (SELECT query_bucket, query_person, query_visit, "
                          "query_fits, query_at, if(query_visit = 0, 0, leadInFrame(query_at, 1, query_at) OVER (PARTITION BY query_visit "
-                         "ORDER BY query_at ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - query_at) AS query_length FROM (SELECT ");
+                         "ORDER BY query_at, query_page ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - query_at) AS query_length FROM (SELECT ");
     query_text_bucket(text, "created_at", asking->range);
-    query_text_add(text, " AS query_bucket, toUnixTimestamp64Milli(created_at) AS query_at, if(session_id = '', 0, cityHash64(session_id)) "
+    query_text_add(text, " AS query_bucket, toUnixTimestamp64Milli(created_at) AS query_at, concat(origin, path) AS query_page, if(session_id = '', 0, cityHash64(session_id)) "
                          "AS query_visit, ");
     query_text_slice(text, asking->person);
     query_text_add(text, " AS query_person, (1");

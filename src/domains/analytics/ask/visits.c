@@ -94,6 +94,22 @@ void analytics_visits_write(struct query_text *text, const struct analytics_visi
     query_text_add(text, ")");
 }
 
+enum error_code analytics_visits_conditions(struct query_context *context, struct query_text *text, const struct analytics_filters *filters,
+                                            const struct query_range *range, struct slice *ret_conditions, struct error *error)
+{
+    size_t from = text->size;
+    bool is_filtered, is_of_pages;
+    enum error_code code = analytics_filters_look(context, filters, &is_filtered, &is_of_pages, error);
+    if (!code && is_of_pages) {
+        query_text_add(text, " AND id IN (SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND " ANALYTICS_IS_PAGE_VIEW " AND ");
+        query_text_range(text, "created_at", range);
+    }
+    if (!code) code = analytics_filters_write_of(context, text, is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS, filters, error);
+    if (is_of_pages) query_text_add(text, ")");
+    *ret_conditions = query_text_cut(text, from);
+    return code;
+}
+
 struct slice analytics_person_number(struct query_context *context, struct error *error)
 {
     struct slice person = analytics_person(context, error);

@@ -35,6 +35,11 @@ enum error_code analytics_visits_find(struct query_context *context, int64_t fro
 void analytics_visits_write(struct query_text *text, const struct analytics_visits *visits, const struct query_range *range,
                             const char *columns, struct slice conditions);
 
+/* " AND (..)" over visits for filters: those of visits as they are; when they choose pages, the visits with a page view in the
+ * range that passes. Parameters are bound in `text`, which is otherwise as before. */
+enum error_code analytics_visits_conditions(struct query_context *context, struct query_text *text, const struct analytics_filters *filters,
+                                            const struct query_range *range, struct slice *ret_conditions, struct error *error) MUST_CHECK;
+
 /* The person as a number: a hash of analytics_person; 0 where there is nobody. Counting numbers costs half of counting texts. */
 struct slice analytics_person_number(struct query_context *context, struct error *error);
 
