@@ -9,6 +9,8 @@ const struct domain_question *const analytics_questions[] = {
     analytics_overview_questions,
     analytics_pages_questions,
     analytics_breakdown_questions,
+    analytics_chart_questions,
+    openpanel_chart_questions,
     openpanel_live_questions,
     analytics_funnel_questions,
     NULL,

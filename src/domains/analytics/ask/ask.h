@@ -12,6 +12,8 @@ extern const struct domain_question analytics_list_questions[], analytics_one_qu
 extern const struct domain_question analytics_overview_questions[];
 extern const struct domain_question analytics_pages_questions[];
 extern const struct domain_question analytics_breakdown_questions[];
+extern const struct domain_question analytics_chart_questions[];
+extern const struct domain_question openpanel_chart_questions[];
 extern const struct domain_question openpanel_live_questions[];
 
 /* People and visits of the last five minutes that pass the question's filters. */
