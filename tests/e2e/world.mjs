@@ -76,7 +76,7 @@ async function plant(server, document, world) {
   for (const [path, operations] of Object.entries(document.paths)) {
     const kind = /^\/v1\/([a-z_]+)$/.exec(path)?.[1];
     const schema = operations.post && resolve(document, operations.post.requestBody?.content?.['application/json']?.schema);
-    if (!schema || operations.post['x-millrace-scope'] !== 'tenant' || !operations.get || kind === 'keys') continue;
+    if (!kind || !schema || operations.post['x-millrace-scope'] !== 'tenant' || !operations.get || kind === 'keys') continue;
     const refers = (name) => world.things.find((thing) => thing.id_name === name)?.id;
     const answer = await server.api('POST', path, bodyOf(document, operations.post, world.side, refers), world.users.admin.token, { 'millrace-tenant': world.tenant });
     if (answer.status === 403) continue; // for the installation's administrators

@@ -231,11 +231,11 @@ static enum error_code add_source(struct scan *scan, const struct chart_labels *
     else add_label_index(scan, labels);
     query_text_add(text, " AS query_index");
     if (needs_person) {
-        struct slice person = analytics_person(scan->context, scan->error);
+        struct slice person = analytics_person_hash(scan->context, scan->error);
         if (!person.size) return scan->error->code;
-        query_text_add(text, ", if((");
+        query_text_add(text, ", ");
         query_text_slice(text, person);
-        query_text_add(text, " AS query_who) = '', 0, cityHash64(query_who)) AS query_person");
+        query_text_add(text, " AS query_person");
     }
     if (needs_session) query_text_add(text, ", if(session_id = '', 0, cityHash64(session_id)) AS query_session");
     if (needs_groups) query_text_add(text, ", groups AS query_groups");
