@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Small things the other parts have in common.
 
-export const uuid = (): string =>
-  '10000000-1000-4000-8000-100000000000'.replace(/[018]/g, (digit) =>
-    (+digit ^ (crypto.getRandomValues(new Uint8Array(1))[0]! & (15 >> (+digit / 4)))).toString(16));
+/** The name of an object URL ends in a random UUID, in every browser; crypto.randomUUID is there for https alone. */
+export const uuid = (): string => {
+  const url = URL.createObjectURL(new Blob());
+  URL.revokeObjectURL(url);
+  return url.slice(-36);
+};
 
 /** The first characters; `limit` in UTF-16 units, of which each is at most 3 bytes of the server's limits. */
 export const cut = (text: unknown, limit: number): string => String(text ?? '').slice(0, limit);
@@ -24,7 +27,7 @@ export const isHidden = (): boolean => document.hidden;
 export const patterns = (list: string | string[] | undefined): [RegExp, string][] =>
   String(list ?? '').split(',').map((text) => {
     const pattern = text.trim();
-    const source = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, (stars) => (stars[1] ? '.*' : '[^/]+'));
+    const source = pattern.replace(/[^\w*]/g, '\\$&').replace(/\*+/g, (stars) => (stars[1] ? '.*' : '[^/]+'));
     return [new RegExp(`^${source}$`), pattern];
   });
 

@@ -62,10 +62,11 @@ export const init = (settings: Settings): Millrace => {
   let page: Page | undefined; // what was counted last
   let visitOfPage: Visit | undefined;
 
+  const maskPath = (path: string): string => masks.find(([expression]) => expression.test(path))?.[1] ?? path;
   const look = (): Page => {
     const search = new URLSearchParams(location.search);
     if (!settings.query) for (const name of [...search.keys()]) if (!CAMPAIGN.test(name)) search.delete(name);
-    const path = masks.find(([expression]) => expression.test(location.pathname))?.[1] ?? location.pathname;
+    const path = maskPath(location.pathname);
     const query = String(search);
     const hash = settings.hash ? location.hash : '';
     return {
@@ -78,9 +79,9 @@ export const init = (settings: Settings): Millrace => {
   const pagesOf = (visit?: Visit): number | undefined => visit && clamp(visit.pages, 1000);
 
   const post = (item: Properties, path = location.pathname): void => {
-    if (visitor.consent() === 'denied' || !visitor.isSampled() || skips.some(([expression]) => expression.test(path))) return;
+    if (visitor.rule() === 'denied' || !visitor.isSampled() || skips.some(([expression]) => expression.test(path))) return;
     try {
-      if (settings.filter?.(item) !== false) queue.add(item);
+      if (settings.filter?.(item) !== false) queue.enter(item);
     } catch (error) {
       console.warn('millrace:', error); // a circle in its properties
     }
@@ -102,7 +103,7 @@ export const init = (settings: Settings): Millrace => {
   const report = (type: string, fields: Properties, of?: Page): void => post({ ...common(of), type, ...fields }, of?.path);
 
   const reading = watchReading(visitor.visit);
-  const newErrors = on('errors') ? watchErrors((error) => report('error', error)) : () => {};
+  const newErrors = on('errors') ? watchErrors((error) => report('error', error), maskPath) : () => {};
   let vitals: Vitals | undefined;
   let isLanding = true;
 
@@ -136,11 +137,11 @@ export const init = (settings: Settings): Millrace => {
 
   /** Of what may be known. */
   const change = (make: () => void): void => {
-    const before = visitor.consent();
+    const before = visitor.rule();
     make();
-    const after = visitor.consent();
+    const after = visitor.rule();
     if (after === before) return;
-    if (after === 'denied') queue.clear();
+    if (after === 'denied') queue.empty();
     else if (before === 'denied' && on('pages')) {
       page = undefined; // nobody was told of it
       view();
@@ -168,7 +169,7 @@ export const init = (settings: Settings): Millrace => {
     setGlobalProperties(properties) {
       globals = { ...globals, ...properties };
     },
-    setConsent: (consent) => change(() => visitor.setConsent(consent)),
+    setConsent: (consent) => change(() => visitor.choose(consent)),
     optOut: () => change(() => visitor.setOptOut(true)),
     optIn: () => change(() => visitor.setOptOut(false)),
     reset() {
@@ -178,14 +179,13 @@ export const init = (settings: Settings): Millrace => {
     flush: queue.flush,
   };
 
-  const onClick = ({ target }: Event): void => {
-    const element = target instanceof Element ? target : undefined;
-    const tracked = on('clicks') && element?.closest<HTMLElement>('[data-track]');
+  const onClick = ({ target }: { target: Partial<Element> }): void => { // the document is no element
+    const tracked = on('clicks') && target.closest?.<HTMLElement>('[data-track]');
     if (tracked) {
       const { track, ...properties } = tracked.dataset;
       if (track) millrace.track(track, properties);
     }
-    const link = on('links') && element?.closest<HTMLAnchorElement>('a[href]');
+    const link = on('links') && target.closest?.<HTMLAnchorElement>('a[href]');
     if (link && /^https?:$/.test(link.protocol) && link.host !== location.host)
       report('outgoing_link', { href: cut(link.href, 2000), text: cut(link.textContent?.trim(), 200) });
   };
@@ -213,7 +213,7 @@ export const init = (settings: Settings): Millrace => {
       if (persisted && on('pages')) view(); // back from the browser's memory
     });
   };
-  if ((document as any).prerendering) document.addEventListener('prerenderingchange', start, { once: true });
+  if ((document as any).prerendering) listen(document, 'prerenderingchange', start);
   else start();
   return millrace;
 };

@@ -20,17 +20,17 @@ interface Item {
 }
 
 export interface Queue {
-  add(item: Record<string, unknown>): void;
+  enter(item: Record<string, unknown>): void;
   flush(): void;
   /** The page may go away now. */
   leave(): void;
   /** Forgets what waits. */
-  clear(): void;
+  empty(): void;
 }
 
 /* JSON.stringify writes halves of surrogate pairs, which a site may have cut in two, as escapes that no JSON parser likes. */
 const write = (value: unknown): string => JSON.stringify(value).replace(/\\ud[89a-f]\w\w/g, '\\ufffd');
-const isOffline = (): boolean => navigator.onLine === false;
+const isOffline = (): boolean => !navigator.onLine;
 const size = (text: string): number => new Blob([text]).size;
 const bodyOf = (items: Item[]): string => `[${items.map((item) => item.text)}]`;
 
@@ -121,7 +121,7 @@ export const createQueue = (url: string, store: Store): Queue => {
   };
 
   const queue: Queue = {
-    add(value) {
+    enter(value) {
       const text = write(value);
       if (stopped || size(text) > CHUNK_BYTES - 4) return;
       let item: Item = { id: uuid(), at: Date.now(), text };
@@ -143,7 +143,7 @@ export const createQueue = (url: string, store: Store): Queue => {
       if (failures) waiting = before;
       if (flying[0] || waiting[0]) keep([...flying, ...waiting]);
     },
-    clear() {
+    empty() {
       waiting = [];
       flying = [];
       unschedule();

@@ -18,9 +18,8 @@ export interface Person {
 
 export interface Visitor {
   store: Store;
-  consent(): Consent;
-  isGranted(): boolean;
-  setConsent(consent: Consent): void;
+  rule(): Consent;
+  choose(consent: Consent): void;
   setOptOut(out: boolean): void;
   device(): string | undefined;
   /** The visit of this moment, if it may be known: a new one after half an hour without anything. */
@@ -42,13 +41,13 @@ export const createVisitor = (settings: Settings): Visitor => {
 
   // The wish not to be tracked is the one thing that is kept whatever the consent.
   const wishes = createStore('millrace.', () => true);
-  const signal = navigator.doNotTrack === '1' || (navigator as any).globalPrivacyControl === true;
-  const consent = (): Consent => {
-    const rule = signal ? settings.doNotTrack ?? 'denied' : 'ignore';
-    if (chosen === 'denied' || rule === 'denied' || wishes.get('out')) return 'denied';
-    return chosen === 'granted' && rule === 'ignore' ? 'granted' : 'cookieless';
+  const signal = navigator.doNotTrack === '1' || (navigator as any).globalPrivacyControl;
+  const rule = (): Consent => {
+    const wish = signal ? settings.doNotTrack ?? 'denied' : 'ignore';
+    if (chosen === 'denied' || wish === 'denied' || wishes.get('out')) return 'denied';
+    return chosen === 'granted' && wish === 'ignore' ? 'granted' : 'cookieless';
   };
-  const isGranted = (): boolean => consent() === 'granted';
+  const isGranted = (): boolean => rule() === 'granted';
   const store = createStore(`millrace.${settings.key}.`, isGranted);
   const clean = (): void => {
     if (isGranted()) return;
@@ -59,9 +58,8 @@ export const createVisitor = (settings: Settings): Visitor => {
 
   const visitor: Visitor = {
     store,
-    consent,
-    isGranted,
-    setConsent(next) {
+    rule,
+    choose(next) {
       chosen = next;
       clean();
     },
@@ -79,7 +77,7 @@ export const createVisitor = (settings: Settings): Visitor => {
       if (!isGranted()) return undefined;
       const now = Date.now();
       const kept = store.get<Visit>('visit') ?? visit;
-      const isNew = !kept || now - kept.last > IDLE_MS || kept.last - now > IDLE_MS;
+      const isNew = !kept || Math.abs(now - kept.last) > IDLE_MS;
       visit = isNew ? { id: uuid(), last: 0, pages: 0 } : kept;
       if (Math.abs(now - visit.last) > TOUCH_MS) {
         visit.last = now;
