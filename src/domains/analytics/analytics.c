@@ -33,6 +33,7 @@ static const struct domain_view views[] = {
     {"analytics", "events_hourly_mv", "tenant_id"},
     {"analytics", "daily_pageviews", "tenant_id"},
     {"analytics", "daily_pageviews_mv", "tenant_id"},
+    {"analytics", "events_imports", "tenant_id"},
     {"analytics", "sessions", "tenant_id"},
     {"analytics", "session_changes_mv", "tenant_id"},
     {"analytics", "dau", "tenant_id"},

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS analytics.events_imports;
+ALTER TABLE analytics.sessions DROP COLUMN IF EXISTS `properties`;
