@@ -42,6 +42,9 @@ async function plant(tenant, key) {
   await server.post(`/vitals?client_id=${key}`, [{ metricName: mine }]);
   const link = await server.send(`/l/${mine}-slug`, { headers: { 'user-agent': 'Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36', referer: `https://${mine}.example/` } });
   assert.equal(link.status, 302, link.text);
+  const imported = await server.post('/import/events', [{ name: mine, created_at: new Date(timestamp).toISOString(), path, properties: { owner: mine } }],
+    { headers: { 'openpanel-client-id': key, 'openpanel-client-secret': server.tenants[tenant].secret_key } });
+  assert.equal(imported.status, 200, imported.text);
   const rows = {
     revenue: `INSERT INTO analytics.revenue (tenant_id, provider, transaction_id, created) SELECT '${server.tenants[tenant].tenant}', 'stripe', '${mine}', now64(3)`,
     session_replay_chunks: `INSERT INTO analytics.session_replay_chunks (tenant_id, session_id, payload, started_at, ended_at, ingested_at) SELECT '${server.tenants[tenant].tenant}', '${mine}', '${mine}', now64(3), now64(3), now64(3)`,
