@@ -47,10 +47,17 @@ const byHand = [
 
 let randomEvents;
 before(async () => {
-  server = await Server.start({ tenants: ['hand', 'random', 'other', 'many'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['hand', 'random', 'other', 'few', 'seen'], settings: ['--spool.seal_age', '100ms'] });
   for (const [name, tenant] of Object.entries(server.tenants)) keys[name] = tenant.secret_key;
   await send('hand', byHand);
   await send('other', line('foreign', 'a@0 b@1 c@2'));
+  const week = 7 * DAY;
+  await send('few', [
+    ...line('phone', `a@0 b@${week + 5}`, { profile_id: 'ann' }), ...line('laptop', `a@${2 * week + 9} x@${2 * week + 10}`, { profile_id: 'ann' }),
+    ...line('bob', `a@${3 * DAY} a@${3 * week - 1}`), ...line('cyd', `a@${week} a@${2 * week}`), ...line('dee', `a@${2 * week + DAY}`)]);
+  const midnight = Math.floor(Date.now() / DAY) * DAY;
+  const ago = (device, ...days) => days.map((day) => ({ name: 'a', device_id: device, created_at: midnight - day * DAY }));
+  await send('seen', [...ago('now', 0, 90), ...ago('seven', 7), ...ago('eight', 8), ...ago('thirty', 30), ...ago('sixty', 60), ...ago('more', 61)]);
   const next = random(7);
   const pick = (list) => list[Math.floor(next() * list.length)];
   randomEvents = Array.from({ length: 4000 }, () => {
@@ -183,4 +190,87 @@ test('what is wrong with the steps is said', async () => {
     assert.match(error.message, words);
   }
   assert.deepEqual(counts(await ask('hand', 'funnel', { steps: ["' OR 1 = 1 --", 'b\\'] })), [0, 0]);
+});
+
+// Days are numbers from MONDAY; a person's days as a sorted list.
+const daysOf = (fits, offset = 0, filter = () => true) => {
+  const people = new Map();
+  for (const [who, events] of groupBy(randomEvents.filter((e) => fits(e) && filter(e)), key.person))
+    people.set(who, [...new Set(events.map((e) => Math.floor((e.created_at + offset - MONDAY) / DAY)))].sort((p, q) => p - q));
+  return people;
+};
+
+test('retention of a few people, worked by hand', async () => {
+  const answer = await ask('few', 'retention', { from: '2026-09-07', to: '2026-09-27', interval: 'week', mode: 'on', columns: 2 });
+  // ann: weeks 0, 1, 2; bob: 0, 2; cyd: 1, 2; dee: 2. Devices of ann count as ann.
+  const cells = (row) => row.cells.map((cell) => [cell.value, cell.percent]);
+  assert.deepEqual(answer.cohorts.map((row) => [row.time, row.size, ...cells(row)]), [
+    ['2026-09-07T00:00:00+00:00', 2, [2, 100], [1, 50], [2, 100]],
+    ['2026-09-14T00:00:00+00:00', 1, [1, 100], [1, 100], [0, 0]],
+    ['2026-09-21T00:00:00+00:00', 1, [1, 100], [0, 0], [0, 0]]]);
+  assert.equal(answer.average.size, 1.33);
+  assert.deepEqual(answer.average.cells.map((cell) => cell.percent), [100, 50, 50]);
+  const after = await ask('few', 'retention', { from: '2026-09-07', to: '2026-09-27', interval: 'week', columns: 2 });
+  assert.deepEqual(after.cohorts.map((row) => row.cells.map((cell) => cell.value)), [[2, 2, 2], [1, 1, 0], [1, 0, 0]]);
+  const identified = await ask('few', 'retention', { from: '2026-09-07', to: '2026-09-27', interval: 'week', columns: 1, people: 'identified' });
+  assert.deepEqual(identified.cohorts.map((row) => row.size), [1, 0, 0]);
+});
+
+test('a cell whose period is not over says so, and no average counts it', async () => {
+  const today = new Date().toISOString().slice(0, 10);
+  const answer = await ask('few', 'retention', { from: '2026-09-07', to: today, interval: 'day', columns: 1 });
+  assert.ok(answer.cohorts.slice(0, -2).every((row) => row.cells.every((cell) => !cell.incomplete)));
+  assert.deepEqual(answer.cohorts.at(-1).cells.map((cell) => cell.incomplete), [true, true]);
+  assert.deepEqual(answer.cohorts.at(-2).cells.map((cell) => cell.incomplete), [undefined, true]);
+});
+
+for (const [body, first, back, offset = 0, filter = () => true] of [
+  [{ mode: 'on' }, () => true, () => true],
+  [{ mode: 'on', timezone: 'Asia/Kolkata' }, () => true, () => true, 5.5 * 3600_000],
+  [{ columns: 5, first: 'a', return: { event: ['b', 'c'] } }, (e) => e.name === 'a', (e) => 'bc'.includes(e.name)],
+  [{ columns: 5, first: { page: '/a' }, filters: [{ name: 'country', operator: 'is', value: ['DE', 'FR'] }], mode: 'on' }, (e) => isView(e) && e.path === '/a', () => true, 0, (e) => ['DE', 'FR'].includes(e.country)],
+]) {
+  test(`retention of random events is what its definition says: ${JSON.stringify(body)}`, async () => {
+    const answer = await ask('random', 'retention', { interval: 'day', to: '2026-09-13', ...body });
+    const columns = body.columns ?? 7;
+    const begun = daysOf(first, offset, filter);
+    const came = daysOf(back, offset, filter);
+    const want = Array.from({ length: 7 }, () => ({ size: 0, values: Array(columns + 1).fill(0) }));
+    for (const [who, days] of begun) {
+      const cohort = days.find((day) => day >= 0);
+      if (cohort === undefined || cohort > 6) continue;
+      want[cohort].size++;
+      const later = (came.get(who) ?? []).filter((day) => day >= cohort && day < 7 + columns);
+      for (let k = 0; k <= columns; k++) if (later.some((day) => (body.mode === 'on' ? day === cohort + k : day >= cohort + k))) want[cohort].values[k]++;
+    }
+    assert.deepEqual(answer.cohorts.map((row) => ({ size: row.size, values: row.cells.map((cell) => cell.value) })), want);
+    assert.ok(want.some((row) => row.values[2] > 0));
+  });
+}
+
+test('active people of random events: by day, in windows, again, new and gone', async () => {
+  const people = daysOf(() => true);
+  const active = await server.get('/v1/query/active_users?from=2026-09-09&to=2026-09-20', keys.random);
+  assert.equal(active.status, 200, active.text);
+  const within = (from, to) => [...people.values()].filter((days) => days.some((day) => day >= from && day <= to)).length;
+  assert.deepEqual(active.json.data.map(({ dau, wau, mau }) => [dau, wau, mau]), Array.from({ length: 12 }, (_, i) => [within(i + 2, i + 2), within(i - 4, i + 2), within(i - 27, i + 2)]));
+  const series = await server.get('/v1/query/retention_series?from=2026-09-07&to=2026-09-20&interval=day', keys.random);
+  const has = (day) => [...people.values()].filter((days) => days.includes(day));
+  assert.deepEqual(series.json.data.map(({ active_users, retained_users }) => [active_users, retained_users]), Array.from({ length: 14 }, (_, i) => [has(i).length, has(i).filter((days) => days.includes(i + 1)).length]));
+  for (const [body, fits, offset] of [[{}, () => true, 0], [{ event: 'd', timezone: 'Asia/Kolkata' }, (e) => e.name === 'd', 5.5 * 3600_000]]) {
+    const lifecycle = await ask('random', 'lifecycle', { from: '2026-09-10', to: '2026-09-20', ...body });
+    const lists = [...daysOf(fits, offset).values()];
+    const count = (test_) => lists.filter(test_).length;
+    assert.deepEqual(lifecycle.data.map((row) => [row.new, row.returning, row.resurrecting, row.dormant]), Array.from({ length: 11 }, (_, i) => {
+      const day = i + 3;
+      return [count((l) => l[0] === day), count((l) => l.includes(day) && l.includes(day - 1)), count((l) => l.includes(day) && !l.includes(day - 1) && l[0] < day), count((l) => !l.includes(day) && l.includes(day - 1))];
+    }));
+    if (body.event) assert.ok(lifecycle.data.some((row) => row.resurrecting > 0 && row.dormant > 0));
+  }
+});
+
+test('engagement counts the days since somebody was last seen', async () => {
+  const answer = await server.get('/v1/query/engagement', keys.seen);
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual(answer.json, { total: 6, data: [['0-7', 2, 33.33], ['8-14', 1, 16.67], ['15-30', 1, 16.67], ['31-60', 1, 16.67], ['60+', 1, 16.67]].map(([days, count, percent]) => ({ days, people: count, percent })) });
 });

@@ -13,5 +13,7 @@ const struct domain_question *const analytics_questions[] = {
     openpanel_chart_questions,
     openpanel_live_questions,
     analytics_funnel_questions,
+    analytics_retention_questions,
+    analytics_active_questions,
     NULL,
 };

@@ -20,6 +20,8 @@ extern const struct domain_question openpanel_live_questions[];
 enum error_code analytics_live_count(struct query_context *context, int64_t *ret_visitors, int64_t *ret_sessions,
                                      struct error *error) MUST_CHECK;
 extern const struct domain_question analytics_funnel_questions[];
+extern const struct domain_question analytics_retention_questions[];
+extern const struct domain_question analytics_active_questions[];
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \
