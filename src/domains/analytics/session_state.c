@@ -10,7 +10,8 @@
 
 #define STATE_TICK_MS 5000
 #define STATE_COMMIT_ROWS 20000      /* rows of one batch: some MiB */
-#define STATE_DOUBTS_LIMIT 1000      /* made anew per statement: their ids are in its text */
+#define STATE_DOUBTS_LIMIT 1000      /* made anew per statement: their ids are in its text, five times, */
+#define STATE_DOUBTS_BYTES (40 * 1024) /* and a statement has at most 256 KiB */
 #define STATE_PART_SESSIONS 8000     /* corrected by one statement: some 50 MiB of the engine's */
 #define STATE_DOUBTS_ROUNDS 10       /* per tick */
 #define STATE_FIRST_LOAD_LIMIT 1000000
@@ -200,14 +201,19 @@ static enum error_code state_start(void *state, struct domain_host *host, struct
 
 struct doubt { struct session *session; uint64_t changes; };
 
+static bool state_is_full(size_t count, const struct buffer *ids, const struct buffer *pairs)
+{
+    return count == STATE_DOUBTS_LIMIT || ids->size + pairs->size >= STATE_DOUBTS_BYTES;
+}
+
 static size_t state_collect_doubts(struct session_table *table, struct domain_host *host, struct doubt doubts[STATE_DOUBTS_LIMIT],
                                    struct buffer *ids, struct buffer *pairs)
 {
     size_t count = 0;
-    for (size_t i = 0; i < SESSION_SHARDS && count < STATE_DOUBTS_LIMIT; i++) {
+    for (size_t i = 0; i < SESSION_SHARDS && !state_is_full(count, ids, pairs); i++) {
         struct session_shard *shard = &table->sessions[i];
         pthread_mutex_lock(&shard->mutex);
-        for (struct session *at = shard->newest; at && count < STATE_DOUBTS_LIMIT; at = at->older) {
+        for (struct session *at = shard->newest; at && !state_is_full(count, ids, pairs); at = at->older) {
             if (!at->is_doubtful || at->holds || at->pending || !at->facts || (at->segment && !host->is_stored(host, at->segment))) continue;
             at->was_found = false;
             doubts[count] = (struct doubt){at, at->changes};
@@ -267,6 +273,7 @@ static bool state_settle_doubts(struct session_table *table, struct domain_host 
         return false;
     }
     size_t count = state_collect_doubts(table, host, doubts, &ids, &pairs);
+    bool is_full = state_is_full(count, &ids, &pairs);
     if (count && !ids.failed && !pairs.failed) {
         const struct session_scope scope = {ids.data, pairs.data};
         code = state_correct(host, &scope, &error);
@@ -282,7 +289,7 @@ static bool state_settle_doubts(struct session_table *table, struct domain_host 
     buffer_free(&ids);
     buffer_free(&pairs);
     buffer_free(&out);
-    return count == STATE_DOUBTS_LIMIT && code == ERROR_NONE;
+    return is_full && code == ERROR_NONE;
 }
 
 /*

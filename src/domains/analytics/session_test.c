@@ -110,6 +110,7 @@ struct test_host {
     size_t flushed[RANDOM_EVENTS];       /* rows of one session in this flush */
     bool fails;
     bool is_empty;                       /* the event store answers, and has nothing */
+    size_t largest_statement, statements;
 };
 
 static struct block *host_block(struct domain_host *host, size_t table)
@@ -123,7 +124,10 @@ static uint64_t host_segment(struct domain_host *host) { return 1; }
 static bool host_is_stored(struct domain_host *host, uint64_t segment) { return true; }
 static enum error_code host_query(struct domain_host *host, struct slice sql, const char *format, struct buffer *out, struct error *error)
 {
-    if (((struct test_host *)host)->is_empty) return ERROR_NONE;
+    struct test_host *test = (struct test_host *)host;
+    test->statements++;
+    if (sql.size > test->largest_statement) test->largest_statement = sql.size;
+    if (test->is_empty) return ERROR_NONE;
     return error_set(error, ERROR_UNAVAILABLE, "there is no event store here");
 }
 
@@ -464,6 +468,30 @@ static void test_a_flush_that_failed_puts_its_sessions_in_doubt(void **state)
     harness_destroy(&bench.harness);
 }
 
+static void test_however_many_doubts_there_are_statements_stay_within_what_the_event_store_parses(void **state)
+{
+    enum { SESSIONS = 2500, ID_BYTES = 64 };
+    struct bench bench;
+    struct test_host *host = host_create();
+    bench_create(&bench);
+    for (int i = 0; i < SESSIONS; i++) {
+        char id[ID_BYTES + 1];
+        snprintf(id, sizeof id, "%0*d", i % 2 ? ID_BYTES : 16, i);
+        if (i % 2) memset(id, '\'', ID_BYTES / 2); /* quotes are written as two bytes */
+        struct plain_event plain = plain_simple(id, NOON_MS);
+        bench_take(&bench, event_make(&bench, &plain, EVENT_VISIT_AS_SENT));
+        struct session *session = bench_session(&bench, id);
+        session->pending++;
+        session_settled(session, bench.table, 7, false);
+    }
+    host->is_empty = true;
+    for (int i = 0; i < 100; i++) analytics_session_state.tick(bench.table, &host->host, NOON_MS, false);
+    assert_in_range(host->largest_statement, 10000, 256 * 1024);
+    assert_in_range(host->statements, 4, 400); /* many in one, not one by one */
+    host_destroy(host);
+    harness_destroy(&bench.harness);
+}
+
 static void test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt(void **state)
 {
     struct bench bench;
@@ -593,6 +621,7 @@ int main(void)
         cmocka_unit_test(test_loops_in_any_interleaving_add_up_to_the_same),
         cmocka_unit_test(test_an_event_that_was_given_up_puts_its_session_in_doubt),
         cmocka_unit_test(test_a_flush_that_failed_puts_its_sessions_in_doubt),
+        cmocka_unit_test(test_however_many_doubts_there_are_statements_stay_within_what_the_event_store_parses),
         cmocka_unit_test(test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt),
         cmocka_unit_test(test_events_beyond_the_limit_are_noted_and_not_lost),
         cmocka_unit_test(test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more),
