@@ -155,7 +155,7 @@ test('what is wrong with a chart is said, with the place', async () => {
     [{ series: [{ name: 'a', measure: 'sum', property: 'created_at' }] }, 'property', /time/],
     [{ series: [...series, { formula: 'A +' }] }, 'formula', /character 4/], [{ series: [...series, { formula: 'B' }] }, 'series[1].formula', /before/],
     [{ series: [...series, { formula: 'A; DROP TABLE x' }] }, 'formula', /character 2/], [{ series: [...series, { type: 'magic', name: 'a' }] }, 'series[1].type', /event/],
-    [{ series: [...series, { formula: '1'.repeat(1001) }] }, 'series[1].formula', /1000/], [{ series: Array(27).fill('a') }, 'series', /26/],
+    [{ series: [...series, { formula: '1'.repeat(1001) }] }, 'series[1].formula', /1000/], [{ series: Array(27).fill('a') }, 'series', /26/], [{ series: [{ formula: '5' }] }, 'series', /events/],
     [{ series, breakdowns: ['contry'] }, 'name', /country/], [{ series, breakdowns: [7] }, 'breakdowns', /field/], [{ series, breakdowns: Array(6).fill('path') }, 'breakdowns', /5/],
     [{ series, breakdowns: 'path' }, 'breakdowns', /list/], [{ series, filters: [{ name: 'path', operator: 'equalz', value: 'x' }] }, 'filters', /operator/],
     [{ series: [{ name: 'a', filters: [{ name: 'pth', operator: 'is', value: 'x' }] }] }, 'name', /path/], [{ series: [{ name: 'a', filters: {} }] }, 'series[0].filters', /list/],

@@ -4,7 +4,7 @@
 #define DOMAINS_ANALYTICS_ASK_CHART_CHART_H
 
 #include "domains/analytics/ask/chart/formula.h"
-#include "query/context.h"
+#include "query/rows.h"
 
 /*
  * Model: what was asked (our words or OpenPanel's, in a body or in the address) becomes a plan. With breakdowns, one
@@ -85,8 +85,11 @@ struct chart_labels {
     const struct slice *texts; /* count times breakdowns */
     size_t count;
     bool has_more;
+    struct query_rows rows;    /* a row per label: its texts, then figure, events and people of each series of events */
 };
-/* Labels of no breakdown: one, without texts. */
+/* All series of events, as a set of letters. */
+uint32_t chart_plan_letters(const struct chart_plan *plan);
+/* Labels of no breakdown: one, without texts and rows. */
 enum error_code chart_labels_find(struct query_context *context, const struct chart_plan *plan, struct chart_labels *ret_labels,
                                   struct error *error) MUST_CHECK;
 /*

@@ -60,6 +60,26 @@ static ptrdiff_t bucket_of(const struct query_range *range, int64_t start_ms)
     return low < range->bucket_count && range->buckets_ms[low] == start_ms ? (ptrdiff_t)low : -1;
 }
 
+/* Figure, events and people of one series and label, from three columns. */
+static void take_total(const struct table *table, const struct query_rows *rows, size_t row, size_t column, struct chart_figures *at)
+{
+    at->total = clean(query_rows_number(rows, row, column));
+    at->rows = (uint64_t)query_rows_integer(rows, row, column + 1);
+    at->people = (uint64_t)query_rows_integer(rows, row, column + 2);
+    if (!table->plan->is_dated) at->values[0] = at->total;
+}
+
+/* What the ranking of labels has said already. */
+static void take_labels(const struct table *table, struct chart_figures *figures)
+{
+    size_t series[CHART_SERIES_LIMIT], count = scan_series(table->plan, chart_plan_letters(table->plan), series);
+    for (size_t label = 0; label < table->labels.count; label++)
+        for (size_t i = 0; i < count; i++)
+            if (table->plan->series[series[i]].measure != CHART_ONE_EVENT_PER_PERSON)
+                take_total(table, &table->labels.rows, label, table->plan->breakdown_count + i * 3,
+                           &figures[series[i] * table_width(table) + label + 1]);
+}
+
 static enum error_code ask_scan(struct query_context *context, const struct table *table, uint32_t letters,
                                 const struct query_range *range, bool by_bucket, struct chart_figures *figures, struct error *error)
 {
@@ -75,22 +95,16 @@ static enum error_code ask_scan(struct query_context *context, const struct tabl
         for (size_t i = 0; i < count; i++) {
             size_t column = 1 + by_bucket + i * per_series;
             struct chart_figures *at = &figures[series[i] * table_width(table) + label];
-            double value = clean(query_rows_number(&rows, row, column));
-            if (by_bucket) {
-                at->values[bucket] = value;
-                continue;
-            }
-            at->total = value;
-            at->rows = (uint64_t)query_rows_integer(&rows, row, column + 1);
-            at->people = (uint64_t)query_rows_integer(&rows, row, column + 2);
-            if (!table->plan->is_dated) at->values[0] = value;
+            if (by_bucket) at->values[bucket] = clean(query_rows_number(&rows, row, column));
+            else take_total(table, &rows, row, column, at);
         }
     }
     return code;
 }
 
+/* `is_ranked`: the totals of the labels are known from their ranking. */
 static enum error_code ask_period(struct query_context *context, const struct table *table, const struct query_range *range,
-                                  struct chart_figures *figures, struct error *error)
+                                  bool is_ranked, struct chart_figures *figures, struct error *error)
 {
     uint32_t together = 0, scans[CHART_SERIES_LIMIT + 1];
     size_t count = 0;
@@ -102,8 +116,9 @@ static enum error_code ask_period(struct query_context *context, const struct ta
     }
     if (together) scans[count++] = together;
     enum error_code code = ERROR_NONE;
+    if (is_ranked) take_labels(table, figures);
     for (size_t i = 0; i < count && !code; i++) {
-        code = ask_scan(context, table, scans[i], range, false, figures, error);
+        if (!is_ranked || scans[i] != together) code = ask_scan(context, table, scans[i], range, false, figures, error);
         if (!code && table->plan->is_dated) code = ask_scan(context, table, scans[i], range, true, figures, error);
     }
     return code;
@@ -249,8 +264,8 @@ enum error_code chart_ask(struct query_context *context, const struct chart_plan
     table.now = make_figures(context, &table);
     table.before = plan->span.has_previous ? make_figures(context, &table) : NULL;
     if (!table.now || (plan->span.has_previous && !table.before)) return error_set(error, ERROR_MEMORY, "no memory for an answer");
-    code = ask_period(context, &table, &plan->span.range, table.now, error);
-    if (!code && table.before) code = ask_period(context, &table, &plan->span.previous, table.before, error);
+    code = ask_period(context, &table, &plan->span.range, plan->breakdown_count && !plan->has_rest, table.now, error);
+    if (!code && table.before) code = ask_period(context, &table, &plan->span.previous, false, table.before, error);
     if (code) return code;
     work_out_all(&table, table.now);
     if (table.before) work_out_all(&table, table.before);

@@ -25,6 +25,14 @@ static const struct { const char *name; bool is_dated; } kinds[] = {
     {"linear", true}, {"area", true}, {"histogram", true}, {"bar", false}, {"pie", false}, {"metric", false}, {"map", false}};
 static const char *kind_name_at(const void *unused, size_t index) { return kinds[index].name; }
 
+uint32_t chart_plan_letters(const struct chart_plan *plan)
+{
+    uint32_t letters = 0;
+    for (size_t i = 0; i < plan->series_count; i++)
+        if (!plan->series[i].formula) letters |= 1u << i;
+    return letters;
+}
+
 /* ---- members ---- */
 
 /* The first of several names, ended by NULL, in an object. */
@@ -205,6 +213,8 @@ static enum error_code read_series(struct query_context *context, struct chart_p
         reader.index = plan->series_count++;
         code = read_formula(&reader, formula, true, plan, &plan->series[reader.index]);
     }
+    if (!code && !chart_plan_letters(plan))
+        code = error_set_field(error, ERROR_INVALID, "series", "a chart needs a series of events beside its formulas");
     for (size_t i = 0; !code && i < plan->series_count; i++)
         if (!plan->series[i].id.size) plan->series[i].id = arena_printf(context->arena, "%c", (char)('A' + i));
     return code;

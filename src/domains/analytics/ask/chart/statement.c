@@ -203,12 +203,18 @@ static enum error_code add_where(struct scan *scan, const struct query_range *ra
     return code;
 }
 
+/* Whether the scan is of the one series of which each person's latest event counts. */
+static bool is_of_latest(const struct scan *scan)
+{
+    return scan->plan->series[__builtin_ctz(scan->letters)].measure == CHART_ONE_EVENT_PER_PERSON;
+}
+
 /* A row per event of the scan. Labels as texts when there are no `labels` yet. */
 static enum error_code add_source(struct scan *scan, const struct chart_labels *labels, const struct query_range *range, bool by_bucket,
                                   bool needs_people)
 {
     struct query_text *text = scan->text;
-    bool needs_session = false, needs_groups = false, needs_person = needs_people;
+    bool needs_session = false, needs_groups = false, needs_person = needs_people, is_latest = labels && is_of_latest(scan);
     enum error_code code = ERROR_NONE;
     query_text_add(text, "SELECT ");
     for (size_t i = 0; i < scan->plan->series_count && !code; i++) {
@@ -239,64 +245,85 @@ static enum error_code add_source(struct scan *scan, const struct chart_labels *
     }
     if (needs_session) query_text_add(text, ", if(session_id = '', 0, cityHash64(session_id)) AS query_session");
     if (needs_groups) query_text_add(text, ", groups AS query_groups");
-    if (by_bucket) {
+    if (by_bucket && !is_latest) {
         query_text_add(text, ", toInt64(");
         query_text_bucket(text, "created_at", range);
         query_text_add(text, ") AS query_bucket");
     }
-    query_text_add(text, ", (created_at, id) AS query_when");
+    if (is_latest)
+        query_text_printf(text, ", toUInt64(toUnixTimestamp64Milli(created_at) - %lld) * %zu + query_index AS query_moment",
+                          (long long)range->from_ms, labels->count + 1);
     return add_where(scan, range);
+}
+
+/* Per series its figure, and with `has_counts` events and people. */
+static void add_figures(struct scan *scan, bool has_counts)
+{
+    for (size_t i = 0; i < scan->plan->series_count; i++) {
+        if (!has_series(scan, i)) continue;
+        query_text_add(scan->text, ",\n  toFloat64(ifNull(");
+        add_figure(scan, i, scan->plan->series[i].measure);
+        query_text_printf(scan->text, ", 0)) AS query_f%zu", i + 1);
+        if (has_counts)
+            query_text_printf(scan->text, ", countIf(query_s%zu), uniqExactIf(query_person, query_s%zu AND query_person != 0) AS query_p%zu",
+                              i + 1, i + 1, i + 1);
+    }
 }
 
 enum error_code chart_labels_find(struct query_context *context, const struct chart_plan *plan, struct chart_labels *ret_labels,
                                   struct error *error)
 {
     struct query_text text;
-    struct query_rows rows;
+    size_t breakdowns = plan->breakdown_count;
     *ret_labels = (struct chart_labels){.count = 1};
-    if (!plan->breakdown_count) return ERROR_NONE;
+    if (!breakdowns) return ERROR_NONE;
     query_text_init(&text, context->arena);
-    struct scan scan = {.context = context, .plan = plan, .text = &text, .error = error};
-    for (size_t i = 0; i < plan->series_count; i++)
-        if (!plan->series[i].formula) scan.letters |= 1u << i;
-    size_t from = text.size;
-    enum error_code code = add_source(&scan, NULL, &plan->span.range, false, false);
+    struct scan scan = {.context = context, .plan = plan, .text = &text, .letters = chart_plan_letters(plan), .error = error};
+    enum error_code code = add_source(&scan, NULL, &plan->span.range, false, true);
     if (code) return code;
-    struct slice source = query_text_cut(&text, from);
-    for (size_t i = 1; i <= plan->breakdown_count; i++)
-        query_text_printf(&text, "%sCAST(query_l%zu, 'String')", i > 1 ? ", " : "SELECT ", i);
+    struct slice source = query_text_cut(&text, 0);
+    for (size_t i = 1; i <= breakdowns; i++) query_text_printf(&text, "%sCAST(query_l%zu, 'String')", i > 1 ? ", " : "SELECT ", i);
+    add_figures(&scan, true);
     query_text_add(&text, "\nFROM (");
     query_text_slice(&text, source);
     query_text_add(&text, ")\n");
-    for (size_t i = 1; i <= plan->breakdown_count; i++) query_text_printf(&text, "%squery_l%zu", i > 1 ? ", " : "GROUP BY ", i);
+    for (size_t i = 1; i <= breakdowns; i++) query_text_printf(&text, "%squery_l%zu", i > 1 ? ", " : "GROUP BY ", i);
     query_text_add(&text, "\nORDER BY ");
     for (size_t i = 0; i < plan->series_count; i++) {
         if (!has_series(&scan, i)) continue;
-        enum chart_measure measure = plan->series[i].measure;
-        query_text_add(&text, "ifNotFinite(toFloat64(ifNull(");
-        add_figure(&scan, i, measure == CHART_ONE_EVENT_PER_PERSON ? CHART_PEOPLE : measure);
-        query_text_add(&text, ", 0)), 0) DESC, ");
+        bool by_people = plan->series[i].measure == CHART_ONE_EVENT_PER_PERSON;
+        query_text_printf(&text, "ifNotFinite(query_%s%zu, 0) DESC, ", by_people ? "p" : "f", i + 1);
     }
-    for (size_t i = 1; i <= plan->breakdown_count; i++) query_text_printf(&text, "%squery_l%zu", i > 1 ? ", " : "", i);
+    for (size_t i = 1; i <= breakdowns; i++) query_text_printf(&text, "%squery_l%zu", i > 1 ? ", " : "", i);
     query_text_printf(&text, " LIMIT %zu", plan->limit + 1);
-    code = query_rows_ask(context, &text, plan->breakdown_count, &rows, error);
+    code = query_rows_ask(context, &text, breakdowns + 3 * (size_t)__builtin_popcount(scan.letters), &ret_labels->rows, error);
     if (code) return code;
-    size_t count = rows.count < plan->limit ? rows.count : plan->limit;
-    struct slice *texts = arena_allocate(context->arena, (count * plan->breakdown_count + 1) * sizeof *texts);
+    size_t count = ret_labels->rows.count < plan->limit ? ret_labels->rows.count : plan->limit;
+    struct slice *texts = arena_allocate(context->arena, (count * breakdowns + 1) * sizeof *texts);
     if (!texts) return error_set(error, ERROR_MEMORY, "no memory for an answer");
-    for (size_t i = 0; i < count * plan->breakdown_count; i++)
-        texts[i] = query_rows_text(&rows, i / plan->breakdown_count, i % plan->breakdown_count);
-    *ret_labels = (struct chart_labels){.texts = texts, .count = count, .has_more = rows.count > plan->limit};
+    for (size_t i = 0; i < count * breakdowns; i++) texts[i] = query_rows_text(&ret_labels->rows, i / breakdowns, i % breakdowns);
+    ret_labels->texts = texts;
+    ret_labels->count = count;
+    ret_labels->has_more = ret_labels->rows.count > plan->limit;
     return ERROR_NONE;
 }
 
-/* Of the rows of a scan of one series only each person's latest. */
-static void wrap_latest(struct query_text *text, struct slice source, uint32_t letters, bool by_bucket)
+/* Only each person's latest event: the moment and the label as one number, of which a maximum is cheap. Of several in one
+ * millisecond the label that stands last counts. */
+static void wrap_latest(struct scan *scan, struct slice source, const struct chart_labels *labels, const struct query_range *range,
+                        bool by_bucket)
 {
-    int number = 1 + __builtin_ctz(letters);
-    query_text_printf(text, "SELECT tupleElement(query_latest, 1) AS query_index, tupleElement(query_latest, 2) AS query_bucket, 1 AS query_s%d, "
-                      "query_person FROM (SELECT query_person, argMax((query_index, %s), query_when) AS query_latest FROM (", number,
-                      by_bucket ? "query_bucket" : "0");
+    struct query_text *text = scan->text;
+    size_t base = labels->count + 1;
+    query_text_printf(text, "SELECT query_latest %% %zu AS query_index, 1 AS query_s%d, query_person", base, 1 + __builtin_ctz(scan->letters));
+    if (by_bucket) {
+        struct slice moment = arena_printf(scan->context->arena, "fromUnixTimestamp64Milli(toInt64(intDiv(query_latest, %zu)) + %lld, 'UTC')",
+                                           base, (long long)range->from_ms);
+        query_text_add(text, ", toInt64(");
+        if (moment.size) query_text_bucket(text, moment.data, range);
+        query_text_add(text, ") AS query_bucket");
+    }
+    query_text_add(text, " FROM (SELECT query_person, max(query_moment) AS query_latest FROM (");
     query_text_slice(text, source);
     query_text_add(text, ") WHERE query_person != 0 GROUP BY query_person)");
 }
@@ -311,18 +338,9 @@ enum error_code chart_statement_write(struct query_context *context, const struc
     if (code) return code;
     struct slice source = query_text_cut(ret_text, 0);
     query_text_printf(ret_text, "SELECT query_index%s", by_bucket ? ", query_bucket" : "");
-    bool is_latest = false;
-    for (size_t i = 0; i < plan->series_count; i++) {
-        if (!has_series(&scan, i)) continue;
-        is_latest |= plan->series[i].measure == CHART_ONE_EVENT_PER_PERSON;
-        query_text_add(ret_text, ",\n  toFloat64(ifNull(");
-        add_figure(&scan, i, plan->series[i].measure);
-        query_text_add(ret_text, ", 0))");
-        if (!by_bucket)
-            query_text_printf(ret_text, ", countIf(query_s%zu), uniqExactIf(query_person, query_s%zu AND query_person != 0)", i + 1, i + 1);
-    }
+    add_figures(&scan, !by_bucket);
     query_text_add(ret_text, "\nFROM (");
-    if (is_latest) wrap_latest(ret_text, source, letters, by_bucket);
+    if (is_of_latest(&scan)) wrap_latest(&scan, source, labels, range, by_bucket);
     else query_text_slice(ret_text, source);
     query_text_printf(ret_text, ")\n%sGROUP BY query_index%s", plan->has_rest ? "" : "WHERE query_index > 0 ", by_bucket ? ", query_bucket" : "");
     return ERROR_NONE;
