@@ -137,6 +137,16 @@ static bool person_append_hashes(const struct person_search *search, struct buff
     return true;
 }
 
+/* Rows that name nobody but a visit: payments that were told of no more. */
+static bool person_append_visits(const struct person_search *search, const struct person_table *table, bool is_or, struct buffer *sql)
+{
+    if (!table->has_session || search->sessions.size == 0) return is_or;
+    buffer_printf(sql, "%s(%s%s", is_or ? " OR " : "", table->has_profile ? "profile_id = '' AND " : "", table->has_device ? "device_id = '' AND " : "");
+    person_append_in(sql, false, "session_id", &search->sessions);
+    buffer_append_byte(sql, ')');
+    return true;
+}
+
 /* " WHERE .." for the table's rows of the person; nothing, and false, when it can have none. */
 static bool person_append_condition(const struct person_search *search, const struct person_table *table, struct buffer *sql)
 {
@@ -147,7 +157,7 @@ static bool person_append_condition(const struct person_search *search, const st
         any = person_append_hashes(search, sql);
     } else if (search->person->is_device) {
         if (table->has_device) any = person_append_in(sql, any, "device_id", &search->devices);
-        else if (table->has_session) any = person_append_in(sql, any, "session_id", &search->sessions);
+        any = person_append_visits(search, table, any, sql);
     } else if (table->has_profile) {
         any = person_append_in(sql, any, "profile_id", &search->profiles);
         if (table->has_alias) any = person_append_in(sql, any, "alias", &search->profiles);
@@ -157,6 +167,7 @@ static bool person_append_condition(const struct person_search *search, const st
             any = person_append_in(sql, false, "device_id", &search->devices);
             buffer_append_byte(sql, ')');
         }
+        any = person_append_visits(search, table, any, sql);
     } else if (table->has_session) {
         any = person_append_in(sql, any, "session_id", &search->sessions);
     } else {

@@ -11,7 +11,7 @@
 /*
  * Model: a person is a profile (with its aliases) or a device. What belongs to a profile: the rows that name it; the rows
  * without a profile of devices that it was seen on; and the rows that only name a session of those. To a device: the
- * rows that name it and those of its sessions. Which tables have such columns is read from the event store, so a new
+ * rows that name it, and those that only name a session of it. Which tables have such columns is read from the event store, so a new
  * table needs nothing here.
  *
  * Counts and sketches of distinct people (events_hourly, dau, ...) stay: nobody can be found in them. Property values

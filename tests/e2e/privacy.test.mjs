@@ -246,6 +246,19 @@ test('every table that can name a person is exported and erased: a new one, too'
   assert.deepEqual(Object.keys(await rowsThatName(a, 'mallory')), kept, 'a device is not its profile');
 });
 
+test('a payment that was told only of the visit goes with its person; one of a customer alone stays', async () => {
+  await send(a, [{ name: 'screen_view', device_id: 'payers', session_id: 'p1', profile_id: 'payer' }, { name: 'screen_view', device_id: 'others', session_id: 'p2', profile_id: 'other' }]);
+  await server.settle(a.write_key);
+  const paid = await request({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body: 'INSERT INTO analytics.revenue (tenant_id, provider, transaction_id, session_id, profile_id, customer_id, created) '
+    + `SELECT '${a.tenant}', 'stripe', id, visit, person, customer, now() FROM values('id String, visit String, person String, customer String', ('t1', 'p1', '', 'c1'), ('t2', 'p1', 'other', ''), ('t3', 'p2', '', ''), ('t4', '', '', 'c1'), ('t5', '', 'payer', ''))` });
+  assert.equal(paid.status, 200, paid.text);
+  const { code, stderr } = await people('erase', '--tenant', a.code, '--profile', 'payer', '--yes');
+  assert.equal(code, 0, stderr);
+  assert.deepEqual((await server.sql("SELECT transaction_id FROM analytics.revenue WHERE transaction_id LIKE 't_' ORDER BY 1")).map((row) => row.transaction_id), ['t2', 't3', 't4']);
+  assert.equal((await people('erase', '--tenant', a.code, '--device', 'others', '--yes')).code, 0);
+  assert.deepEqual((await server.sql("SELECT transaction_id FROM analytics.revenue WHERE transaction_id LIKE 't_' ORDER BY 1")).map((row) => row.transaction_id), ['t2', 't4']);
+});
+
 test('a visit that ended just before its erasure has no end afterwards, and no row', async () => {
   const quick = await Server.start({ settings: ['--analytics.session_timeout', '3s', '--analytics.session_flush', '200ms'] });
   try {
