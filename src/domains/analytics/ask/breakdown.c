@@ -6,18 +6,6 @@
 #include "domains/analytics/ask/overview.h"
 #include "query/words.h"
 
-/* Where a visit came from, by what it says of itself first (campaign), then by the referrer. docs/metrics.md */
-#define CHANNEL                                                                                                        \
-    "multiIf(referrer_type = 'paid' OR lower(utm_medium) IN ('cpc', 'ppc', 'cpm', 'paid', 'paidsearch', 'paid_search', " \
-    "'paidsocial', 'paid_social', 'display', 'banner', 'retargeting'), 'paid', "                                       \
-    "referrer_type = 'email' OR lower(utm_medium) IN ('email', 'e-mail', 'newsletter'), 'email', "                     \
-    "referrer_type = 'social' OR lower(utm_medium) IN ('social', 'social-media', 'social_media'), 'social', "          \
-    "referrer_type = 'search' OR lower(utm_medium) = 'organic', 'search', referrer_type = 'ai', 'ai', "                \
-    "utm_source != '' OR utm_medium != '' OR utm_campaign != '', 'campaign', referrer != '', 'referral', 'direct')"
-#define SOURCE                                                                                                         \
-    "multiIf(utm_source != '', lower(utm_source), referrer_name != '', toString(referrer_name), referrer != '', "      \
-    "domainWithoutWWW(referrer), 'direct')"
-
 static const struct { const char *name, *expression, *prefix; } dimensions[ANALYTICS_DIMENSION_COUNT] = {
     {"referrer", "referrer", NULL}, {"referrer_name", "toString(referrer_name)", NULL}, {"referrer_type", "toString(referrer_type)", NULL},
     {"utm_source", "toString(utm_source)", NULL}, {"utm_medium", "toString(utm_medium)", NULL},
@@ -28,7 +16,7 @@ static const struct { const char *name, *expression, *prefix; } dimensions[ANALY
     {"browser_version", "toString(browser_version)", "toString(browser)"}, {"os", "toString(os)", NULL},
     {"os_version", "toString(os_version)", "toString(os)"},
     /* OpenPanel's eighteen end here. */
-    {"channel", CHANNEL, NULL}, {"source", SOURCE, NULL}, {"campaign", "toString(utm_campaign)", SOURCE},
+    {"channel", ANALYTICS_CHANNEL, NULL}, {"source", ANALYTICS_SOURCE, NULL}, {"campaign", "toString(utm_campaign)", ANALYTICS_SOURCE},
     {"entry_page", "entry_path", "toString(entry_origin)"}, {"exit_page", "exit_path", "toString(exit_origin)"},
 };
 

@@ -11,6 +11,18 @@ ptrdiff_t analytics_dimension_find(struct slice name);
 const char *analytics_dimension_name(const void *unused, size_t index);
 #define ANALYTICS_DIMENSION_COUNT 23
 
+/* Which way a visit came, as an expression of type String over its columns. docs/metrics.md */
+#define ANALYTICS_CHANNEL                                                                                              \
+    "multiIf(referrer_type = 'paid' OR lower(utm_medium) IN ('cpc', 'ppc', 'cpm', 'paid', 'paidsearch', 'paid_search', " \
+    "'paidsocial', 'paid_social', 'display', 'banner', 'retargeting'), 'paid', "                                       \
+    "referrer_type = 'email' OR lower(utm_medium) IN ('email', 'e-mail', 'newsletter'), 'email', "                     \
+    "referrer_type = 'social' OR lower(utm_medium) IN ('social', 'social-media', 'social_media'), 'social', "          \
+    "referrer_type = 'search' OR lower(utm_medium) = 'organic', 'search', referrer_type = 'ai', 'ai', "                \
+    "utm_source != '' OR utm_medium != '' OR utm_campaign != '', 'campaign', referrer != '', 'referral', 'direct')"
+#define ANALYTICS_SOURCE                                                                                               \
+    "multiIf(utm_source != '', lower(utm_source), referrer_name != '', toString(referrer_name), referrer != '', "      \
+    "domainWithoutWWW(referrer), 'direct')"
+
 /* The keys of a row: ours, or OpenPanel's. */
 enum analytics_rows { ANALYTICS_ROWS_OURS, ANALYTICS_ROWS_OPENPANEL };
 struct analytics_listing {

@@ -3,6 +3,7 @@
 #include "domains/analytics/ask/visits.h"
 
 #include "query/rows.h"
+#include "query/words.h"
 
 enum error_code analytics_filters_write_of(struct query_context *context, struct query_text *text, enum analytics_scope scope,
                                            const struct analytics_filters *filters, struct error *error)
@@ -30,29 +31,60 @@ static struct slice name_of(struct json_value filter)
     return json_value_type(value) == JSON_STRING ? json_value_string(value) : SLICE_EMPTY;
 }
 
-enum error_code analytics_filters_look(struct query_context *context, const struct analytics_filters *filters, bool *ret_any,
-                                       bool *ret_of_pages, struct error *error)
+/* At most QUERY_FILTER_LIMIT: more are refused when they are written. */
+static enum error_code names_of(struct query_context *context, const struct analytics_filters *filters, struct slice names[QUERY_FILTER_LIMIT],
+                                size_t *ret_count, struct error *error)
 {
-    struct slice asked[QUERY_FILTER_LIMIT], key;
+    struct slice key;
     struct json_value list = filters->json, item;
-    *ret_any = *ret_of_pages = false;
+    *ret_count = 0;
     if (filters->is_given || query_context_member(context, "filters", &list)) {
         if (json_value_type(list) == JSON_NULL) return ERROR_NONE;
         if (json_value_type(list) != JSON_ARRAY)
             return error_set_field(error, ERROR_INVALID, "filters", "filters must be a list of filters");
-        for (struct json_iterator it = json_iterate(list); json_next(&it, &key, &item);) {
-            *ret_any = true;
-            if (is_of_page(context, name_of(item))) *ret_of_pages = true;
-        }
+        for (struct json_iterator it = json_iterate(list); *ret_count < QUERY_FILTER_LIMIT && json_next(&it, &key, &item);)
+            names[(*ret_count)++] = name_of(item);
         return ERROR_NONE;
     }
-    size_t count = query_context_texts(context, "filter", asked, QUERY_FILTER_LIMIT);
-    for (size_t i = 0; i < count; i++) {
-        struct slice rest = asked[i];
-        *ret_any = true;
-        if (is_of_page(context, slice_cut(&rest, ':'))) *ret_of_pages = true;
+    *ret_count = query_context_texts(context, "filter", names, QUERY_FILTER_LIMIT);
+    for (size_t i = 0; i < *ret_count; i++) {
+        struct slice rest = names[i];
+        names[i] = slice_cut(&rest, ':');
     }
     return ERROR_NONE;
+}
+
+enum error_code analytics_filters_look(struct query_context *context, const struct analytics_filters *filters, bool *ret_any,
+                                       bool *ret_of_pages, struct error *error)
+{
+    struct slice names[QUERY_FILTER_LIMIT];
+    size_t count;
+    enum error_code code = names_of(context, filters, names, &count, error);
+    *ret_any = count > 0;
+    *ret_of_pages = false;
+    for (size_t i = 0; !code && i < count; i++)
+        if (is_of_page(context, names[i])) *ret_of_pages = true;
+    return code;
+}
+
+static const char *field_at(const void *fields, size_t index) { return ((const char *const *)fields)[index]; }
+
+enum error_code analytics_filters_only(struct query_context *context, const struct analytics_filters *filters, const char *const *fields,
+                                       struct error *error)
+{
+    struct slice names[QUERY_FILTER_LIMIT];
+    size_t count, known = 0;
+    enum error_code code = names_of(context, filters, names, &count, error);
+    while (fields[known]) known++;
+    bool has_people = query_words_find(field_at, fields, known, SLICE("profile_id")) >= 0;
+    for (size_t i = 0; !code && i < count; i++) {
+        if (has_people && (slice_starts_with(names[i], SLICE("profile.")) || slice_equal(names[i], SLICE("cohort")))) continue;
+        if (known == 0) return error_set_field(error, ERROR_INVALID, "filter", "this question takes no filters");
+        if (query_words_find(field_at, fields, known, names[i]) < 0)
+            code = error_set_field(error, ERROR_INVALID, "filter", "this question has no field %s.%s There are %s", query_words_show(names[i]).text,
+                                   query_words_suggest(field_at, fields, known, names[i]).text, query_words_list(field_at, fields, known).text);
+    }
+    return code;
 }
 
 enum error_code analytics_visits_find(struct query_context *context, int64_t from_ms, int64_t to_ms,

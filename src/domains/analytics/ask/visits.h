@@ -20,6 +20,11 @@ enum error_code analytics_filters_write_of(struct query_context *context, struct
 enum error_code analytics_filters_look(struct query_context *context, const struct analytics_filters *filters, bool *ret_any,
                                        bool *ret_of_pages, struct error *error) MUST_CHECK;
 
+/* ERROR_INVALID when a filter is on anything but these fields (ended by NULL): for tables that have few columns. People can be chosen by
+ * profile.<field> and cohort where there is a profile_id. */
+enum error_code analytics_filters_only(struct query_context *context, const struct analytics_filters *filters, const char *const *fields,
+                                       struct error *error) MUST_CHECK;
+
 /*
  * Model: rows of visits that have changed are stored until a merge as old row, row that cancels it, and new row. FINAL costs three
  * times as much as reading rows, so it is used only from the oldest visit that has a cancelled row, or that may change while
