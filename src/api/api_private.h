@@ -96,7 +96,7 @@ void api_query_list(struct api_call *call);
 void api_question_handle(struct api_call *call);
 /*
  * Asks a domain's question for which there is a POST route at `path` with a JSON object we have stored (a report) as its
- * body, in the name of call->caller.tenant_id, and answers the call, whatever comes of it. Whether the caller may see it has
+ * body (empty: a GET route, with its fallbacks), in the name of call->caller.tenant_id, and answers the call, whatever comes of it. Whether the caller may see it has
  * been decided. Of the address only words about time are heard: timezone, from, to, period, range, startDate, endDate,
  * interval, compare, previous. From here on the call's route is the question's. Not on the loop's thread.
  */
@@ -127,6 +127,13 @@ extern const struct control_field api_flag_fields[], api_flags_fields[];
 void api_link_follow(struct api_call *call);
 /* True when the path could be a short link's, and is being looked up. */
 bool api_link_serve(struct api_loop *loop, struct request *request);
+
+/* share_routes.c */
+void api_share_get(struct api_call *call);
+void api_share_enter(struct api_call *call);
+void api_share_report(struct api_call *call);
+void api_share_overview(struct api_call *call);
+extern const struct control_field api_share_fields[];
 
 /* people_routes.c */
 void api_people_export(struct api_call *call);

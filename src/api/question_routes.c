@@ -126,10 +126,10 @@ void api_question_run_stored(struct api_call *call, const char *path, struct sli
     struct api_match match;
     struct request *request = call->request;
     char *padded = arena_allocate(request->arena, body.size + JSON_PADDING);
-    api_routes_find(call->loop->api->routes, METHOD_POST, slice_from_string(path), &match);
+    api_routes_find(call->loop->api->routes, body.size ? METHOD_POST : METHOD_GET, slice_from_string(path), &match);
     call->is_stored = true;
     if (!padded || !match.route || !match.route->question) {
-        if (padded) error_set(&error, ERROR_INTERNAL, "%s is no question that takes a body", path);
+        if (padded) error_set(&error, ERROR_INTERNAL, "%s is no question that can be stored", path);
         else error_set(&error, ERROR_MEMORY, "out of memory for a question");
         asking_refuse_early(call, &error);
         return;

@@ -32,6 +32,7 @@ static const struct {
     [ERROR_MEMORY] = {"memory", 503, 8, true},
     [ERROR_STORE] = {"store", 500, 13, false},
     [ERROR_INTERNAL] = {"internal", 500, 13, false},
+    [ERROR_GONE] = {"gone", 410, 5, false},
 };
 
 static void error_format(struct error *error, enum error_code code, const char *field, const char *format, va_list arguments)

@@ -30,6 +30,7 @@ enum error_code {
     ERROR_MEMORY,            /* an allocation or an arena limit failed */
     ERROR_STORE,             /* the event store refused the statement; the message carries its text */
     ERROR_INTERNAL,          /* a bug of ours */
+    ERROR_GONE,              /* it was there, and its time is over */
     ERROR_CODE_COUNT
 };
 

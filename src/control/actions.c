@@ -5,6 +5,7 @@
 #include "control/oidc.h"
 #include "control/revenue.h"
 #include "control/role.h"
+#include "control/share.h"
 
 const struct control_action *const control_actions[] = {
     control_login_actions,
@@ -17,5 +18,6 @@ const struct control_action *const control_actions[] = {
     control_identity_provider_actions,
     control_key_actions,
     control_revenue_actions,
+    control_share_actions,
     NULL,
 };

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "control/audit.h"
 #include "control/product.h"
+#include "control/tenant_state.h"
 #include "decode/json.h"
 #include "flags/snapshot.h"
 
@@ -60,18 +61,22 @@ static enum error_code schedule_write(const struct control_call *call, struct me
         else is_active = flag->steps[due].kind == FLAG_STEP_ENABLE;
     }
     if (!due) return ERROR_NONE;
+    struct control_tenant_state tenant;
+    enum error_code code = control_tenant_state_read(call->control, row->tenant_id, &tenant, error);
+    if (code) return code;
     struct buffer rest = {0}, metadata = {0};
     schedule_write_rest(flag, due, &rest);
     buffer_printf(&metadata, "{\"steps\":%zu,\"active\":%s,\"rollout_percentage\":%lld}", due, is_active ? "true" : "false", (long long)percentage);
     /* An archived flag stays archived when it stays off. */
-    enum error_code code = rest.failed || metadata.failed ? error_set(error, ERROR_MEMORY, "out of memory for a schedule")
+    code = rest.failed || metadata.failed ? error_set(error, ERROR_MEMORY, "out of memory for a schedule")
         : meta_execute(session,
                        "update flags set status = case when $2 = 1 then 'active' when status = 'active' then 'inactive' else status end,"
                        " rollout_percentage = $3, schedule = $4, updated_at = $5 where flag_id = $1",
                        META_PARAMETERS(meta_text(id), meta_integer(is_active), meta_integer(percentage), meta_text(buffer_slice(&rest)),
                                        meta_integer(call->now_ms)), NULL, error);
     const struct control_audit_event event = {.action = "flag.scheduled", .resource_type = "flag", .resource_id = id,
-                                              .metadata = buffer_slice(&metadata), .tenant_id = row->tenant_id};
+                                              .metadata = buffer_slice(&metadata), .tenant_id = row->tenant_id,
+                                              .organization_id = tenant.organization_id[0] ? tenant.organization_id : NULL};
     if (!code) code = control_audit_write(call, session, &event, error);
     if (!code) code = flag_revision_raise(session, row->tenant_id, error);
     buffer_free(&rest);

@@ -2,6 +2,8 @@
 /* One look-up by the index of slugs, one by the tenant's id; then a small table of cases. */
 #include "control/link.h"
 
+#include "control/tenant_state.h"
+
 bool control_slug_is_good(struct slice slug)
 {
     for (size_t i = 0; i < slug.size; i++) {
@@ -14,7 +16,7 @@ bool control_slug_is_good(struct slice slug)
 struct link_search {
     struct arena *arena;
     struct control_link *link;
-    bool found, is_active;
+    bool found;
 };
 
 static enum error_code link_take(void *context, const struct meta_row *row, struct error *error)
@@ -32,43 +34,25 @@ static enum error_code link_take(void *context, const struct meta_row *row, stru
     return !code && arena_failed(search->arena) ? error_set(error, ERROR_MEMORY, "out of memory for a link") : code;
 }
 
-static enum error_code link_take_tenant(void *context, const struct meta_row *row, struct error *error)
-{
-    struct link_search *search = context;
-    search->is_active = true;
-    search->link->do_not_track = (enum tenant_do_not_track)meta_row_integer(row, 0);
-    return ERROR_NONE;
-}
-
-static enum error_code link_ask(struct meta_database *database, const char *sql, struct slice name, meta_row_function take,
-                                struct link_search *search, struct error *error)
-{
-    struct meta_session *session = NULL;
-    enum error_code code = meta_session_begin(database, 0, &session, error);
-    if (!code) code = meta_query(session, sql, META_PARAMETERS(meta_text(name)), take, search, error);
-    meta_session_end(session);
-    return code;
-}
-
 enum error_code control_link_find(struct control *control, struct slice slug, struct arena *arena, struct control_link *link,
                                   bool *ret_found, struct error *error)
 {
     struct link_search search = {.arena = arena, .link = link};
     *link = (struct control_link){0};
     *ret_found = false;
-    enum error_code code = link_ask(control->product,
-                                    "select link_id, tenant_id, target_url, og_title, og_description, og_image_url, expired_redirect_url,"
-                                    " ios_url, android_url, expires_at, updated_at from links where slug = $1 and deleted_at is null",
-                                    slug, link_take, &search, error);
+    struct control_tenant_state tenant = {0};
+    struct meta_session *session = NULL;
+    enum error_code code = meta_session_begin(control->product, 0, &session, error);
+    if (!code)
+        code = meta_query(session,
+                          "select link_id, tenant_id, target_url, og_title, og_description, og_image_url, expired_redirect_url,"
+                          " ios_url, android_url, expires_at, updated_at from links where slug = $1 and deleted_at is null",
+                          META_PARAMETERS(meta_text(slug)), link_take, &search, error);
+    meta_session_end(session);
     if (code || !search.found) return code;
-    code = link_ask(control->core,
-                    "select case cast(t.settings ->> 'do_not_track' as text) when 'cookieless' then 1 when 'drop' then 2 else 0 end"
-                    " from tenants t join workspaces w on w.workspace_id = t.workspace_id"
-                    " join organizations o on o.organization_id = w.organization_id where t.tenant_id = $1"
-                    " and t.is_active and t.deleted_at is null and w.is_active and w.deleted_at is null"
-                    " and o.is_active and o.deleted_at is null",
-                    slice_from_string(link->tenant_id), link_take_tenant, &search, error);
-    *ret_found = search.is_active;
+    code = control_tenant_state_read(control, link->tenant_id, &tenant, error);
+    link->do_not_track = tenant.do_not_track;
+    *ret_found = !code && tenant.is_active;
     return code;
 }
 

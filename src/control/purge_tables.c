@@ -13,7 +13,7 @@ static const struct purge_step tenant_steps[] = {
     PRODUCT_OF_TENANT(widgets),       PRODUCT_OF_TENANT(reports), PRODUCT_OF_TENANT(dashboards),
     PRODUCT_OF_TENANT(goals),         PRODUCT_OF_TENANT(funnels), PRODUCT_OF_TENANT(annotations),
     PRODUCT_OF_TENANT(target_groups), PRODUCT_OF_TENANT(flags),   PRODUCT_OF_TENANT(links),
-    PRODUCT_OF_TENANT(flag_revisions),
+    PRODUCT_OF_TENANT(flag_revisions), PRODUCT_OF_TENANT(shares),
     CORE(api_key_usage, "api_key_id in (select api_key_id from api_keys where tenant_id = $1)"),
     CORE(api_key_permissions, "api_key_id in (select api_key_id from api_keys where tenant_id = $1)"),
     CORE(api_keys, "tenant_id = $1"),

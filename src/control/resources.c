@@ -4,6 +4,7 @@
 #include "control/product.h"
 #include "control/revenue.h"
 #include "control/role.h"
+#include "control/share.h"
 #include "control/tenancy.h"
 #include "control/user.h"
 
@@ -243,6 +244,7 @@ const struct control_resource *const control_resources[] = {
     &control_flags,
     &control_target_groups,
     &control_links,
+    &control_shares,
     &control_subscriptions,
     &control_billing_history,
     NULL,

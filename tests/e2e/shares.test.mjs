@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Shares: what people without an account see of a dashboard, a report or a tenant, and what they do not.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server, waitFor } from './harness.mjs';
+
+let server, main, other, owner;
+before(async () => {
+  server = await Server.start({ tenants: ['main', 'other'] });
+  ({ main, other } = server.tenants);
+  owner = (await server.login(server.owner.email, server.owner.password)).token;
+  const events = Array.from({ length: 12 }, (_, i) => ({ name: i % 3 ? 'signup' : 'screen_view', path: '/pricing', device_id: `d${i % 4}` }));
+  for (const tenant of [main, other]) assert.equal((await server.post('/v1/events', tenant === main ? events : events.slice(0, 4), { key: tenant.write_key })).status, 200);
+  await server.settle(other.write_key);
+});
+after(() => server?.remove());
+
+const manage = (method, path, body, tenant = main) => server.api(method, path, body, owner, { 'millrace-tenant': tenant.tenant });
+async function make(kind, body, tenant = main) {
+  const answer = await manage('POST', `/v1/${kind}`, body, tenant);
+  assert.equal(answer.status, 201, answer.text);
+  return answer.json;
+}
+const look = (token, more = '', headers = {}) => server.send(`/v1/shared/${token}${more}`, { headers: { ...server.someAddress(), ...headers } });
+const enter = (token, password, headers = server.someAddress()) => server.api('POST', `/v1/shared/${token}`, { password }, null, headers);
+const setPassword = async (share, password) => assert.equal((await manage('PUT', `/v1/shares/${share.share_id}/password`, { password })).status, 204);
+const PASSWORD = 'four grey geese';
+const FUNNEL = { chart_type: 'funnel', range: '30d', options: { steps: ['screen_view', 'signup'] } };
+
+test('a dashboard is shown with what stands on it, and nothing else', async () => {
+  const dashboard = await make('dashboards', { name: 'Sales', layout_config: { columns: 2 } });
+  const elsewhere = await make('dashboards', { name: 'Secret plans' });
+  await make('widgets', { dashboard_id: dashboard.dashboard_id, title: 'Revenue', widget_type: 'stat' });
+  await make('widgets', { dashboard_id: elsewhere.dashboard_id, title: 'Hidden', widget_type: 'stat' });
+  const report = await make('reports', { dashboard_id: dashboard.dashboard_id, name: 'Sign-ups', ...FUNNEL });
+  const hidden = await make('reports', { name: 'Not on it', ...FUNNEL });
+  await make('annotations', { x_value: new Date().toISOString(), text: 'Release', is_public: true });
+  await make('annotations', { x_value: new Date().toISOString(), text: 'Layoffs', is_public: false });
+  const share = await make('shares', { name: 'For partners', dashboard_id: dashboard.dashboard_id });
+  assert.match(share.token, /^[A-Za-z0-9_-]{43}$/);
+  const answer = await look(share.token);
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.headers['cache-control'], 'no-store');
+  const shown = answer.json;
+  assert.deepEqual([shown.kind, shown.name, shown.dashboard.name, shown.dashboard.layout_config], ['dashboard', 'For partners', 'Sales', { columns: 2 }]);
+  assert.deepEqual([shown.widgets.map(({ title }) => title), shown.reports.map(({ name }) => name), shown.annotations.map(({ text }) => text)],
+    [['Revenue'], ['Sign-ups'], ['Release']]);
+  for (const secret of [elsewhere.dashboard_id, hidden.report_id, main.tenant, 'created_by', 'Layoffs']) assert.ok(!answer.text.includes(secret), secret);
+  assert.equal((await look(share.token, `/reports/${hidden.report_id}`)).status, 404);
+  assert.equal((await look(share.token, '/overview')).status, 404);
+  const counted = await look(share.token, `/reports/${report.report_id}`);
+  assert.equal(counted.status, 200, counted.text);
+  const asked = await server.api('POST', '/v1/query/funnel', { steps: ['screen_view', 'signup'], period: '30d', interval: 'day' }, main.secret_key);
+  assert.equal(asked.status, 200, asked.text);
+  assert.deepEqual(counted.json, asked.json, 'the answer is that of the question the report stores, of this tenant');
+  assert.ok(counted.text.includes('signup'));
+  const forged = await look(share.token, `/reports/${report.report_id}?steps=settle&period=today&filter=path:is:/nowhere`);
+  assert.deepEqual(forged.json, counted.json, 'nothing of the address changes the question');
+});
+
+test('a report, its own question and no other', async () => {
+  const report = await make('reports', { name: 'One', ...FUNNEL });
+  const two = await make('reports', { name: 'Two', ...FUNNEL });
+  const share = await make('shares', { name: 'One report', report_id: report.report_id });
+  const shown = (await look(share.token)).json;
+  assert.deepEqual([shown.kind, shown.report.report_id, shown.report.chart_type, 'dashboard' in shown], ['report', report.report_id, 'funnel', false]);
+  assert.equal((await look(share.token, `/reports/${report.report_id}`)).status, 200);
+  for (const id of [two.report_id, report.report_id.replace(/.$/, (c) => (c === '0' ? '1' : '0')), 'x', '%00', '%FF'])
+    assert.ok([400, 404].includes((await look(share.token, `/reports/${id}`)).status), id);
+  assert.equal((await manage('DELETE', `/v1/reports/${report.report_id}`)).status, 204);
+  assert.equal((await look(share.token)).status, 404, 'what is deleted is shared no more');
+  assert.equal((await look(share.token, `/reports/${report.report_id}`)).status, 404);
+});
+
+test('the overview of a tenant, with the time that the visitor chooses', async () => {
+  const share = await make('shares', { name: 'Our numbers' });
+  assert.equal((await look(share.token)).json.kind, 'overview');
+  const answer = await look(share.token, '/overview?period=7d');
+  assert.equal(answer.status, 200, answer.text);
+  assert.deepEqual(answer.json, (await server.get('/v1/query/overview?period=7d', main.secret_key)).json);
+  assert.deepEqual((await look(share.token, '/overview?period=7d&filter=path:is:/nowhere')).json, answer.json, 'filters are not heard');
+});
+
+test('with a password: nothing without it, a pass with it', async () => {
+  const dashboard = await make('dashboards', { name: 'Numbers' });
+  const share = await make('shares', { name: 'Locked', dashboard_id: dashboard.dashboard_id });
+  await setPassword(share, PASSWORD);
+  assert.equal((await manage('GET', `/v1/shares/${share.share_id}`)).json.has_password, true);
+  const closed = await look(share.token);
+  assert.equal(closed.status, 401);
+  assert.ok(!closed.text.includes('Numbers'), closed.text);
+  assert.equal((await enter(share.token, 'four grey goose')).status, 401);
+  const open = await enter(share.token, PASSWORD);
+  assert.equal(open.status, 200, open.text);
+  const { pass, expires_at: end } = open.json;
+  assert.ok(Date.parse(end) > Date.now() && Date.parse(end) <= Date.now() + 3_600_000);
+  assert.equal((await look(share.token, '', { 'millrace-share': pass })).json.dashboard.name, 'Numbers');
+  for (const broken of [pass.slice(0, -1), `${pass}x`, 'x', `s1:${'A'.repeat(100)}`]) assert.equal((await look(share.token, '', { 'millrace-share': broken })).status, 401);
+  const second = await make('shares', { name: 'Also locked', dashboard_id: dashboard.dashboard_id });
+  await setPassword(second, PASSWORD);
+  assert.equal((await look(second.token, '', { 'millrace-share': pass })).status, 401, 'a pass is of one share');
+  await setPassword(share, 'another flock of geese');
+  assert.equal((await look(share.token, '', { 'millrace-share': pass })).status, 401, 'a new password ends passes');
+  await setPassword(share, '');
+  assert.equal((await look(share.token)).status, 200);
+  const stored = (await manage('GET', '/v1/shares')).text;
+  assert.ok(!stored.includes('argon2') && !stored.includes(PASSWORD));
+});
+
+test('wrong passwords lock a share, whoever sends them', async () => {
+  const share = await make('shares', { name: 'Guarded' });
+  await setPassword(share, PASSWORD);
+  for (let i = 0; i < 5; i++) assert.equal((await enter(share.token, `wrong ${i} wrong`)).status, 401);
+  const locked = await enter(share.token, PASSWORD);
+  assert.equal(locked.status, 429, locked.text);
+  assert.ok(Number(locked.headers['retry-after']) > 1);
+  await setPassword(share, PASSWORD);
+  assert.equal((await enter(share.token, PASSWORD)).status, 200, 'who owns it opens it again');
+  const headers = server.someAddress();
+  let limited = 0;
+  for (let i = 0; i < 40; i++) limited += (await enter('x'.repeat(43), 'whatever it is', headers)).status === 429;
+  assert.ok(limited > 0, 'one address is limited over all shares');
+});
+
+test('a share ends: 410; taken back: 404', async () => {
+  const share = await make('shares', { name: 'Short', expires_at: new Date(Date.now() + 1500).toISOString() });
+  assert.equal((await look(share.token)).status, 200);
+  const gone = await waitFor('it has expired', async () => {
+    const answer = await look(share.token);
+    return answer.status !== 200 && answer;
+  });
+  assert.equal(gone.status, 410);
+  assert.equal(gone.json.error.code, 'gone');
+  assert.equal((await look(share.token, '/overview')).status, 410);
+  assert.equal((await manage('PATCH', `/v1/shares/${share.share_id}`, { expires_at: null })).status, 200);
+  assert.equal((await look(share.token)).status, 200);
+  assert.equal((await manage('DELETE', `/v1/shares/${share.share_id}`)).status, 204);
+  assert.equal((await look(share.token)).status, 404);
+  for (const token of ['x', 'y'.repeat(43), `${share.token}a`]) assert.equal((await look(token)).status, 404);
+});
+
+test('shares are the tenant\'s own, and of its own things', async () => {
+  const theirs = await make('dashboards', { name: 'Theirs' }, other);
+  const answer = await manage('POST', '/v1/shares', { name: 'Stolen', dashboard_id: theirs.dashboard_id });
+  assert.deepEqual([answer.status, answer.json.error.field], [400, 'dashboard_id'], answer.text);
+  const mine = await make('dashboards', { name: 'Mine' });
+  const report = await make('reports', { name: 'R', ...FUNNEL });
+  const both = await manage('POST', '/v1/shares', { name: 'Both', dashboard_id: mine.dashboard_id, report_id: report.report_id });
+  assert.deepEqual([both.status, both.json.error.field], [400, 'report_id'], both.text);
+  const share = await make('shares', { name: 'Mine', dashboard_id: mine.dashboard_id });
+  assert.equal((await manage('GET', `/v1/shares/${share.share_id}`, undefined, other)).status, 404);
+  assert.equal((await manage('PUT', `/v1/shares/${share.share_id}/password`, { password: PASSWORD }, other)).status, 404);
+  assert.equal((await manage('PATCH', `/v1/shares/${share.share_id}`, { token: 'x'.repeat(43) })).status, 400, 'nobody chooses a token');
+});
