@@ -22,7 +22,7 @@ static const struct control_field share_fields[] = {
     {"report_id", CONTROL_ID, CONTROL_NULLABLE | CONTROL_IMMUTABLE, .refers = &control_reports,
      .help = "Or the report; with neither, the overview of the tenant."},
     {"expires_at", CONTROL_TIME, CONTROL_NULLABLE, .help = "When it ends."},
-    {"token", CONTROL_TEXT, CONTROL_READ_ONLY, 0, TENANT_TOKEN_SIZE, .help = "Who has it may look: /v1/shared/{token}."},
+    {"token", CONTROL_TEXT, CONTROL_READ_ONLY, 0, TENANT_TOKEN_SIZE, .help = "Who has it may look: /public/v1/shared/{token}."},
     {"has_password", CONTROL_BOOLEAN, CONTROL_READ_ONLY, .help = "Whether one is needed besides."},
     {"created_by", CONTROL_TEXT, CONTROL_READ_ONLY, 0, 36, .help = "User or key that made it."},
     {0},

@@ -86,7 +86,7 @@ test('the document is OpenAPI 3.1, and every operation says who may', async () =
 
 test('what is open to all is a short list', () => {
   const open = operations.filter(({ access }) => access === 'open').map(({ name }) => name);
-  for (const name of open) assert.match(name, /^(GET \/(healthz|readyz|openapi\.json|l\/\{slug\}|v1\/shared\/\{token\}(\/overview|\/reports\/\{report_id\})?)|POST \/v1\/shared\/\{token\}|(GET|POST) \/v1\/auth\/.+|GET \/v1\/auth\/oidc|GET \/public\/v1\/flags\/(evaluate|bulk)|POST \/public\/v1\/flags\/bulk|POST \/webhooks\/(stripe|paddle)\/\{hash\})$/);
+  for (const name of open) assert.match(name, /^(GET \/(healthz|readyz|openapi\.json|l\/\{slug\}|public\/v1\/shared\/\{token\}(\/overview|\/reports\/\{report_id\})?)|POST \/public\/v1\/shared\/\{token\}|(GET|POST) \/v1\/auth\/.+|GET \/v1\/auth\/oidc|GET \/public\/v1\/flags\/(evaluate|bulk)|POST \/public\/v1\/flags\/bulk|POST \/webhooks\/(stripe|paddle)\/\{hash\})$/);
 });
 
 test('nobody gets 401 from everything that is not open', async () => {

@@ -21,8 +21,8 @@ async function make(kind, body, tenant = main) {
   assert.equal(answer.status, 201, answer.text);
   return answer.json;
 }
-const look = (token, more = '', headers = {}) => server.send(`/v1/shared/${token}${more}`, { headers: { ...server.someAddress(), ...headers } });
-const enter = (token, password, headers = server.someAddress()) => server.api('POST', `/v1/shared/${token}`, { password }, null, headers);
+const look = (token, more = '', headers = {}) => server.send(`/public/v1/shared/${token}${more}`, { headers: { ...server.someAddress(), ...headers } });
+const enter = (token, password, headers = server.someAddress()) => server.api('POST', `/public/v1/shared/${token}`, { password }, null, headers);
 const setPassword = async (share, password) => assert.equal((await manage('PUT', `/v1/shares/${share.share_id}/password`, { password })).status, 204);
 const PASSWORD = 'four grey geese';
 const FUNNEL = { chart_type: 'funnel', range: '30d', options: { steps: ['screen_view', 'signup'] } };
@@ -56,6 +56,17 @@ test('a dashboard is shown with what stands on it, and nothing else', async () =
   assert.ok(counted.text.includes('signup'));
   const forged = await look(share.token, `/reports/${report.report_id}?steps=settle&period=today&filter=path:is:/nowhere`);
   assert.deepEqual(forged.json, counted.json, 'nothing of the address changes the question');
+});
+
+test('a chart is asked as its row says', async () => {
+  const report = await make('reports', { name: 'Chart', chart_type: 'linear', range: '7d', interval: 'day', previous: true, series: [{ name: 'signup' }], breakdowns: ['path'] });
+  const share = await make('shares', { name: 'Chart', report_id: report.report_id });
+  const answer = await look(share.token, `/reports/${report.report_id}`);
+  assert.equal(answer.status, 200, answer.text);
+  const asked = await server.api('POST', '/v1/query/chart', { chart: 'linear', series: [{ name: 'signup' }], breakdowns: ['path'], range: '7d', interval: 'day', compare: 'previous' }, main.secret_key);
+  assert.equal(asked.status, 200, asked.text);
+  assert.deepEqual(answer.json, asked.json);
+  assert.ok(answer.text.includes('/pricing'));
 });
 
 test('a report, its own question and no other', async () => {
