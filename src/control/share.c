@@ -10,6 +10,7 @@
 #include "control/audit.h"
 #include "control/product.h"
 #include "control/tenant_state.h"
+#include "tenant/base64.h"
 #include "tenant/secret.h"
 
 #define SHARE_PASS_PURPOSE "share pass"
@@ -22,7 +23,6 @@ static const struct control_field share_fields[] = {
     {"report_id", CONTROL_ID, CONTROL_NULLABLE | CONTROL_IMMUTABLE, .refers = &control_reports,
      .help = "Or the report; with neither, the overview of the tenant."},
     {"expires_at", CONTROL_TIME, CONTROL_NULLABLE, .help = "When it ends."},
-    {"token", CONTROL_TEXT, CONTROL_READ_ONLY, 0, TENANT_TOKEN_SIZE, .help = "Who has it may look: /public/v1/shared/{token}."},
     {"has_password", CONTROL_BOOLEAN, CONTROL_READ_ONLY, .help = "Whether one is needed besides."},
     {"created_by", CONTROL_TEXT, CONTROL_READ_ONLY, 0, 36, .help = "User or key that made it."},
     {0},
@@ -34,11 +34,9 @@ static enum error_code share_take_pair(void *context, const struct meta_row *row
     return ERROR_NONE;
 }
 
-/* The token is made with the row: nobody chooses it. */
 static enum error_code share_check(const struct control_call *call, struct meta_session *session, enum control_change change,
                                    struct slice id, struct error *error)
 {
-    char token[TENANT_TOKEN_SIZE + 1];
     bool has_both = false;
     if (change != CONTROL_CREATED) return ERROR_NONE;
     enum error_code code = meta_query(session, "select dashboard_id, report_id from shares where share_id = $1",
@@ -46,9 +44,7 @@ static enum error_code share_check(const struct control_call *call, struct meta_
     if (code) return code;
     if (has_both)
         return error_set_field(error, ERROR_INVALID, "report_id", "a share is of a dashboard or of a report: leave out one of dashboard_id and report_id");
-    tenant_token_make(token);
-    return meta_execute(session, "update shares set token = $1 where share_id = $2", META_PARAMETERS(meta_string(token), meta_text(id)),
-                        NULL, error);
+    return ERROR_NONE;
 }
 
 const struct control_resource control_shares = {
@@ -59,6 +55,58 @@ const struct control_resource control_shares = {
     .limit = 10000, .limit_reason = "ten of each dashboard",
     .fields = share_fields, .check = share_check, .help = "What people without an account may see.",
 };
+
+/* ---- its token ---- */
+
+#define SHARE_TOKEN_BYTES 32 /* the id, and half of a MAC of 32: nobody guesses 128 bits */
+#define SHARE_TOKEN_SIZE TENANT_BASE64_SIZE(SHARE_TOKEN_BYTES)
+
+static void share_token_make(const struct control *control, const struct uuid *id, char out[SHARE_TOKEN_SIZE])
+{
+    unsigned char bytes[SHARE_TOKEN_BYTES], mac[TENANT_SECRET_SIZE];
+    char purpose[64], text[UUID_TEXT_SIZE];
+    uuid_format(id, text);
+    snprintf(purpose, sizeof purpose, "share token %.*s", UUID_TEXT_SIZE, text);
+    tenant_secret_derive(control->secret, purpose, mac);
+    memcpy(bytes, id->bytes, sizeof id->bytes);
+    memcpy(bytes + sizeof id->bytes, mac, sizeof bytes - sizeof id->bytes);
+    tenant_base64_write(TENANT_BASE64_URL, slice_make(bytes, sizeof bytes), out);
+}
+
+/* The id that a token holds; false when we did not make it. */
+static bool share_token_read(const struct control *control, struct slice token, char id[37])
+{
+    char made[SHARE_TOKEN_SIZE];
+    struct buffer bytes = {0};
+    struct uuid uuid;
+    bool good = token.size == SHARE_TOKEN_SIZE && tenant_base64_decode(TENANT_BASE64_URL, token, &bytes) && bytes.size == SHARE_TOKEN_BYTES;
+    if (good) {
+        memcpy(uuid.bytes, bytes.data, sizeof uuid.bytes);
+        share_token_make(control, &uuid, made);
+        good = tenant_secret_equal(token, slice_make(made, sizeof made));
+        uuid_format(&uuid, id);
+        id[UUID_TEXT_SIZE] = 0;
+    }
+    buffer_free(&bytes);
+    return good;
+}
+
+/* Reads the thing first: whose it is not, learns nothing. */
+static enum error_code share_get_token(const struct control_call *call, const struct control_input *input, struct control_output *output,
+                                       struct error *error)
+{
+    struct uuid uuid;
+    struct buffer thing = {0};
+    char token[SHARE_TOKEN_SIZE];
+    enum error_code code = control_resource_get(call, &control_shares, input->path_values[0], &thing, error);
+    buffer_free(&thing);
+    if (code) return code;
+    if (!uuid_parse(input->path_values[0], &uuid)) return error_set(error, ERROR_NOT_FOUND, "there is no such share");
+    share_token_make(call->control, &uuid, token);
+    buffer_printf(output->body, "{\"token\":\"%.*s\",\"url\":\"%s/public/v1/shared/%.*s\"}", (int)sizeof token, token, call->control->public_url,
+                  (int)sizeof token, token);
+    return ERROR_NONE;
+}
 
 /* ---- its password ---- */
 
@@ -98,6 +146,10 @@ static enum error_code share_set_password(const struct control_call *call, const
 }
 
 const struct control_action control_share_actions[] = {
+    {.method = METHOD_GET, .path = "/v1/shares/{share_id}/token", .access = CONTROL_PERMITTED, .scope = CONTROL_TENANT,
+     .permission = TENANT_DASHBOARDS_READ, .status = 200, .run = share_get_token,
+     .summary = "The token of a share: who has it may look",
+     .answer = "{\"type\":\"object\",\"required\":[\"token\",\"url\"],\"properties\":{\"token\":{\"type\":\"string\"},\"url\":{\"type\":\"string\"}}}"},
     {.method = METHOD_PUT, .path = "/v1/shares/{share_id}/password", .access = CONTROL_PERMITTED, .scope = CONTROL_TENANT,
      .permission = TENANT_DASHBOARDS_WRITE, .body = password_fields, .status = 204, .run = share_set_password,
      .summary = "Set the password that is needed besides the token, or take it away; whoever has looked must give it anew"},
@@ -136,15 +188,16 @@ static enum error_code share_find(const struct control_call *call, struct slice 
     struct control_tenant_state tenant = {0};
     struct meta_session *session = NULL;
     *share = (struct control_share){0};
-    if (token.size != TENANT_TOKEN_SIZE || !slice_is_utf8(token)) return error_set(error, ERROR_NOT_FOUND, "nothing is shared here");
+    char id[37];
+    if (!share_token_read(call->control, token, id)) return error_set(error, ERROR_NOT_FOUND, "nothing is shared here");
     enum error_code code = meta_session_begin(call->control->product, 0, &session, error);
     if (!code)
         code = meta_query(session,
                           "select share_id, tenant_id, dashboard_id, report_id, name, password_hash, expires_at, locked_until from shares s"
-                          " where token = $1 and (dashboard_id is null or exists (select 1 from dashboards d where d.dashboard_id ="
+                          " where share_id = $1 and (dashboard_id is null or exists (select 1 from dashboards d where d.dashboard_id ="
                           " s.dashboard_id and d.tenant_id = s.tenant_id and d.deleted_at is null)) and (report_id is null or exists"
                           " (select 1 from reports r where r.report_id = s.report_id and r.tenant_id = s.tenant_id and r.deleted_at is null))",
-                          META_PARAMETERS(meta_text(token)), share_take, &search, error);
+                          META_PARAMETERS(meta_string(id)), share_take, &search, error);
     meta_session_end(session);
     if (!code && search.found) code = control_tenant_state_read(call->control, share->tenant_id, &tenant, error);
     if (code) return code;

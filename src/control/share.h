@@ -7,8 +7,8 @@
 #include "control/resource.h"
 
 /*
- * Model: a share is a thing like others (control_shares); its token is made with it and is all that is needed to look, and
- * where a password was set, that too: POST of the password gives a pass, a sealed text that is good for
+ * Model: a share is a thing like others (control_shares). Its token is its id and a MAC of that by the installation's secret,
+ * so that no copy of the metadata opens anything. The token is all that is needed to look; where a password was set, that too: POST of the password gives a pass, a sealed text that is good for
  * CONTROL_SHARE_PASS_MS and ends with the share and with the password it was given for. Nothing but the shared thing can be
  * reached, and only while it lives and its tenant is active. Everything here blocks.
  */

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shares: what people without an account see of a dashboard, a report or a tenant, and what they do not.
 import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { Server, waitFor } from './harness.mjs';
 
@@ -19,7 +21,10 @@ const manage = (method, path, body, tenant = main) => server.api(method, path, b
 async function make(kind, body, tenant = main) {
   const answer = await manage('POST', `/v1/${kind}`, body, tenant);
   assert.equal(answer.status, 201, answer.text);
-  return answer.json;
+  if (kind !== 'shares') return answer.json;
+  const given = await manage('GET', `/v1/shares/${answer.json.share_id}/token`, undefined, tenant);
+  assert.equal(given.status, 200, given.text);
+  return { ...answer.json, ...given.json };
 }
 const look = (token, more = '', headers = {}) => server.send(`/public/v1/shared/${token}${more}`, { headers: { ...server.someAddress(), ...headers } });
 const enter = (token, password, headers = server.someAddress()) => server.api('POST', `/public/v1/shared/${token}`, { password }, null, headers);
@@ -114,8 +119,11 @@ test('with a password: nothing without it, a pass with it', async () => {
   assert.equal((await look(share.token, '', { 'millrace-share': pass })).status, 401, 'a new password ends passes');
   await setPassword(share, '');
   assert.equal((await look(share.token)).status, 200);
-  const stored = (await manage('GET', '/v1/shares')).text;
-  assert.ok(!stored.includes('argon2') && !stored.includes(PASSWORD));
+  const listed = (await manage('GET', '/v1/shares')).text;
+  assert.ok(!listed.includes('argon2') && !listed.includes(PASSWORD));
+  const folder = join(server.directory, 'metadata');
+  const kept = readdirSync(folder).map((file) => readFileSync(join(folder, file), 'latin1')).join('\n');
+  assert.ok(kept.includes('Numbers') && !kept.includes(share.token) && !kept.includes(PASSWORD), 'a copy of the metadata opens nothing');
 });
 
 test('wrong passwords lock a share, whoever sends them', async () => {
@@ -147,7 +155,9 @@ test('a share ends: 410; taken back: 404', async () => {
   assert.equal((await look(share.token)).status, 200);
   assert.equal((await manage('DELETE', `/v1/shares/${share.share_id}`)).status, 204);
   assert.equal((await look(share.token)).status, 404);
-  for (const token of ['x', 'y'.repeat(43), `${share.token}a`]) assert.equal((await look(token)).status, 404);
+  const forged = (at) => share.token.slice(0, at) + (share.token[at] === 'A' ? 'B' : 'A') + share.token.slice(at + 1);
+  const living = await make('shares', { name: 'Living' });
+  for (const token of ['x', 'y'.repeat(43), `${living.token}a`, forged(0), forged(30), share.token.slice(0, 22) + living.token.slice(22), living.token.slice(0, 22) + share.token.slice(22)]) assert.equal((await look(token)).status, 404);
 });
 
 test('shares are the tenant\'s own, and of its own things', async () => {
@@ -160,6 +170,6 @@ test('shares are the tenant\'s own, and of its own things', async () => {
   assert.deepEqual([both.status, both.json.error.field], [400, 'report_id'], both.text);
   const share = await make('shares', { name: 'Mine', dashboard_id: mine.dashboard_id });
   assert.equal((await manage('GET', `/v1/shares/${share.share_id}`, undefined, other)).status, 404);
+  assert.equal((await manage('GET', `/v1/shares/${share.share_id}/token`, undefined, other)).status, 404);
   assert.equal((await manage('PUT', `/v1/shares/${share.share_id}/password`, { password: PASSWORD }, other)).status, 404);
-  assert.equal((await manage('PATCH', `/v1/shares/${share.share_id}`, { token: 'x'.repeat(43) })).status, 400, 'nobody chooses a token');
 });

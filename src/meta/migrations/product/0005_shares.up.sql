@@ -6,7 +6,6 @@ create table shares (
     name text not null,
     dashboard_id text,
     report_id text,
-    token text not null default '',
     has_password boolean not null default false,
     password_hash text not null default '',
     expires_at bigint,
@@ -19,5 +18,4 @@ create table shares (
     constraint shares_tenant_id check (length(tenant_id) = 36),
     constraint shares_name check (length(name) between 1 and 128)
 );
-create unique index shares_by_token on shares (token) where token <> '';
 create index shares_by_tenant on shares (tenant_id, created_at);
