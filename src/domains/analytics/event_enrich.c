@@ -166,7 +166,7 @@ static enum error_code take_times(struct analytics_event *event, const struct an
 {
     if (!analytics_event_has(event, EVENT_CREATED_AT))
         analytics_event_put_integer(event, EVENT_CREATED_AT, context->received_ms);
-    analytics_event_put_integer(event, EVENT_INGESTED_AT, context->received_ms);
+    analytics_event_put_integer(event, EVENT_INGESTED_AT, context->received_ms - context->received_ms % 1000);
     return ERROR_NONE;
 }
 

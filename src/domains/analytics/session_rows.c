@@ -118,7 +118,7 @@ void session_facts_append_end(const struct session_facts *facts, struct slice te
     for (size_t i = 0; i < sizeof end_texts / sizeof end_texts[0]; i++)
         analytics_event_put_text(event, end_texts[i].column, session_facts_text(facts, end_texts[i].text));
     analytics_event_put_integer(event, EVENT_CREATED_AT, facts->ended_ms + 1000);
-    analytics_event_put_integer(event, EVENT_INGESTED_AT, written_ms);
+    analytics_event_put_integer(event, EVENT_INGESTED_AT, written_ms - written_ms % 1000);
     analytics_event_put_integer(event, EVENT_PAGE_COUNT, 1);
     analytics_event_put_integer(event, EVENT_DURATION, session_facts_duration_ms(facts));
     if (facts->has_longitude) analytics_event_put_real(event, EVENT_LONGITUDE, (double)facts->longitude);

@@ -133,7 +133,7 @@ static enum error_code state_read_all(struct session_table *table, struct slice 
 /* Part `part` of `parts` of the sessions with events since `since_ms`, or rows written since. */
 static void scope_since(char scope[STATE_SCOPE_SIZE], int64_t since_ms, size_t part, size_t parts)
 {
-    long long since = since_ms > 0 ? (long long)since_ms : 0;
+    long long since = since_ms > 0 ? (long long)(since_ms - since_ms % 1000) : 0; /* as events have it */
     snprintf(scope, STATE_SCOPE_SIZE, "(SELECT session_id FROM analytics.events WHERE session_id != '' AND ingested_at >= fromUnixTimestamp64Milli(%lld) "
              "AND cityHash64(session_id) %% %zu = %zu UNION DISTINCT SELECT id FROM analytics.sessions WHERE "
              "written_at >= fromUnixTimestamp64Milli(%lld) AND cityHash64(id) %% %zu = %zu)", since, parts, part, since, parts, part);
@@ -147,7 +147,7 @@ static enum error_code state_count_parts(struct domain_host *host, int64_t since
     uint64_t count = 0;
     snprintf(scope, sizeof scope, "(SELECT session_id FROM analytics.events WHERE session_id != '' AND ingested_at >= fromUnixTimestamp64Milli(%lld) "
              "UNION ALL SELECT id FROM analytics.sessions WHERE written_at >= fromUnixTimestamp64Milli(%lld))",
-             (long long)(since_ms > 0 ? since_ms : 0), (long long)(since_ms > 0 ? since_ms : 0));
+             (long long)(since_ms > 0 ? since_ms - since_ms % 1000 : 0), (long long)(since_ms > 0 ? since_ms : 0));
     snprintf(sql, sizeof sql, "SELECT uniq(session_id) FROM %s", scope);
     enum error_code code = host->query(host, slice_from_string(sql), "TSV", &out, error);
     if (code == ERROR_NONE && !slice_parse_uint64(slice_trim(buffer_slice(&out)), &count)) count = 0;
