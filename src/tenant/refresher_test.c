@@ -311,6 +311,43 @@ static void limits_of_a_key_are_read(void **state)
     assert_string_equal("address", f->error.field);
 }
 
+/* A snapshot of this moment; the caller has the reference. */
+static const struct tenant_snapshot *build(struct fixture *f)
+{
+    const struct tenant_snapshot *snapshot = NULL;
+    int64_t revision;
+    OK(tenant_snapshot_build(f->database, NULL, os_clock_wall_ms(), &snapshot, &revision, &f->error));
+    return snapshot;
+}
+
+static void settings_of_tenants_are_read_and_wrong_ones_are_as_if_they_were_not_set(void **state)
+{
+    struct fixture *f = *state;
+    const struct tenant_snapshot *snapshot = build(f);
+    const struct tenant_info *tenant = tenant_snapshot_find(snapshot, SLICE(TENANT));
+    assert_int_equal(TENANT_TRACK_ALL, tenant->do_not_track);
+    assert_false(tenant->allow_public_revenue);
+    assert_int_equal(0, tenant->filter_count);
+    tenant_snapshot_release(snapshot);
+    change(f, "update tenants set settings = '{\"do_not_track\": \"drop\", \"allow_public_revenue\": true, \"filters\":"
+              " [{\"type\": \"event\", \"name\": \"*\", \"filters\": [{\"name\": \"path\", \"operator\": \"is\", \"value\": [\"/a\"]}]}]}'"
+              " where tenant_id = '" TENANT "'");
+    snapshot = build(f);
+    tenant = tenant_snapshot_find(snapshot, SLICE(TENANT));
+    assert_int_equal(TENANT_TRACK_DROP, tenant->do_not_track);
+    assert_true(tenant->allow_public_revenue);
+    assert_int_equal(1, tenant->filter_count);
+    assert_true(slice_equal(tenant->filters[0].conditions[0].values[0], SLICE("/a")));
+    assert_int_equal(TENANT_TRACK_ALL, tenant_snapshot_find(snapshot, SLICE(SECOND_TENANT))->do_not_track);
+    tenant_snapshot_release(snapshot);
+    change(f, "update tenants set settings = '{\"do_not_track\": \"never\", \"allow_public_revenue\": true}' where tenant_id = '" TENANT "'");
+    snapshot = build(f);
+    tenant = tenant_snapshot_find(snapshot, SLICE(TENANT));
+    assert_int_equal(TENANT_TRACK_ALL, tenant->do_not_track);
+    assert_true(tenant->allow_public_revenue);
+    tenant_snapshot_release(snapshot);
+}
+
 static void a_rotated_key_works_under_both_names_until_its_grace_ends(void **state)
 {
     struct fixture *f = *state;
@@ -515,6 +552,7 @@ int main(int argc, char **argv)
         TEST(loops_know_the_keys_before_they_run),
         TEST(a_revoked_key_is_refused_by_every_loop_within_a_second),
         TEST(limits_of_a_key_are_read),
+        TEST(settings_of_tenants_are_read_and_wrong_ones_are_as_if_they_were_not_set),
         TEST(a_rotated_key_works_under_both_names_until_its_grace_ends),
         TEST(roles_given_and_taken_act_within_a_second),
         TEST(a_custom_role_grants_and_denies_in_its_organization),
