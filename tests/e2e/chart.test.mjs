@@ -104,6 +104,15 @@ test('a breakdown by groups has a row for each of them', async () => {
   await assertRight({ ...march, series: [{ name: '*', measure: 'people' }, { name: 'purchase', measure: 'sum', property: 'revenue' }], breakdowns: ['groups'] });
 });
 
+test('breakdowns by what is known of the person, the group, the cohort', async () => {
+  const by = (name) => ({ ...march, series: [{ name: '*', measure: 'people' }], chart: 'bar', interval: undefined, breakdowns: [name] });
+  const known = await ask(by('has_profile'));
+  assert.deepEqual(known.series.map(({ breakdown }) => breakdown.has_profile).sort(), ['false', 'true']);
+  for (const name of ['profile.email', 'profile.properties.plan', 'group.type', 'group.name', 'properties.tags.*', 'duration', 'revenue', 'longitude', 'createdAt', 'id', 'properties.__query.x'])
+    assert.ok((await ask(by(name))).series.length > 0, name);
+  assert.equal((await ask(by('cohort:no such cohort'), 404)).error.code, 'not_found');
+});
+
 test('random charts show what the events say', async () => {
   const random = randomFrom(7);
   const zones = ['UTC', 'Europe/Berlin', 'Asia/Kolkata', 'Asia/Kathmandu', 'America/New_York', 'Australia/Adelaide'];
@@ -174,6 +183,38 @@ test('one tenant sees nothing of another', async () => {
   assert.ok(!JSON.stringify(chart).includes('XX'));
   const foreign = await server.api('POST', '/v1/query/chart', { ...march, from: '2026-03-01', to: '2026-04-30', series: [{ name: '*' }], breakdowns: ['country'] }, server.tenants.other.secret_key);
   assert.deepEqual(foreign.json.series.map(({ breakdown, metrics }) => [breakdown.country, metrics.sum]), [['XX', 50]]);
+});
+
+// ---- saved reports ----
+
+test('a saved report shows its chart; who looks may move it in time and change nothing else', async () => {
+  const series = [{ type: 'event', name: 'signup', segment: 'event', filters: [] }, { type: 'event', name: 'screen_view', segment: 'event' }];
+  const stored = { name: 'Ratio', chart_type: 'linear', interval: 'day', range: 'custom', start_date: '2026-03-20T00:00:00Z', end_date: '2026-04-01T00:00:00Z', series,
+    breakdowns: [{ name: 'country' }], filters: [{ name: 'path', operator: 'is', value: ['/'] }], formula: 'A/B*100', previous: true };
+  const made = await server.api('POST', '/v1/reports', stored, keys.secret_key);
+  assert.equal(made.status, 201, made.text);
+  const path = `/v1/reports/${made.json.report_id}/data`;
+  const shown = await server.get(path, keys.secret_key);
+  assert.equal(shown.status, 200, shown.text);
+  const plan = { from: '2026-03-20', to: '2026-03-31', interval: 'day', compare: 'previous', breakdowns: ['country'], filters: stored.filters,
+    series: [...series, { formula: 'A/B*100', compute: (a, b) => a / b * 100, hide_series: true }] };
+  assert.deepEqual(shown.json, await assertRight(plan));
+  const moved = await server.get(`${path}?from=2026-03-10&to=2026-03-12&timezone=Europe/Berlin&series=[]&filter=country:is:US&limit=1&breakdown=path`, keys.secret_key);
+  assert.deepEqual(moved.json, await assertRight({ ...plan, from: '2026-03-10', to: '2026-03-12', timezone: 'Europe/Berlin' }), moved.text);
+  // A change counts at once.
+  assert.equal((await server.api('PATCH', `/v1/reports/${made.json.report_id}`, { formula: '', previous: false }, keys.secret_key)).status, 200);
+  assert.deepEqual(Object.values((await server.get(path, keys.secret_key)).json.series.map(({ letter }) => letter)).filter((letter) => letter === 'C'), []);
+  for (const [address, key, status] of [[path, server.tenants.other.secret_key, 404], [path, keys.write_key, 403], [path, undefined, 401], ['/v1/reports/nothing/data', keys.secret_key, 404]])
+    assert.equal((await server.get(address, key)).status, status, `${address} ${status}`);
+});
+
+test('a report with a named range, and one no chart can draw, say what they are', async () => {
+  const make = async (body) => (await server.api('POST', '/v1/reports', { name: 'r', chart_type: 'bar', series: [{ name: '*' }], ...body }, keys.secret_key)).json.report_id;
+  const month = await server.get(`/v1/reports/${await make({ range: 'lastMonth' })}/data`, keys.secret_key);
+  assert.equal(month.status, 200, month.text);
+  assert.equal(month.json.chart, 'bar');
+  const broken = await server.get(`/v1/reports/${await make({ series: [{ name: '*', segment: 'magic' }] })}/data`, keys.secret_key);
+  assert.deepEqual([broken.status, broken.json.error.field], [400, 'series[0].measure'], broken.text);
 });
 
 // ---- OpenPanel ----

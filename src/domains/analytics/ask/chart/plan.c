@@ -327,10 +327,11 @@ enum error_code chart_plan_read(struct query_context *context, bool is_openpanel
 {
     static const char *const filters[] = {"filters", "globalFilters", NULL};
     int64_t limit;
-    bool has_previous;
+    bool has_previous = false;
     *ret_plan = (struct chart_plan){.is_openpanel = is_openpanel};
     enum error_code code = read_kind(context, ret_plan, error);
     if (!code) code = query_context_boolean(context, "previous", false, &has_previous, error);
+    has_previous |= slice_equal(query_context_text(context, "compare"), SLICE("previous"));
     if (!code) code = read_span(context, is_openpanel, has_previous, &ret_plan->span, error);
     if (!code) code = read_series(context, ret_plan, error);
     if (!code) code = read_breakdowns(context, ret_plan, error);
