@@ -27,9 +27,12 @@ static void write_times(struct json_writer *writer, const struct query_span *spa
     json_writer_array_end(writer);
 }
 
-static const struct { const char *name; size_t offset; } metric_names[] = {
-    {"sum", offsetof(struct chart_metrics, sum)}, {"average", offsetof(struct chart_metrics, average)},
-    {"min", offsetof(struct chart_metrics, least)}, {"max", offsetof(struct chart_metrics, most)},
+static const struct {
+    const char *name;
+    size_t offset;
+} metric_names[] = {
+    {"sum", offsetof(struct chart_metrics, sum)},     {"average", offsetof(struct chart_metrics, average)},
+    {"min", offsetof(struct chart_metrics, least)},   {"max", offsetof(struct chart_metrics, most)},
     {"total", offsetof(struct chart_metrics, total)},
 };
 #define METRIC_COUNT (sizeof metric_names / sizeof *metric_names)
@@ -39,7 +42,8 @@ static double metric_at(const struct chart_metrics *metrics, size_t index)
 }
 
 /* `before` may be NULL. Figures of all lines together have no total: people of two lines may be the same. */
-static void write_metrics(struct json_writer *writer, const struct chart_metrics *now, const struct chart_metrics *before, bool of_all)
+static void write_metrics(struct json_writer *writer, const struct chart_metrics *now,
+                          const struct chart_metrics *before, bool of_all)
 {
     json_writer_object_begin(writer);
     for (size_t i = 0; i < METRIC_COUNT - of_all; i++) {
@@ -104,7 +108,8 @@ static void write_line(struct json_writer *writer, const struct chart_plan *plan
         json_writer_object_end(writer);
     }
     if (plan->is_dated) write_values(writer, "values", line->now.values, result->value_count);
-    if (plan->is_dated && plan->span.has_previous) write_values(writer, "previous", line->before.values, result->value_count);
+    if (plan->is_dated && plan->span.has_previous)
+        write_values(writer, "previous", line->before.values, result->value_count);
     json_writer_key(writer, "metrics");
     write_metrics(writer, &line->now.metrics, plan->span.has_previous ? &line->before.metrics : NULL, false);
     json_writer_object_end(writer);
@@ -155,19 +160,28 @@ static enum error_code chart_answer(struct query_context *context, struct buffer
 
 #define CHART_WORDS                                                                                                    \
     ANALYTICS_WORDS_WHEN,                                                                                              \
-    {"range", "OpenPanel's names of spans instead: 7d, lastMonth, .. with startDate and endDate; see docs/api.md."},   \
-    {"interval", "minute, hour, day, week or month."}, {"compare", "previous: with the period before."},              \
-    {"chart", "linear, area, histogram: over time; bar, pie, metric, map: one figure per series."},                    \
-    {"series", "List of {name, measure, property, filters, label} and {formula, hide_series}; see docs/api.md."},      \
-    {"breakdowns", "List of fields that split each series."}, {"limit", "Combinations of values that are shown; 10."}, \
-    {"rest", "true: what lies behind the limit is shown together."}
+        {"range",                                                                                                      \
+         "OpenPanel's names of spans instead: 7d, lastMonth, .. with startDate and endDate; see docs/api.md."},        \
+        {"interval", "minute, hour, day, week or month."}, {"compare", "previous: with the period before."},           \
+        {"chart", "linear, area, histogram: over time; bar, pie, metric, map: one figure per series."},                \
+        {"series", "List of {name, measure, property, filters, label} and {formula, hide_series}; see docs/api.md."},  \
+        {"breakdowns", "List of fields that split each series."},                                                      \
+        {"limit", "Combinations of values that are shown; 10."},                                                       \
+    {                                                                                                                  \
+        "rest", "true: what lies behind the limit is shown together."                                                  \
+    }
 static const struct domain_word body_words[] = {CHART_WORDS, {"filters", "Filters of all series."}, {NULL, NULL}};
-static const struct domain_word address_words[] = {
-    CHART_WORDS, {"event", "Instead of series: the name of one event, * for any."}, {"measure", "Of that event; events when absent."},
-    {"property", "That is measured."}, {"breakdown", "A field; may be repeated."}, ANALYTICS_WORDS_WHICH, {NULL, NULL}};
+static const struct domain_word address_words[] = {CHART_WORDS,
+                                                   {"event", "Instead of series: the name of one event, * for any."},
+                                                   {"measure", "Of that event; events when absent."},
+                                                   {"property", "That is measured."},
+                                                   {"breakdown", "A field; may be repeated."},
+                                                   ANALYTICS_WORDS_WHICH,
+                                                   {NULL, NULL}};
 const struct domain_question analytics_chart_questions[] = {
     {METHOD_POST, "/v1/query/chart", TENANT_EVENTS_READ, chart_answer, body_words,
      .summary = "A chart: events and formulas, split by fields, over time or as figures"},
-    {METHOD_GET, "/v1/query/chart", TENANT_EVENTS_READ, chart_answer, address_words, .summary = "The same, asked in the address"},
+    {METHOD_GET, "/v1/query/chart", TENANT_EVENTS_READ, chart_answer, address_words,
+     .summary = "The same, asked in the address"},
     {0},
 };

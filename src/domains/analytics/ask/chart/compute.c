@@ -61,7 +61,8 @@ static ptrdiff_t bucket_of(const struct query_range *range, int64_t start_ms)
 }
 
 /* Figure, events and people of one series and label, from three columns. */
-static void take_total(const struct table *table, const struct query_rows *rows, size_t row, size_t column, struct chart_figures *at)
+static void take_total(const struct table *table, const struct query_rows *rows, size_t row, size_t column,
+                       struct chart_figures *at)
 {
     at->total = clean(query_rows_number(rows, row, column));
     at->rows = (uint64_t)query_rows_integer(rows, row, column + 1);
@@ -81,17 +82,21 @@ static void take_labels(const struct table *table, struct chart_figures *figures
 }
 
 static enum error_code ask_scan(struct query_context *context, const struct table *table, uint32_t letters,
-                                const struct query_range *range, bool by_bucket, struct chart_figures *figures, struct error *error)
+                                const struct query_range *range, bool by_bucket, struct chart_figures *figures,
+                                struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
-    size_t series[CHART_SERIES_LIMIT], count = scan_series(table->plan, letters, series), per_series = by_bucket ? 1 : 3;
-    enum error_code code = chart_statement_write(context, table->plan, &table->labels, letters, range, by_bucket, &text, error);
+    size_t series[CHART_SERIES_LIMIT], count = scan_series(table->plan, letters, series),
+                                       per_series = by_bucket ? 1 : 3;
+    enum error_code code =
+        chart_statement_write(context, table->plan, &table->labels, letters, range, by_bucket, &text, error);
     if (!code) code = query_rows_ask(context, &text, 1 + by_bucket + count * per_series, &rows, error);
     for (size_t row = 0; !code && row < rows.count; row++) {
         size_t label = (size_t)query_rows_integer(&rows, row, 0);
         ptrdiff_t bucket = by_bucket ? bucket_of(range, query_rows_integer(&rows, row, 1)) : 0;
-        if (label > table->labels.count || bucket < 0) return error_set(error, ERROR_CORRUPT, "a chart's row is of no label or bucket");
+        if (label > table->labels.count || bucket < 0)
+            return error_set(error, ERROR_CORRUPT, "a chart's row is of no label or bucket");
         for (size_t i = 0; i < count; i++) {
             size_t column = 1 + by_bucket + i * per_series;
             struct chart_figures *at = &figures[series[i] * table_width(table) + label];
@@ -103,8 +108,9 @@ static enum error_code ask_scan(struct query_context *context, const struct tabl
 }
 
 /* `is_ranked`: the totals of the labels are known from their ranking. */
-static enum error_code ask_period(struct query_context *context, const struct table *table, const struct query_range *range,
-                                  bool is_ranked, struct chart_figures *figures, struct error *error)
+static enum error_code ask_period(struct query_context *context, const struct table *table,
+                                  const struct query_range *range, bool is_ranked, struct chart_figures *figures,
+                                  struct error *error)
 {
     uint32_t together = 0, scans[CHART_SERIES_LIMIT + 1];
     size_t count = 0;
@@ -126,7 +132,8 @@ static enum error_code ask_period(struct query_context *context, const struct ta
 
 /* ---- formulas ---- */
 
-static double formula_of_totals(const struct chart_formula *formula, const struct chart_figures *const *inputs, bool of_people)
+static double formula_of_totals(const struct chart_formula *formula, const struct chart_figures *const *inputs,
+                                bool of_people)
 {
     double values[CHART_LETTERS] = {0};
     for (size_t i = 0; i < CHART_LETTERS; i++)
@@ -166,7 +173,10 @@ static void work_out_all(const struct table *table, struct chart_figures *figure
 /* ---- lines ---- */
 
 /* Of several lists of points, one after another. */
-struct summing { double sum, least, most; size_t points, counted; };
+struct summing {
+    double sum, least, most;
+    size_t points, counted;
+};
 
 static void sum_up(struct summing *summing, const double *values, size_t count)
 {
@@ -181,8 +191,10 @@ static void sum_up(struct summing *summing, const double *values, size_t count)
 static struct chart_metrics metrics_of(const struct summing *summing)
 {
     return (struct chart_metrics){.sum = chart_round(summing->sum),
-                                  .average = summing->counted ? chart_round(summing->sum / (double)summing->counted) : 0,
-                                  .least = summing->least, .most = summing->most};
+                                  .average =
+                                      summing->counted ? chart_round(summing->sum / (double)summing->counted) : 0,
+                                  .least = summing->least,
+                                  .most = summing->most};
 }
 
 struct chart_metrics chart_metrics_make(const struct chart_figures *figures, size_t value_count)
@@ -239,7 +251,9 @@ static enum error_code make_lines(struct query_context *context, const struct ta
         if (plan->series[series].is_hidden || (!table->now[i].rows && !keeps_empty)) continue;
         struct chart_line *line = &result->lines[result->line_count++];
         *line = (struct chart_line){.series = series, .now = table->now[i]};
-        if (!is_rest) line->labels = plan->breakdown_count ? table->labels.texts + (label - 1) * plan->breakdown_count : no_labels;
+        if (!is_rest)
+            line->labels =
+                plan->breakdown_count ? table->labels.texts + (label - 1) * plan->breakdown_count : no_labels;
         line->now.metrics = chart_metrics_make(&line->now, table->value_count);
         sum_up(&now, line->now.values, table->value_count);
         if (!table->before) continue;
@@ -249,7 +263,8 @@ static enum error_code make_lines(struct query_context *context, const struct ta
     }
     result->now = metrics_of(&now);
     result->before = metrics_of(&before);
-    qsort(result->lines, result->line_count, sizeof *result->lines, plan->is_openpanel ? compare_by_sum : compare_by_series);
+    qsort(result->lines, result->line_count, sizeof *result->lines,
+          plan->is_openpanel ? compare_by_sum : compare_by_series);
     return ERROR_NONE;
 }
 
@@ -263,7 +278,8 @@ enum error_code chart_ask(struct query_context *context, const struct chart_plan
     ret_result->has_more = table.labels.has_more;
     table.now = make_figures(context, &table);
     table.before = plan->span.has_previous ? make_figures(context, &table) : NULL;
-    if (!table.now || (plan->span.has_previous && !table.before)) return error_set(error, ERROR_MEMORY, "no memory for an answer");
+    if (!table.now || (plan->span.has_previous && !table.before))
+        return error_set(error, ERROR_MEMORY, "no memory for an answer");
     code = ask_period(context, &table, &plan->span.range, plan->breakdown_count && !plan->has_rest, table.now, error);
     if (!code && table.before) code = ask_period(context, &table, &plan->span.previous, false, table.before, error);
     if (code) return code;

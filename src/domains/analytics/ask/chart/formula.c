@@ -10,14 +10,24 @@
 /* Weakest to strongest; a sign stands between * and ^. */
 enum { SUM_STRENGTH = 1, PRODUCT_STRENGTH, SIGN_STRENGTH, POWER_STRENGTH };
 
-static const struct { char sign; enum chart_formula_operation operation; int strength; } operators[] = {
-    {'+', CHART_ADD, SUM_STRENGTH},          {'-', CHART_SUBTRACT, SUM_STRENGTH},   {'*', CHART_MULTIPLY, PRODUCT_STRENGTH},
-    {'/', CHART_DIVIDE, PRODUCT_STRENGTH},   {'%', CHART_MODULO, PRODUCT_STRENGTH}, {'^', CHART_POWER, POWER_STRENGTH},
+static const struct {
+    char sign;
+    enum chart_formula_operation operation;
+    int strength;
+} operators[] = {
+    {'+', CHART_ADD, SUM_STRENGTH},          {'-', CHART_SUBTRACT, SUM_STRENGTH},
+    {'*', CHART_MULTIPLY, PRODUCT_STRENGTH}, {'/', CHART_DIVIDE, PRODUCT_STRENGTH},
+    {'%', CHART_MODULO, PRODUCT_STRENGTH},   {'^', CHART_POWER, POWER_STRENGTH},
 };
-static const struct { const char *name; enum chart_formula_operation operation; bool takes_many; } functions[] = {
-    {"abs", CHART_ABS, false},   {"ceil", CHART_CEIL, false}, {"floor", CHART_FLOOR, false}, {"round", CHART_ROUND, false},
-    {"sqrt", CHART_SQRT, false}, {"log", CHART_LOG, false},   {"log10", CHART_LOG10, false}, {"exp", CHART_EXP, false},
-    {"min", CHART_MIN, true},    {"max", CHART_MAX, true},
+static const struct {
+    const char *name;
+    enum chart_formula_operation operation;
+    bool takes_many;
+} functions[] = {
+    {"abs", CHART_ABS, false},     {"ceil", CHART_CEIL, false}, {"floor", CHART_FLOOR, false},
+    {"round", CHART_ROUND, false}, {"sqrt", CHART_SQRT, false}, {"log", CHART_LOG, false},
+    {"log10", CHART_LOG10, false}, {"exp", CHART_EXP, false},   {"min", CHART_MIN, true},
+    {"max", CHART_MAX, true},
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
@@ -31,7 +41,8 @@ struct reader {
 
 static enum error_code wrong(struct reader *reader, const char *what)
 {
-    return error_set_field(reader->error, ERROR_INVALID, "formula", "the formula is wrong at character %zu: %s", reader->at + 1, what);
+    return error_set_field(reader->error, ERROR_INVALID, "formula", "the formula is wrong at character %zu: %s",
+                           reader->at + 1, what);
 }
 
 static bool is_blank(char byte) { return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r'; }
@@ -88,7 +99,9 @@ static enum error_code read_number(struct reader *reader)
 static enum error_code read_function(struct reader *reader)
 {
     size_t start = reader->at;
-    while (reader->at < reader->text.size && (is_lower(reader->text.data[reader->at]) || is_digit(reader->text.data[reader->at]))) reader->at++;
+    while (reader->at < reader->text.size &&
+           (is_lower(reader->text.data[reader->at]) || is_digit(reader->text.data[reader->at])))
+        reader->at++;
     struct slice name = slice_make(reader->text.data + start, reader->at - start);
     for (size_t i = 0; i < COUNT(functions); i++) {
         if (!slice_equal(name, slice_from_string(functions[i].name))) continue;
@@ -96,7 +109,8 @@ static enum error_code read_function(struct reader *reader)
         if (!take(reader, '(')) return wrong(reader, "a function is followed by its value in parentheses");
         do {
             if (count == (functions[i].takes_many ? ARGUMENT_LIMIT : 1))
-                return wrong(reader, functions[i].takes_many ? "min and max take at most 16 values" : "this function takes one value");
+                return wrong(reader, functions[i].takes_many ? "min and max take at most 16 values"
+                                                             : "this function takes one value");
             enum error_code code = read_sum(reader, SUM_STRENGTH);
             if (code) return code;
             count++;
@@ -106,7 +120,9 @@ static enum error_code read_function(struct reader *reader)
         return ERROR_NONE;
     }
     reader->at = start;
-    return wrong(reader, "series are capital letters; functions are abs, ceil, floor, round, sqrt, log, log10, exp, min and max");
+    return wrong(
+        reader,
+        "series are capital letters; functions are abs, ceil, floor, round, sqrt, log, log10, exp, min and max");
 }
 
 /* A number, a series, a function, something in parentheses, or one of them with a sign. */
@@ -127,7 +143,8 @@ static enum error_code read_value(struct reader *reader)
         if (!code) put(reader, CHART_NEGATE, 1, 0);
         return code;
     }
-    if (!take(reader, '(')) return wrong(reader, byte ? "a value is expected here" : "it ends where a value is expected");
+    if (!take(reader, '('))
+        return wrong(reader, byte ? "a value is expected here" : "it ends where a value is expected");
     enum error_code code = read_sum(reader, SUM_STRENGTH);
     if (!code && !take(reader, ')')) code = wrong(reader, "a closing parenthesis is missing");
     return code;
@@ -157,7 +174,8 @@ enum error_code chart_formula_read(struct slice text, struct chart_formula *ret_
     ret_formula->step_count = 0;
     ret_formula->letters = 0;
     if (text.size > CHART_FORMULA_LIMIT)
-        return error_set_field(error, ERROR_INVALID, "formula", "a formula may have %d characters", CHART_FORMULA_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "formula", "a formula may have %d characters",
+                               CHART_FORMULA_LIMIT);
     enum error_code code = read_sum(&reader, SUM_STRENGTH);
     peek(&reader);
     if (!code && reader.at < text.size) code = wrong(&reader, "an operator is expected here");

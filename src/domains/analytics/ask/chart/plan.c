@@ -8,21 +8,37 @@
 #define NAME_BYTES 256
 #define LABEL_BYTES 512
 
-static const struct { const char *name, *other; enum chart_measure measure; } measures[] = {
-    {"events", "event", CHART_EVENTS}, {"people", "user", CHART_PEOPLE}, {"sessions", "session", CHART_SESSIONS},
-    {"groups", "group", CHART_GROUPS}, {"events_per_person", "user_average", CHART_EVENTS_PER_PERSON},
-    {"one_event_per_person", "one_event_per_user", CHART_ONE_EVENT_PER_PERSON}, {"sum", "property_sum", CHART_SUM},
-    {"average", "property_average", CHART_AVERAGE}, {"min", "property_min", CHART_LEAST}, {"max", "property_max", CHART_MOST},
-    {"median", "property_median", CHART_MEDIAN}, {"p75", "property_p75", CHART_P75}, {"p90", "property_p90", CHART_P90},
-    {"p95", "property_p95", CHART_P95}, {"p99", "property_p99", CHART_P99}, {"p50", "property_p50", CHART_MEDIAN},
+static const struct {
+    const char *name, *other;
+    enum chart_measure measure;
+} measures[] = {
+    {"events", "event", CHART_EVENTS},
+    {"people", "user", CHART_PEOPLE},
+    {"sessions", "session", CHART_SESSIONS},
+    {"groups", "group", CHART_GROUPS},
+    {"events_per_person", "user_average", CHART_EVENTS_PER_PERSON},
+    {"one_event_per_person", "one_event_per_user", CHART_ONE_EVENT_PER_PERSON},
+    {"sum", "property_sum", CHART_SUM},
+    {"average", "property_average", CHART_AVERAGE},
+    {"min", "property_min", CHART_LEAST},
+    {"max", "property_max", CHART_MOST},
+    {"median", "property_median", CHART_MEDIAN},
+    {"p75", "property_p75", CHART_P75},
+    {"p90", "property_p90", CHART_P90},
+    {"p95", "property_p95", CHART_P95},
+    {"p99", "property_p99", CHART_P99},
+    {"p50", "property_p50", CHART_MEDIAN},
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 static const char *measure_name_at(const void *unused, size_t index) { return measures[index].name; }
 const char *chart_measure_name(enum chart_measure measure) { return measures[measure].name; }
 bool chart_measure_needs_property(enum chart_measure measure) { return measure >= CHART_SUM; }
 
-static const struct { const char *name; bool is_dated; } kinds[] = {
-    {"linear", true}, {"area", true}, {"histogram", true}, {"bar", false}, {"pie", false}, {"metric", false}, {"map", false}};
+static const struct {
+    const char *name;
+    bool is_dated;
+} kinds[] = {{"linear", true}, {"area", true},    {"histogram", true}, {"bar", false},
+             {"pie", false},   {"metric", false}, {"map", false}};
 static const char *kind_name_at(const void *unused, size_t index) { return kinds[index].name; }
 
 uint32_t chart_plan_letters(const struct chart_plan *plan)
@@ -39,13 +55,14 @@ uint32_t chart_plan_letters(const struct chart_plan *plan)
 static bool member_of(struct json_value object, const char *const *names, struct json_value *ret_value)
 {
     for (; *names; names++)
-        if (json_object_get(object, slice_from_string(*names), ret_value) && json_value_type(*ret_value) != JSON_NULL) return true;
+        if (json_object_get(object, slice_from_string(*names), ret_value) && json_value_type(*ret_value) != JSON_NULL)
+            return true;
     return false;
 }
 
 /* A JSON list of the body, or in the address. */
-static enum error_code list_asked(struct query_context *context, const char *const *names, bool *ret_found, struct json_value *ret_value,
-                                  struct error *error)
+static enum error_code list_asked(struct query_context *context, const char *const *names, bool *ret_found,
+                                  struct json_value *ret_value, struct error *error)
 {
     const char *name = *names;
     for (*ret_found = false; !*ret_found && *names; names++) {
@@ -83,7 +100,8 @@ static enum error_code item_wrong(const struct item_reader *reader, const char *
     return error_set_field(reader->error, ERROR_INVALID, field, "%s: %s", field, what);
 }
 
-static enum error_code item_text(const struct item_reader *reader, const char *const *names, size_t limit, struct slice *ret_text)
+static enum error_code item_text(const struct item_reader *reader, const char *const *names, size_t limit,
+                                 struct slice *ret_text)
 {
     struct json_value value;
     *ret_text = SLICE_EMPTY;
@@ -101,12 +119,15 @@ static enum error_code read_measure(const struct item_reader *reader, struct sli
     series->measure = CHART_EVENTS;
     if (!word.size) return ERROR_NONE;
     for (size_t i = 0; i < COUNT(measures); i++) {
-        if (!slice_equal(word, slice_from_string(measures[i].name)) && !slice_equal(word, slice_from_string(measures[i].other))) continue;
+        if (!slice_equal(word, slice_from_string(measures[i].name)) &&
+            !slice_equal(word, slice_from_string(measures[i].other)))
+            continue;
         series->measure = measures[i].measure;
         return ERROR_NONE;
     }
-    struct slice what = arena_printf(reader->context->arena, "%s is not known: use one of %s", query_words_show(word).text,
-                                     query_words_list(measure_name_at, NULL, COUNT(measures)).text);
+    struct slice what =
+        arena_printf(reader->context->arena, "%s is not known: use one of %s", query_words_show(word).text,
+                     query_words_list(measure_name_at, NULL, COUNT(measures)).text);
     return item_wrong(reader, "measure", what.data ? what.data : "is not known");
 }
 
@@ -122,14 +143,15 @@ static enum error_code read_events(const struct item_reader *reader, struct char
     if (!code) code = item_text(reader, properties, NAME_BYTES, &series->property);
     if (code) return code;
     if (chart_measure_needs_property(series->measure) && !series->property.size)
-        return item_wrong(reader, "property", "this measure needs the field to be measured: revenue, duration, properties.<key>, ..");
+        return item_wrong(reader, "property",
+                          "this measure needs the field to be measured: revenue, duration, properties.<key>, ..");
     series->has_filters = member_of(reader->item, filters, &series->filters);
     return ERROR_NONE;
 }
 
 /* Letters name earlier series alone, so that there is always something to begin with. */
-static enum error_code read_formula(const struct item_reader *reader, struct slice text, bool hides, struct chart_plan *plan,
-                                    struct chart_series *series)
+static enum error_code read_formula(const struct item_reader *reader, struct slice text, bool hides,
+                                    struct chart_plan *plan, struct chart_series *series)
 {
     series->name = text;
     series->formula = arena_allocate(reader->context->arena, sizeof *series->formula);
@@ -153,10 +175,12 @@ static enum error_code read_item(const struct item_reader *reader, struct chart_
     struct json_value hide;
     if (json_value_type(reader->item) == JSON_STRING) {
         series->name = arena_copy(reader->context->arena, json_value_string(reader->item));
-        if (!series->name.size || series->name.size > NAME_BYTES) return item_wrong(reader, "", "the name of an event, or *");
+        if (!series->name.size || series->name.size > NAME_BYTES)
+            return item_wrong(reader, "", "the name of an event, or *");
         return ERROR_NONE;
     }
-    if (json_value_type(reader->item) != JSON_OBJECT) return item_wrong(reader, "", "must be an object with the name of an event");
+    if (json_value_type(reader->item) != JSON_OBJECT)
+        return item_wrong(reader, "", "must be an object with the name of an event");
     enum error_code code = item_text(reader, ids, NAME_BYTES, &series->id);
     if (!code) code = item_text(reader, labels, LABEL_BYTES, &series->label);
     if (!code) code = item_text(reader, types, NAME_BYTES, &type);
@@ -165,7 +189,8 @@ static enum error_code read_item(const struct item_reader *reader, struct chart_
     if (type.size && !slice_equal(type, SLICE("event")) && !slice_equal(type, SLICE("formula")))
         return item_wrong(reader, "type", "must be event or formula");
     if (!slice_equal(type, SLICE("formula")) && !(formula.size && !type.size)) return read_events(reader, series);
-    bool does_hide = member_of(reader->item, hides, &hide) && json_value_type(hide) == JSON_BOOL && json_value_bool(hide);
+    bool does_hide =
+        member_of(reader->item, hides, &hide) && json_value_type(hide) == JSON_BOOL && json_value_bool(hide);
     return read_formula(reader, formula, does_hide, plan, series);
 }
 
@@ -182,7 +207,8 @@ static enum error_code read_single(struct query_context *context, struct chart_p
     series->name = query_context_text(context, "event");
     series->property = query_context_text(context, "property");
     if (!series->name.size)
-        return error_set_field(error, ERROR_INVALID, "series", "a chart needs series, each with the name of an event or * for any: "
+        return error_set_field(error, ERROR_INVALID, "series",
+                               "a chart needs series, each with the name of an event or * for any: "
                                "[{\"name\": \"signup\", \"measure\": \"people\"}]");
     enum error_code code = read_measure(&reader, query_context_text(context, "measure"), series);
     if (!code && chart_measure_needs_property(series->measure) && !series->property.size)
@@ -200,7 +226,8 @@ static enum error_code read_series(struct query_context *context, struct chart_p
     enum error_code code = list_asked(context, names, &found, &list, error);
     if (code) return code;
     if (!found || !json_array_size(list)) code = read_single(context, plan, error);
-    for (struct json_iterator it = found ? json_iterate(list) : (struct json_iterator){0}; found && !code && json_next(&it, &key, &reader.item);) {
+    for (struct json_iterator it = found ? json_iterate(list) : (struct json_iterator){0};
+         found && !code && json_next(&it, &key, &reader.item);) {
         if (plan->series_count == CHART_SERIES_LIMIT) return too_many_series(error);
         reader.index = plan->series_count++;
         code = read_item(&reader, plan);
@@ -222,13 +249,16 @@ static enum error_code read_series(struct query_context *context, struct chart_p
 
 /* ---- the chart ---- */
 
-static enum error_code add_breakdown(struct query_context *context, struct slice name, struct chart_plan *plan, struct error *error)
+static enum error_code add_breakdown(struct query_context *context, struct slice name, struct chart_plan *plan,
+                                     struct error *error)
 {
     name = slice_trim(name);
     if (!name.size || name.size > NAME_BYTES)
-        return error_set_field(error, ERROR_INVALID, "breakdowns", "a breakdown is the name of a field, or an object with its name");
+        return error_set_field(error, ERROR_INVALID, "breakdowns",
+                               "a breakdown is the name of a field, or an object with its name");
     if (plan->breakdown_count == CHART_BREAKDOWN_LIMIT)
-        return error_set_field(error, ERROR_INVALID, "breakdowns", "a chart may have %d breakdowns", CHART_BREAKDOWN_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "breakdowns", "a chart may have %d breakdowns",
+                               CHART_BREAKDOWN_LIMIT);
     plan->breakdowns[plan->breakdown_count++] = arena_copy(context->arena, name);
     return ERROR_NONE;
 }
@@ -241,9 +271,11 @@ static enum error_code read_breakdowns(struct query_context *context, struct cha
     bool found;
     enum error_code code = list_asked(context, names, &found, &list, error);
     if (code) return code;
-    for (struct json_iterator it = found ? json_iterate(list) : (struct json_iterator){0}; found && !code && json_next(&it, &key, &item);) {
+    for (struct json_iterator it = found ? json_iterate(list) : (struct json_iterator){0};
+         found && !code && json_next(&it, &key, &item);) {
         if (json_value_type(item) == JSON_OBJECT && member_of(item, members, &name)) item = name;
-        code = add_breakdown(context, json_value_type(item) == JSON_STRING ? json_value_string(item) : SLICE_EMPTY, plan, error);
+        code = add_breakdown(context, json_value_type(item) == JSON_STRING ? json_value_string(item) : SLICE_EMPTY,
+                             plan, error);
     }
     size_t count = query_context_texts(context, "breakdown", words, CHART_BREAKDOWN_LIMIT + 1);
     for (size_t i = 0; !code && i < count; i++) code = add_breakdown(context, words[i], plan, error);
@@ -256,8 +288,8 @@ static enum error_code read_kind(struct query_context *context, struct chart_pla
     struct slice word = text_asked(context, names);
     ptrdiff_t index = word.size ? query_words_find(kind_name_at, NULL, COUNT(kinds), word) : 0;
     if (index < 0)
-        return error_set_field(error, ERROR_INVALID, "chart", "chart=%s is not known: use one of %s", query_words_show(word).text,
-                               query_words_list(kind_name_at, NULL, COUNT(kinds)).text);
+        return error_set_field(error, ERROR_INVALID, "chart", "chart=%s is not known: use one of %s",
+                               query_words_show(word).text, query_words_list(kind_name_at, NULL, COUNT(kinds)).text);
     plan->kind = kinds[index].name;
     plan->is_dated = kinds[index].is_dated;
     return ERROR_NONE;
@@ -273,12 +305,14 @@ static bool has_any(const struct query_context *context, const char *const *name
 }
 
 /* Times come in our words or in OpenPanel's; those of the address take the place of all that a body says. */
-static enum error_code read_span(struct query_context *context, bool is_openpanel, bool has_previous, struct query_span *span,
-                                 struct error *error)
+static enum error_code read_span(struct query_context *context, bool is_openpanel, bool has_previous,
+                                 struct query_span *span, struct error *error)
 {
-    static const char *const ours[] = {"from", "to", "period", NULL},
-                             *const theirs[] = {"range", "startDate", "endDate", "start_date", "end_date", NULL},
-                             *const starts[] = {"startDate", "start_date", NULL}, *const ends[] = {"endDate", "end_date", NULL};
+    static const char *const ours[] = {"from", "to", "period", NULL}, *const theirs[] = {"range",    "startDate",
+                                                                                         "endDate",  "start_date",
+                                                                                         "end_date", NULL},
+                             *const starts[] = {"startDate", "start_date", NULL},
+                             *const ends[] = {"endDate", "end_date", NULL};
     struct query_context address = *context;
     address.has_body = false;
     struct query_context outer = *context;
@@ -306,7 +340,8 @@ static enum error_code read_span(struct query_context *context, bool is_openpane
     } else {
         code = query_span_parse(context, span, error);
         if (!code && has_previous && !span->has_previous)
-            code = query_span_make(context, span->timezone, span->range.from_ms, span->range.to_ms, span->interval, true, span, error);
+            code = query_span_make(context, span->timezone, span->range.from_ms, span->range.to_ms, span->interval,
+                                   true, span, error);
     }
     context->parameters = outer.parameters;
     context->parameter_count = outer.parameter_count;
@@ -319,11 +354,14 @@ static enum error_code check_points(const struct chart_plan *plan, struct error 
     size_t lines = plan->series_count * (plan->breakdown_count ? plan->limit + plan->has_rest : 1);
     size_t points = lines * (plan->is_dated ? plan->span.range.bucket_count : 1);
     if (points <= CHART_POINT_LIMIT) return ERROR_NONE;
-    return error_set_field(error, ERROR_INVALID, "limit", "%zu lines of %zu points may be more than the %d points of a chart: use a "
-                           "longer interval, a smaller limit or fewer series", lines, plan->span.range.bucket_count, CHART_POINT_LIMIT);
+    return error_set_field(error, ERROR_INVALID, "limit",
+                           "%zu lines of %zu points may be more than the %d points of a chart: use a "
+                           "longer interval, a smaller limit or fewer series",
+                           lines, plan->span.range.bucket_count, CHART_POINT_LIMIT);
 }
 
-enum error_code chart_plan_read(struct query_context *context, bool is_openpanel, struct chart_plan *ret_plan, struct error *error)
+enum error_code chart_plan_read(struct query_context *context, bool is_openpanel, struct chart_plan *ret_plan,
+                                struct error *error)
 {
     static const char *const filters[] = {"filters", "globalFilters", NULL};
     int64_t limit;
@@ -336,8 +374,9 @@ enum error_code chart_plan_read(struct query_context *context, bool is_openpanel
     if (!code) code = read_series(context, ret_plan, error);
     if (!code) code = read_breakdowns(context, ret_plan, error);
     if (!code) code = list_asked(context, filters, &ret_plan->has_filters, &ret_plan->filters, error);
-    if (!code) code = query_context_integer(context, "limit", 1, CHART_TOP_LIMIT, is_openpanel ? CHART_TOP_OPENPANEL : CHART_TOP_DEFAULT,
-                                            &limit, error);
+    if (!code)
+        code = query_context_integer(context, "limit", 1, CHART_TOP_LIMIT,
+                                     is_openpanel ? CHART_TOP_OPENPANEL : CHART_TOP_DEFAULT, &limit, error);
     if (!code) code = query_context_boolean(context, "rest", false, &ret_plan->has_rest, error);
     if (code) return code;
     ret_plan->limit = (size_t)limit;

@@ -7,16 +7,20 @@
 
 /*
  * Inside, a row per event: query_s1 whether it is one of series 1, query_v1 what is measured of it, query_person and
- * query_session as hashes (0: nobody), query_l1 the first breakdown. # stands for the number of the series; @ for what makes
- * an aggregate one of a list, where the property has several values.
+ * query_session as hashes (0: nobody), query_l1 the first breakdown. # stands for the number of the series; @ for what
+ * makes an aggregate one of a list, where the property has several values.
  */
-static const struct { const char *figure; bool needs_person, needs_session, needs_groups; } measures[CHART_MEASURE_COUNT] = {
+static const struct {
+    const char *figure;
+    bool needs_person, needs_session, needs_groups;
+} measures[CHART_MEASURE_COUNT] = {
     [CHART_EVENTS] = {"countIf(query_s#)"},
     [CHART_PEOPLE] = {"uniqExactIf(query_person, query_s# AND query_person != 0)", .needs_person = true},
     [CHART_SESSIONS] = {"uniqExactIf(query_session, query_s# AND query_session != 0)", .needs_session = true},
     [CHART_GROUPS] = {"uniqExactArrayIf(query_groups, query_s#)", .needs_groups = true},
-    [CHART_EVENTS_PER_PERSON] = {"countIf(query_s# AND query_person != 0) / uniqExactIf(query_person, query_s# AND query_person != 0)",
-                                 .needs_person = true},
+    [CHART_EVENTS_PER_PERSON] =
+        {"countIf(query_s# AND query_person != 0) / uniqExactIf(query_person, query_s# AND query_person != 0)",
+         .needs_person = true},
     /* Of the rows of each person's latest event alone. */
     [CHART_ONE_EVENT_PER_PERSON] = {"countIf(query_s#)", .needs_person = true},
     [CHART_SUM] = {"sum@If(query_v#, query_s#)"},
@@ -77,10 +81,13 @@ static enum error_code add_label(struct scan *scan, size_t index)
     }
     enum error_code code = analytics_field_find(scan->context, text, ANALYTICS_EVENTS, name, &term, scan->error);
     if (code) return code;
-    static const struct { const char *before, *after; } forms[QUERY_VALUE_TYPE_COUNT] = {
-        [QUERY_VALUE_TEXT] = {"", ""}, [QUERY_VALUE_NUMBER] = {"ifNull(toString(", "), '')"},
-        [QUERY_VALUE_TIME] = {"ifNull(toString(", "), '')"}, [QUERY_VALUE_BOOLEAN] = {"if(", ", 'true', 'false')"},
-        [QUERY_VALUE_TEXTS] = {"arrayJoin(arrayDistinct(emptyArrayToSingle(", ")))"}};
+    static const struct {
+        const char *before, *after;
+    } forms[QUERY_VALUE_TYPE_COUNT] = {[QUERY_VALUE_TEXT] = {"", ""},
+                                       [QUERY_VALUE_NUMBER] = {"ifNull(toString(", "), '')"},
+                                       [QUERY_VALUE_TIME] = {"ifNull(toString(", "), '')"},
+                                       [QUERY_VALUE_BOOLEAN] = {"if(", ", 'true', 'false')"},
+                                       [QUERY_VALUE_TEXTS] = {"arrayJoin(arrayDistinct(emptyArrayToSingle(", ")))"}};
     query_text_add(text, forms[term.type].before);
     query_text_slice(text, term.expression);
     query_text_add(text, forms[term.type].after);
@@ -98,8 +105,8 @@ static enum error_code add_labels(struct scan *scan)
     return code;
 }
 
-/* The number of a label among those that lead. Each breakdown's values become numbers, and these the digits of one: numbers
- * are compared faster than texts. */
+/* The number of a label among those that lead. Each breakdown's values become numbers, and these the digits of one:
+ * numbers are compared faster than texts. */
 static void add_label_index(struct scan *scan, const struct chart_labels *labels)
 {
     size_t breakdowns = scan->plan->breakdown_count, base = labels->count + 1;
@@ -135,17 +142,23 @@ static enum error_code add_value(struct scan *scan, size_t index)
     struct query_term term;
     struct query_text *text = scan->text;
     const struct chart_series *series = &scan->plan->series[index];
-    enum error_code code = analytics_field_find(scan->context, text, ANALYTICS_EVENTS, series->property, &term, scan->error);
+    enum error_code code =
+        analytics_field_find(scan->context, text, ANALYTICS_EVENTS, series->property, &term, scan->error);
     if (code) return code;
-    static const struct { const char *before, *after; } forms[QUERY_VALUE_TYPE_COUNT] = {
+    static const struct {
+        const char *before, *after;
+    } forms[QUERY_VALUE_TYPE_COUNT] = {
         [QUERY_VALUE_NUMBER] = {"toFloat64(", ")"},
         [QUERY_VALUE_BOOLEAN] = {"toFloat64(", ")"},
-        [QUERY_VALUE_TEXT] = {"arrayFirstOrNull(query_value -> isFinite(query_value), [toFloat64OrNull(trimBoth(toString(", ")))])"},
+        [QUERY_VALUE_TEXT] =
+            {"arrayFirstOrNull(query_value -> isFinite(query_value), [toFloat64OrNull(trimBoth(toString(", ")))])"},
         [QUERY_VALUE_TEXTS] = {"arrayFilter(query_value -> isFinite(query_value), arrayMap(query_value -> "
-                               "ifNull(toFloat64OrNull(trimBoth(query_value)), nan), ", "))"},
+                               "ifNull(toFloat64OrNull(trimBoth(query_value)), nan), ",
+                               "))"},
     };
     if (!forms[term.type].before)
-        return error_set_field(scan->error, ERROR_INVALID, "property", "%s is a time: it cannot be measured", query_words_show(series->property).text);
+        return error_set_field(scan->error, ERROR_INVALID, "property", "%s is a time: it cannot be measured",
+                               query_words_show(series->property).text);
     if (term.type == QUERY_VALUE_TEXTS) scan->has_list |= 1u << index;
     query_text_add(text, forms[term.type].before);
     query_text_slice(text, term.expression);
@@ -169,7 +182,8 @@ static enum error_code add_condition(struct scan *scan, size_t index)
     }
     snprintf(field, sizeof field, "series[%zu].filters", index);
     if (series->has_filters)
-        code = analytics_filters_write(scan->context, scan->text, ANALYTICS_EVENTS, series->filters, field, scan->error);
+        code =
+            analytics_filters_write(scan->context, scan->text, ANALYTICS_EVENTS, series->filters, field, scan->error);
     query_text_add(scan->text, ")");
     add_column(scan, "s", index + 1);
     return code;
@@ -195,7 +209,8 @@ static enum error_code add_where(struct scan *scan, const struct query_range *ra
     }
     enum error_code code = ERROR_NONE;
     if (scan->plan->has_filters)
-        code = analytics_filters_write(scan->context, text, ANALYTICS_EVENTS, scan->plan->filters, "filters", scan->error);
+        code =
+            analytics_filters_write(scan->context, text, ANALYTICS_EVENTS, scan->plan->filters, "filters", scan->error);
     if (!code) code = analytics_filters_write_parameters(scan->context, text, ANALYTICS_EVENTS, scan->error);
     for (size_t i = 0, written = 0; i < scan->plan->series_count; i++)
         if (has_series(scan, i)) query_text_printf(text, "%squery_s%zu", written++ ? " OR " : " AND (", i + 1);
@@ -210,11 +225,12 @@ static bool is_of_latest(const struct scan *scan)
 }
 
 /* A row per event of the scan. Labels as texts when there are no `labels` yet. */
-static enum error_code add_source(struct scan *scan, const struct chart_labels *labels, const struct query_range *range, bool by_bucket,
-                                  bool needs_people)
+static enum error_code add_source(struct scan *scan, const struct chart_labels *labels, const struct query_range *range,
+                                  bool by_bucket, bool needs_people)
 {
     struct query_text *text = scan->text;
-    bool needs_session = false, needs_groups = false, needs_person = needs_people, is_latest = labels && is_of_latest(scan);
+    bool needs_session = false, needs_groups = false, needs_person = needs_people,
+         is_latest = labels && is_of_latest(scan);
     enum error_code code = ERROR_NONE;
     query_text_add(text, "SELECT ");
     for (size_t i = 0; i < scan->plan->series_count && !code; i++) {
@@ -251,7 +267,8 @@ static enum error_code add_source(struct scan *scan, const struct chart_labels *
         query_text_add(text, ") AS query_bucket");
     }
     if (is_latest)
-        query_text_printf(text, ", toUInt64(toUnixTimestamp64Milli(created_at) - %lld) * %zu + query_index AS query_moment",
+        query_text_printf(text,
+                          ", toUInt64(toUnixTimestamp64Milli(created_at) - %lld) * %zu + query_index AS query_moment",
                           (long long)range->from_ms, labels->count + 1);
     return add_where(scan, range);
 }
@@ -265,24 +282,28 @@ static void add_figures(struct scan *scan, bool has_counts)
         add_figure(scan, i, scan->plan->series[i].measure);
         query_text_printf(scan->text, ", 0)) AS query_f%zu", i + 1);
         if (has_counts)
-            query_text_printf(scan->text, ", countIf(query_s%zu), uniqExactIf(query_person, query_s%zu AND query_person != 0) AS query_p%zu",
-                              i + 1, i + 1, i + 1);
+            query_text_printf(
+                scan->text,
+                ", countIf(query_s%zu), uniqExactIf(query_person, query_s%zu AND query_person != 0) AS query_p%zu",
+                i + 1, i + 1, i + 1);
     }
 }
 
-enum error_code chart_labels_find(struct query_context *context, const struct chart_plan *plan, struct chart_labels *ret_labels,
-                                  struct error *error)
+enum error_code chart_labels_find(struct query_context *context, const struct chart_plan *plan,
+                                  struct chart_labels *ret_labels, struct error *error)
 {
     struct query_text text;
     size_t breakdowns = plan->breakdown_count;
     *ret_labels = (struct chart_labels){.count = 1};
     if (!breakdowns) return ERROR_NONE;
     query_text_init(&text, context->arena);
-    struct scan scan = {.context = context, .plan = plan, .text = &text, .letters = chart_plan_letters(plan), .error = error};
+    struct scan scan = {
+        .context = context, .plan = plan, .text = &text, .letters = chart_plan_letters(plan), .error = error};
     enum error_code code = add_source(&scan, NULL, &plan->span.range, false, true);
     if (code) return code;
     struct slice source = query_text_cut(&text, 0);
-    for (size_t i = 1; i <= breakdowns; i++) query_text_printf(&text, "%sCAST(query_l%zu, 'String')", i > 1 ? ", " : "SELECT ", i);
+    for (size_t i = 1; i <= breakdowns; i++)
+        query_text_printf(&text, "%sCAST(query_l%zu, 'String')", i > 1 ? ", " : "SELECT ", i);
     add_figures(&scan, true);
     query_text_add(&text, "\nFROM (");
     query_text_slice(&text, source);
@@ -296,28 +317,32 @@ enum error_code chart_labels_find(struct query_context *context, const struct ch
     }
     for (size_t i = 1; i <= breakdowns; i++) query_text_printf(&text, "%squery_l%zu", i > 1 ? ", " : "", i);
     query_text_printf(&text, " LIMIT %zu", plan->limit + 1);
-    code = query_rows_ask(context, &text, breakdowns + 3 * (size_t)__builtin_popcount(scan.letters), &ret_labels->rows, error);
+    code = query_rows_ask(context, &text, breakdowns + 3 * (size_t)__builtin_popcount(scan.letters), &ret_labels->rows,
+                          error);
     if (code) return code;
     size_t count = ret_labels->rows.count < plan->limit ? ret_labels->rows.count : plan->limit;
     struct slice *texts = arena_allocate(context->arena, (count * breakdowns + 1) * sizeof *texts);
     if (!texts) return error_set(error, ERROR_MEMORY, "no memory for an answer");
-    for (size_t i = 0; i < count * breakdowns; i++) texts[i] = query_rows_text(&ret_labels->rows, i / breakdowns, i % breakdowns);
+    for (size_t i = 0; i < count * breakdowns; i++)
+        texts[i] = query_rows_text(&ret_labels->rows, i / breakdowns, i % breakdowns);
     ret_labels->texts = texts;
     ret_labels->count = count;
     ret_labels->has_more = ret_labels->rows.count > plan->limit;
     return ERROR_NONE;
 }
 
-/* Only each person's latest event: the moment and the label as one number, of which a maximum is cheap. Of several in one
- * millisecond the label that stands last counts. */
-static void wrap_latest(struct scan *scan, struct slice source, const struct chart_labels *labels, const struct query_range *range,
-                        bool by_bucket)
+/* Only each person's latest event: the moment and the label as one number, of which a maximum is cheap. Of several in
+ * one millisecond the label that stands last counts. */
+static void wrap_latest(struct scan *scan, struct slice source, const struct chart_labels *labels,
+                        const struct query_range *range, bool by_bucket)
 {
     struct query_text *text = scan->text;
     size_t base = labels->count + 1;
-    query_text_printf(text, "SELECT query_latest %% %zu AS query_index, 1 AS query_s%d, query_person", base, 1 + __builtin_ctz(scan->letters));
+    query_text_printf(text, "SELECT query_latest %% %zu AS query_index, 1 AS query_s%d, query_person", base,
+                      1 + __builtin_ctz(scan->letters));
     if (by_bucket) {
-        struct slice moment = arena_printf(scan->context->arena, "fromUnixTimestamp64Milli(toInt64(intDiv(query_latest, %zu)) + %lld, 'UTC')",
+        struct slice moment = arena_printf(scan->context->arena,
+                                           "fromUnixTimestamp64Milli(toInt64(intDiv(query_latest, %zu)) + %lld, 'UTC')",
                                            base, (long long)range->from_ms);
         query_text_add(text, ", toInt64(");
         if (moment.size) query_text_bucket(text, moment.data, range);
@@ -328,9 +353,10 @@ static void wrap_latest(struct scan *scan, struct slice source, const struct cha
     query_text_add(text, ") WHERE query_person != 0 GROUP BY query_person)");
 }
 
-enum error_code chart_statement_write(struct query_context *context, const struct chart_plan *plan, const struct chart_labels *labels,
-                                      uint32_t letters, const struct query_range *range, bool by_bucket,
-                                      struct query_text *ret_text, struct error *error)
+enum error_code chart_statement_write(struct query_context *context, const struct chart_plan *plan,
+                                      const struct chart_labels *labels, uint32_t letters,
+                                      const struct query_range *range, bool by_bucket, struct query_text *ret_text,
+                                      struct error *error)
 {
     struct scan scan = {.context = context, .plan = plan, .text = ret_text, .letters = letters, .error = error};
     query_text_init(ret_text, context->arena);
@@ -342,6 +368,7 @@ enum error_code chart_statement_write(struct query_context *context, const struc
     query_text_add(ret_text, "\nFROM (");
     if (is_of_latest(&scan)) wrap_latest(&scan, source, labels, range, by_bucket);
     else query_text_slice(ret_text, source);
-    query_text_printf(ret_text, ")\n%sGROUP BY query_index%s", plan->has_rest ? "" : "WHERE query_index > 0 ", by_bucket ? ", query_bucket" : "");
+    query_text_printf(ret_text, ")\n%sGROUP BY query_index%s", plan->has_rest ? "" : "WHERE query_index > 0 ",
+                      by_bucket ? ", query_bucket" : "");
     return ERROR_NONE;
 }

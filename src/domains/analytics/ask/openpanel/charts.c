@@ -21,12 +21,17 @@ static void write_previous(struct json_writer *writer, double now, double before
 }
 
 /* Of all series together there is no count. */
-static void write_metrics(struct json_writer *writer, const struct chart_metrics *now, const struct chart_metrics *before, bool has_count)
+static void write_metrics(struct json_writer *writer, const struct chart_metrics *now,
+                          const struct chart_metrics *before, bool has_count)
 {
-    const struct { const char *name; double now, before; } metrics[] = {
-        {"sum", now->sum, before ? before->sum : 0}, {"average", now->average, before ? before->average : 0},
-        {"min", now->least, before ? before->least : 0}, {"max", now->most, before ? before->most : 0},
-        {"count", (double)now->people, before ? (double)before->people : 0}};
+    const struct {
+        const char *name;
+        double now, before;
+    } metrics[] = {{"sum", now->sum, before ? before->sum : 0},
+                   {"average", now->average, before ? before->average : 0},
+                   {"min", now->least, before ? before->least : 0},
+                   {"max", now->most, before ? before->most : 0},
+                   {"count", (double)now->people, before ? (double)before->people : 0}};
     size_t count = sizeof metrics / sizeof *metrics - !has_count;
     json_writer_object_begin(writer);
     for (size_t i = 0; i < count; i++) {
@@ -45,14 +50,19 @@ static void write_metrics(struct json_writer *writer, const struct chart_metrics
     json_writer_object_end(writer);
 }
 
-static struct slice shown_name(const struct chart_series *series) { return series->label.size ? series->label : series->name; }
+static struct slice shown_name(const struct chart_series *series)
+{
+    return series->label.size ? series->label : series->name;
+}
 
-static void write_names(struct json_writer *writer, struct query_context *context, const struct chart_plan *plan, const struct chart_line *line)
+static void write_names(struct json_writer *writer, struct query_context *context, const struct chart_plan *plan,
+                        const struct chart_line *line)
 {
     struct slice name = shown_name(&plan->series[line->series]);
     json_writer_array_begin(writer);
     if (plan->series_count > 1)
-        json_writer_string(writer, arena_printf(context->arena, "(%c) %.*s", (char)('A' + line->series), SLICE_ARGS(name)));
+        json_writer_string(writer,
+                           arena_printf(context->arena, "(%c) %.*s", (char)('A' + line->series), SLICE_ARGS(name)));
     else json_writer_string(writer, name);
     for (size_t i = 0; line->labels && i < plan->breakdown_count; i++)
         if (line->labels[i].size) json_writer_string(writer, line->labels[i]);
@@ -88,7 +98,8 @@ static void write_event(struct json_writer *writer, const struct chart_plan *pla
     json_writer_object_end(writer);
 }
 
-static void write_data(struct json_writer *writer, const struct chart_plan *plan, const struct chart_line *line, size_t count)
+static void write_data(struct json_writer *writer, const struct chart_plan *plan, const struct chart_line *line,
+                       size_t count)
 {
     char text[TIME_TEXT_SIZE];
     json_writer_array_begin(writer);
@@ -140,7 +151,8 @@ static enum error_code charts_answer(struct query_context *context, struct buffe
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "series");
     json_writer_array_begin(&writer);
-    for (size_t i = 0; i < result.line_count; i++) write_line(&writer, context, plan, &result.lines[i], result.value_count);
+    for (size_t i = 0; i < result.line_count; i++)
+        write_line(&writer, context, plan, &result.lines[i], result.value_count);
     json_writer_array_end(&writer);
     json_writer_key(&writer, "metrics");
     write_metrics(&writer, &result.now, plan->span.has_previous ? &result.before : NULL, false);
@@ -151,11 +163,18 @@ static enum error_code charts_answer(struct query_context *context, struct buffe
 static const struct domain_word chart_words[] = {
     {"projectId", "The key's own project, whatever it says; also project_id."},
     {"series", "JSON list of {name, segment, filters, property} and {type: formula, formula}; also events."},
-    {"breakdowns", "JSON list of {name}."}, {"interval", "minute, hour, day, week or month; absent: by the range."},
-    {"range", "30min, lastHour, last24h, today, yesterday, 7d, 30d, 3m, 6m, 12m, monthToDate, lastMonth, yearToDate, lastYear or custom; 30d."},
-    {"startDate", "Of the range custom."}, {"endDate", "Of the range custom, inclusive."}, {"previous", "true: with the period before."},
-    {"chartType", "linear; bar, pie, metric and map have no dates."}, {"globalFilters", "JSON list of filters of all series."},
-    {"timezone", "IANA name; UTC when absent."}, {"limit", "Combinations of breakdowns that are shown; 50."}, {NULL, NULL}};
+    {"breakdowns", "JSON list of {name}."},
+    {"interval", "minute, hour, day, week or month; absent: by the range."},
+    {"range", "30min, lastHour, last24h, today, yesterday, 7d, 30d, 3m, 6m, 12m, monthToDate, lastMonth, yearToDate, "
+              "lastYear or custom; 30d."},
+    {"startDate", "Of the range custom."},
+    {"endDate", "Of the range custom, inclusive."},
+    {"previous", "true: with the period before."},
+    {"chartType", "linear; bar, pie, metric and map have no dates."},
+    {"globalFilters", "JSON list of filters of all series."},
+    {"timezone", "IANA name; UTC when absent."},
+    {"limit", "Combinations of breakdowns that are shown; 50."},
+    {NULL, NULL}};
 const struct domain_question openpanel_chart_questions[] = {
     {METHOD_GET, "/export/charts", TENANT_EVENTS_READ, charts_answer, chart_words, .summary = "OpenPanel: a chart",
      .find_key = openpanel_read_find_key, .refuse = openpanel_read_refuse},

@@ -40,7 +40,10 @@ static const struct named_range ranges[] = {
 #define CUSTOM (RANGE_COUNT - 1)
 
 static const char *range_name_at(const void *unused, size_t index) { return ranges[index].name; }
-static const char *interval_name_at(const void *unused, size_t index) { return query_interval_name((enum query_interval)index); }
+static const char *interval_name_at(const void *unused, size_t index)
+{
+    return query_interval_name((enum query_interval)index);
+}
 
 /* The local midnight a named range starts at. */
 static int64_t start_of(enum anchor anchor, int64_t local)
@@ -51,8 +54,8 @@ static int64_t start_of(enum anchor anchor, int64_t local)
     return time_days_from_civil(year, anchor == FROM_YEAR ? 1 : month, 1) * 86400;
 }
 
-static void named_bounds(const struct named_range *range, const struct query_zone *zone, int64_t now_ms, int64_t *from_ms,
-                         int64_t *to_ms)
+static void named_bounds(const struct named_range *range, const struct query_zone *zone, int64_t now_ms,
+                         int64_t *from_ms, int64_t *to_ms)
 {
     if (range->anchor == FROM_MINUTE) {
         *from_ms = (now_ms / 60000 - range->minutes) * 60000;
@@ -85,8 +88,8 @@ static enum query_interval default_interval(const struct named_range *range, con
     return length <= 186 * DAY_MS ? QUERY_WEEK : QUERY_MONTH;
 }
 
-static enum error_code read_bounds(const struct openpanel_range_words *words, const struct named_range *range, int64_t now_ms,
-                                   struct query_span *span, struct error *error)
+static enum error_code read_bounds(const struct openpanel_range_words *words, const struct named_range *range,
+                                   int64_t now_ms, struct query_span *span, struct error *error)
 {
     enum error_code code;
     named_bounds(range, span->zone, now_ms, &span->range.from_ms, &span->range.to_ms);
@@ -100,11 +103,13 @@ static enum error_code read_bounds(const struct openpanel_range_words *words, co
         span->range.to_ms = exclusive_end(span->range.to_ms);
     }
     return span->range.from_ms < span->range.to_ms
-               ? ERROR_NONE : error_set_field(error, ERROR_INVALID, "startDate", "startDate must be before endDate");
+               ? ERROR_NONE
+               : error_set_field(error, ERROR_INVALID, "startDate", "startDate must be before endDate");
 }
 
 enum error_code openpanel_range_parse(struct query_context *context, const struct openpanel_range_words *words,
-                                      const char *fallback, bool has_previous, struct query_span *ret_span, struct error *error)
+                                      const char *fallback, bool has_previous, struct query_span *ret_span,
+                                      struct error *error)
 {
     struct slice zone = words->zone.size ? words->zone : SLICE("UTC");
     struct slice word = words->range.size ? words->range : slice_from_string(fallback);
@@ -126,22 +131,29 @@ enum error_code openpanel_range_parse(struct query_context *context, const struc
                                    query_words_list(interval_name_at, NULL, QUERY_INTERVAL_COUNT).text);
     }
     enum error_code code = query_zone_load(zone, context->arena, &ret_span->zone, &reason);
-    if (code) return error_set_field(error, code, "timezone", "timezone=%s: %s", query_words_show(zone).text, reason.message);
+    if (code)
+        return error_set_field(error, code, "timezone", "timezone=%s: %s", query_words_show(zone).text, reason.message);
     code = read_bounds(words, &ranges[index], context->now_ms, ret_span, error);
     if (code) return code;
-    enum query_interval width = interval >= 0 ? (enum query_interval)interval : default_interval(&ranges[index], ret_span);
-    code = query_span_make(context, zone, ret_span->range.from_ms, ret_span->range.to_ms, width, has_previous, ret_span, error);
+    enum query_interval width =
+        interval >= 0 ? (enum query_interval)interval : default_interval(&ranges[index], ret_span);
+    code = query_span_make(context, zone, ret_span->range.from_ms, ret_span->range.to_ms, width, has_previous, ret_span,
+                           error);
     if (code == ERROR_TOO_LARGE)
-        return error_set_field(error, ERROR_INVALID, "interval", "interval=%s gives more than %d points: use a longer interval "
-                               "or a shorter range", query_interval_name(width), QUERY_BUCKET_LIMIT);
+        return error_set_field(error, ERROR_INVALID, "interval",
+                               "interval=%s gives more than %d points: use a longer interval "
+                               "or a shorter range",
+                               query_interval_name(width), QUERY_BUCKET_LIMIT);
     return code;
 }
 
 struct openpanel_range_words openpanel_range_words_asked(const struct query_context *context)
 {
     return (struct openpanel_range_words){
-        .range = query_context_text(context, "range"), .start_date = query_context_text(context, "startDate"),
-        .end_date = query_context_text(context, "endDate"), .interval = query_context_text(context, "interval"),
+        .range = query_context_text(context, "range"),
+        .start_date = query_context_text(context, "startDate"),
+        .end_date = query_context_text(context, "endDate"),
+        .interval = query_context_text(context, "interval"),
         .zone = query_context_text(context, "timezone"),
     };
 }
