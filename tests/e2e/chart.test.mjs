@@ -56,6 +56,12 @@ async function assertRight(plan) {
   const answer = await ask(plan);
   const expected = Object.fromEntries(chartOf(events, plan, answer).map((line) => [keyOf(line), line]));
   const actual = Object.fromEntries(linesOf(answer).map((line) => [keyOf(line), line]));
+  for (const { metrics } of [...answer.series, answer])
+    for (const [name, percent] of Object.entries(metrics.change ?? {})) {
+      const earlier = metrics.previous[name];
+      if (earlier === 0) assert.equal(percent, null, name);
+      else assert.ok(Math.abs(percent - (metrics[name] - earlier) / Math.abs(earlier) * 100) <= 0.0501, `${name}: ${percent} from ${earlier} to ${metrics[name]}`);
+    }
   assertNear(actual, expected, JSON.stringify(plan.series.map(({ name, formula, measure, property }) => [name ?? formula, measure, property])));
   return answer;
 }
