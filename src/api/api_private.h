@@ -128,6 +128,9 @@ void api_link_follow(struct api_call *call);
 /* True when the path could be a short link's, and is being looked up. */
 bool api_link_serve(struct api_loop *loop, struct request *request);
 
+/* report_routes.c: what a saved report shows. */
+void api_report_data(struct api_call *call);
+
 /* share_routes.c */
 void api_share_get(struct api_call *call);
 void api_share_enter(struct api_call *call);

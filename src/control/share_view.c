@@ -204,6 +204,7 @@ static enum error_code share_write_question(const struct share_report *report, b
         share_write_text(&writer, "chart", report->chart_type, false);
         if (!has[SERIES]) share_write_text(&writer, "series", report->series, true);
         if (!has[BREAKDOWNS]) share_write_text(&writer, "breakdowns", report->breakdowns, true);
+        share_write_text(&writer, "formula", report->formula, false);
     } else if (!has[STEPS]) {
         share_write_text(&writer, "steps", report->series, true);
     }

@@ -193,33 +193,42 @@ test('one tenant sees nothing of another', async () => {
 
 // ---- saved reports ----
 
+let owner;
+async function report(method, path, body, tenant = keys.tenant) {
+  owner ??= (await server.login(server.owner.email, server.owner.password)).token;
+  return server.api(method, `/v1/reports${path}`, body, owner, { 'millrace-tenant': tenant });
+}
+
 test('a saved report shows its chart; who looks may move it in time and change nothing else', async () => {
   const series = [{ type: 'event', name: 'signup', segment: 'event', filters: [] }, { type: 'event', name: 'screen_view', segment: 'event' }];
   const stored = { name: 'Ratio', chart_type: 'linear', interval: 'day', range: 'custom', start_date: '2026-03-20T00:00:00Z', end_date: '2026-04-01T00:00:00Z', series,
     breakdowns: [{ name: 'country' }], filters: [{ name: 'path', operator: 'is', value: ['/'] }], formula: 'A/B*100', previous: true };
-  const made = await server.api('POST', '/v1/reports', stored, keys.secret_key);
+  const made = await report('POST', '', stored);
   assert.equal(made.status, 201, made.text);
-  const path = `/v1/reports/${made.json.report_id}/data`;
-  const shown = await server.get(path, keys.secret_key);
+  const id = made.json.report_id;
+  const shown = await report('GET', `/${id}/data`);
   assert.equal(shown.status, 200, shown.text);
   const plan = { from: '2026-03-20', to: '2026-03-31', interval: 'day', compare: 'previous', breakdowns: ['country'], filters: stored.filters,
     series: [...series, { formula: 'A/B*100', compute: (a, b) => a / b * 100, hide_series: true }] };
   assert.deepEqual(shown.json, await assertRight(plan));
-  const moved = await server.get(`${path}?from=2026-03-10&to=2026-03-12&timezone=Europe/Berlin&series=[]&filter=country:is:US&limit=1&breakdown=path`, keys.secret_key);
+  const moved = await report('GET', `/${id}/data?from=2026-03-10&to=2026-03-12&timezone=Europe/Berlin&series=[]&filter=country:is:US&limit=1&breakdown=path`);
   assert.deepEqual(moved.json, await assertRight({ ...plan, from: '2026-03-10', to: '2026-03-12', timezone: 'Europe/Berlin' }), moved.text);
   // A change counts at once.
-  assert.equal((await server.api('PATCH', `/v1/reports/${made.json.report_id}`, { formula: '', previous: false }, keys.secret_key)).status, 200);
-  assert.deepEqual(Object.values((await server.get(path, keys.secret_key)).json.series.map(({ letter }) => letter)).filter((letter) => letter === 'C'), []);
-  for (const [address, key, status] of [[path, server.tenants.other.secret_key, 404], [path, keys.write_key, 403], [path, undefined, 401], ['/v1/reports/nothing/data', keys.secret_key, 404]])
-    assert.equal((await server.get(address, key)).status, status, `${address} ${status}`);
+  assert.equal((await report('PATCH', `/${id}`, { formula: '', previous: false })).status, 200);
+  const letters = new Set((await report('GET', `/${id}/data`)).json.series.map(({ letter }) => letter));
+  assert.deepEqual([...letters], ['A', 'B']);
+  for (const [key, status] of [[server.tenants.other.secret_key, 403], [keys.secret_key, 403], [keys.write_key, 403], [undefined, 401]])
+    assert.equal((await server.get(`/v1/reports/${id}/data`, key)).status, status); // these keys may not read reports
+  assert.equal((await report('GET', '/nothing/data')).status, 404);
+  assert.equal((await report('GET', `/${id}/data`, undefined, server.tenants.other.tenant)).status, 404);
 });
 
 test('a report with a named range, and one no chart can draw, say what they are', async () => {
-  const make = async (body) => (await server.api('POST', '/v1/reports', { name: 'r', chart_type: 'bar', series: [{ name: '*' }], ...body }, keys.secret_key)).json.report_id;
-  const month = await server.get(`/v1/reports/${await make({ range: 'lastMonth' })}/data`, keys.secret_key);
+  const make = async (body) => (await report('POST', '', { name: 'r', chart_type: 'bar', series: [{ name: '*' }], ...body })).json.report_id;
+  const month = await report('GET', `/${await make({ range: 'lastMonth' })}/data`);
   assert.equal(month.status, 200, month.text);
   assert.equal(month.json.chart, 'bar');
-  const broken = await server.get(`/v1/reports/${await make({ series: [{ name: '*', segment: 'magic' }] })}/data`, keys.secret_key);
+  const broken = await report('GET', `/${await make({ series: [{ name: '*', segment: 'magic' }] })}/data`);
   assert.deepEqual([broken.status, broken.json.error.field], [400, 'series[0].measure'], broken.text);
 });
 
