@@ -4,6 +4,8 @@
 import assert from 'node:assert/strict';
 import { Server, waitFor } from './harness.mjs';
 
+// One for all bodies: two made one after the other must be equal.
+const MOMENT = new Date().toISOString();
 const PASSWORD = 'nine quiet herons by the mill pond';
 
 /** A word that only this side's things hold. */
@@ -55,7 +57,7 @@ function valueOf(name, schema, side, refers) {
   if (type === 'array') return [];
   if (type === 'object') return { owner: word(side) };
   if (schema.format === 'uuid') return refers(name);
-  if (schema.format === 'date-time') return new Date().toISOString();
+  if (schema.format === 'date-time') return MOMENT;
   if (schema.format === 'email') return `${name}@${word(side)}.example`;
   if (schema.format === 'uri') return `https://${word(side)}.example/${name}`;
   return schema.pattern ? `${word(side)}-${name.replaceAll('_', '-')}` : `${name} ${word(side)}`.slice(0, schema.maxLength);
