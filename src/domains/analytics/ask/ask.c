@@ -16,6 +16,7 @@ const struct domain_question *const analytics_questions[] = {
     analytics_breakdown_questions,
     analytics_chart_questions,
     openpanel_chart_questions,
+    databuddy_query_questions,
     openpanel_live_questions,
     analytics_funnel_questions,
     analytics_retention_questions,

@@ -19,6 +19,7 @@ extern const struct domain_question analytics_pages_questions[];
 extern const struct domain_question analytics_breakdown_questions[];
 extern const struct domain_question analytics_chart_questions[];
 extern const struct domain_question openpanel_chart_questions[];
+extern const struct domain_question databuddy_query_questions[];
 extern const struct domain_question openpanel_live_questions[];
 
 /* People and visits of the last five minutes that pass the question's filters. */
