@@ -54,58 +54,44 @@ static enum error_code write_sessions(struct writing *writing)
 /*
  * Payments with the first values of the visit they came from. By the payment's session, profile, device, or an earlier visit of the
  * same customer of the payment service, whichever is known first; only what happened before the payment, and no session of two people
- * or of somebody else. Looks a year back.
+ * or of somebody else. Looks a year back. `ways` are the ids that may lead to a visit, `touches` what is known of each of them.
  */
 #define LOOK_BACK "INTERVAL 365 DAY"
-#define TOUCH_COLUMNS                                                                                                  \
-    "(toString(country), toString(region), toString(city), toString(browser), toString(os), toString(device), toString(referrer), "     \
-    "toString(referrer_name), toString(referrer_type), toString(utm_source), toString(utm_medium), toString(utm_campaign), "   \
-    "toString(path), toString(timezone), toString(language))"
-#define TOUCHES(key, condition)                                                                                        \
-    "(SELECT " key " AS touch_key, min(created_at) AS touched_at, argMin(" TOUCH_COLUMNS ", (NOT (" VIEW "), created_at, id)) AS touch, " \
-    "groupUniqArrayIf(2)(profile_id, profile_id != '' AND profile_id != device_id) AS touch_profiles "                 \
-    "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= $from - " LOOK_BACK " AND created_at < $to AND " ANALYTICS_IS_SENT  \
-    " AND " condition " AND " key " IN (SELECT " key " FROM analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created < $to AND " key " != '') " \
-    "GROUP BY touch_key)"
 #define PAYMENT_COLUMNS                                                                                                \
     "provider, transaction_id, created, type, status, amount, currency, website_id, session_id, device_id, profile_id, customer_id, " \
     "product_id, product_name"
+#define PAID "analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created < $to"
+#define NAMED(id) id " IN (SELECT " id " FROM " PAID " AND " id " != '')"
 static const char attributed[] =
-    "(SELECT " PAYMENT_COLUMNS ", "
-    "multiIf(type IN ('refund', 'subscription_event'), '', by_session_is AND by_session_at <= created AND is_trusted, 'session', "
-    "by_profile_is AND by_profile_at <= created, 'profile', by_device_is AND by_device_at <= created, 'anonymous', "
-    "by_customer_is AND by_customer_at <= created, 'customer', '') AS matched_by, "
-    "multiIf(matched_by != '' OR type IN ('refund', 'subscription_event'), '', session_id = '' AND profile_id = '' AND device_id = '', "
-    "'missing_browser_identity', 'no_verified_prior_match') AS unmatched_reason, "
-    "multiIf(matched_by = 'session', by_session, matched_by = 'profile', by_profile, matched_by = 'anonymous', by_device, by_customer) AS source_touch, "
-    "if(matched_by = '', '', source_touch.1) AS country, if(matched_by = '', '', source_touch.2) AS region, if(matched_by = '', '', source_touch.3) AS city, "
-    "if(matched_by = '', '', source_touch.4) AS browser, if(matched_by = '', '', source_touch.5) AS os, if(matched_by = '', '', source_touch.6) AS device, "
-    "if(matched_by = '', '', source_touch.7) AS referrer, if(matched_by = '', '', source_touch.8) AS referrer_name, "
-    "if(matched_by = '', '', source_touch.9) AS referrer_type, if(matched_by = '', '', source_touch.10) AS utm_source, "
-    "if(matched_by = '', '', source_touch.11) AS utm_medium, if(matched_by = '', '', source_touch.12) AS utm_campaign, "
-    "if(matched_by = '', '', source_touch.13) AS path, if(matched_by = '', '', source_touch.14) AS timezone, "
-    "if(matched_by = '', '', source_touch.15) AS language FROM "
-    "(SELECT " PAYMENT_COLUMNS " FROM analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created >= $from AND created < $to) AS paid "
-    "LEFT JOIN (SELECT touch_key AS session_id, touched_at AS by_session_at, 1 AS by_session_is, touch AS by_session, touch_profiles FROM " TOUCHES("session_id", "session_id != ''") ") AS a "
-    "USING (session_id) LEFT JOIN (SELECT touch_key AS profile_id, touched_at AS by_profile_at, 1 AS by_profile_is, touch AS by_profile FROM " TOUCHES("profile_id", "profile_id != ''") ") AS b "
-    "USING (profile_id) LEFT JOIN (SELECT touch_key AS device_id, touched_at AS by_device_at, 1 AS by_device_is, touch AS by_device FROM " TOUCHES("device_id", "device_id != ''") ") AS c "
-    "USING (device_id) LEFT JOIN (SELECT provider, customer_id, min(touched_at) AS by_customer_at, 1 AS by_customer_is, argMin(touch, touched_at) AS by_customer FROM "
-    "(SELECT provider, customer_id, session_id, created FROM analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created < $to AND customer_id != '' AND session_id != '') AS others "
-    "INNER JOIN (SELECT touch_key AS session_id, touched_at, touch, touch_profiles FROM " TOUCHES("session_id", "session_id != ''") ") AS d USING (session_id) "
-    "WHERE touched_at <= created AND length(touch_profiles) < 2 GROUP BY provider, customer_id) AS e USING (provider, customer_id))";
+    "(SELECT " PAYMENT_COLUMNS ", matched_by, multiIf(matched_by != '' OR type IN ('refund', 'subscription_event'), '', "
+    "session_id = '' AND profile_id = '' AND device_id = '', 'missing_browser_identity', 'no_verified_prior_match') AS unmatched_reason, "
+    "touch[1] AS country, touch[2] AS region, touch[3] AS city, touch[4] AS browser, touch[5] AS os, touch[6] AS device, touch[7] AS referrer, "
+    "touch[8] AS referrer_name, touch[9] AS referrer_type, touch[10] AS utm_source, touch[11] AS utm_medium, touch[12] AS utm_campaign, "
+    "touch[13] AS path, touch[14] AS timezone, touch[15] AS language FROM (SELECT " PAYMENT_COLUMNS " FROM " PAID " AND created >= $from) AS paid LEFT JOIN "
+    "(SELECT provider, transaction_id, argMin(way, (rank, touched_at)) AS matched_by, argMin(touch, (rank, touched_at)) AS touch FROM ("
+    "SELECT provider, transaction_id, created AS known_at, profile_id AS payer, candidate.1 AS rank, candidate.2 AS way, candidate.3 AS kind, candidate.4 AS key FROM ("
+    "SELECT provider, transaction_id, created, profile_id, arrayJoin([(1, 'session', 's', session_id), (2, 'profile', 'p', profile_id), (3, 'anonymous', 'd', device_id)]) AS candidate "
+    "FROM " PAID " AND created >= $from AND type NOT IN ('refund', 'subscription_event')) WHERE key != '' UNION ALL "
+    "SELECT provider, transaction_id, known_at, '' AS payer, 4 AS rank, 'customer' AS way, 's' AS kind, key FROM "
+    "(SELECT provider, transaction_id, customer_id, created FROM " PAID " AND created >= $from AND customer_id != '' AND type NOT IN ('refund', 'subscription_event')) AS own INNER JOIN "
+    "(SELECT provider, customer_id, session_id AS key, created AS known_at FROM " PAID " AND customer_id != '' AND session_id != '') AS others USING (provider, customer_id) "
+    "WHERE known_at <= created) AS ways INNER JOIN "
+    "(SELECT pair.1 AS kind, pair.2 AS key, min(created_at) AS touched_at, argMin(values, (NOT is_view, created_at, id)) AS touch, groupUniqArrayIf(2)(profile_id, is_person) AS people FROM ("
+    "SELECT created_at, id, profile_id, " ANALYTICS_IS_IDENTIFIED " AS is_person, " ANALYTICS_IS_PAGE_VIEW " AS is_view, "
+    "arrayJoin([('s', session_id), ('p', profile_id), ('d', device_id)]) AS pair, "
+    "[toString(country), toString(region), toString(city), toString(browser), toString(os), toString(device), toString(referrer), "
+    "toString(referrer_name), toString(referrer_type), toString(utm_source), toString(utm_medium), toString(utm_campaign), "
+    "toString(path), toString(timezone), toString(language)] AS values "
+    "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= $from - " LOOK_BACK " AND created_at < $to AND " ANALYTICS_IS_SENT
+    " AND (" NAMED("session_id") " OR " NAMED("profile_id") " OR " NAMED("device_id") ")) WHERE key != '' GROUP BY kind, key) AS touches USING (kind, key) "
+    "WHERE touched_at <= known_at AND (kind != 's' OR (length(people) < 2 AND (payer = '' OR empty(people) OR has(people, payer)))) "
+    "GROUP BY provider, transaction_id) AS matches USING (provider, transaction_id))";
 
 static enum error_code write_payments(struct writing *writing, bool always)
 {
-    bool with_visits = always || databuddy_filters_need_visits(writing->query);
     enum error_code code = ERROR_NONE;
-    if (with_visits) {
-        /* The session's own profile is one, and the payment's when that says one. */
-        struct slice sql = slice_from_string(attributed), word = SLICE("is_trusted");
-        ptrdiff_t at = slice_find(sql, word);
-        ASSERT(at > 0);
-        code = expand(writing, slice_first(sql, (size_t)at));
-        query_text_add(writing->text, "length(touch_profiles) < 2 AND (profile_id = '' OR empty(touch_profiles) OR has(touch_profiles, profile_id))");
-        if (!code) code = expand(writing, slice_from(sql, (size_t)at + word.size));
+    if (always || databuddy_filters_need_visits(writing->query)) {
+        code = expand_string(writing, attributed);
     } else {
         query_text_add(writing->text, "(SELECT " PAYMENT_COLUMNS " FROM ");
         write_table(writing, DATABUDDY_REVENUE);
