@@ -115,6 +115,9 @@ extern const struct control_field api_page_fields[];
 /* What the change is made in the name of. */
 struct control_call api_control_call(const struct api_call *call, struct arena *arena);
 /* An empty body is an object without members. */
+enum error_code api_read_json(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
+                              struct error *error);
+/* The same, and it must be an object. */
 enum error_code api_read_body(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
                               struct error *error);
 

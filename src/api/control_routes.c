@@ -52,13 +52,19 @@ static enum error_code api_read_query(const struct request *request, struct aren
     return code;
 }
 
+enum error_code api_read_json(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
+                              struct error *error)
+{
+    static const char nothing[2 + JSON_PADDING] = "{}";
+    struct slice text = request->body.size ? request->body : slice_make(nothing, 2);
+    return json_parse(parser, text, ret_body, error);
+}
+
 enum error_code api_read_body(const struct request *request, struct json_parser *parser,
                                      struct json_value *ret_body,
                                      struct error *error)
 {
-    static const char nothing[2 + JSON_PADDING] = "{}";
-    struct slice text = request->body.size ? request->body : slice_make(nothing, 2);
-    enum error_code code = json_parse(parser, text, ret_body, error);
+    enum error_code code = api_read_json(request, parser, ret_body, error);
     if (code == ERROR_NONE && json_value_type(*ret_body) != JSON_OBJECT)
         code = error_set(error, ERROR_INVALID, "the body must be a JSON object");
     return code;

@@ -73,8 +73,10 @@ static enum error_code asking_compute(struct api_question *question, struct stor
     if (code == ERROR_NONE && call->is_stored) asking_keep_time(context, asking->parameters);
     if (code == ERROR_NONE && call->route->method == METHOD_POST) {
         parser = json_parser_create();
-        code = parser ? api_read_body(call->request, parser, &context->body, error)
+        code = parser ? api_read_json(call->request, parser, &context->body, error)
                       : error_set(error, ERROR_MEMORY, "out of memory for a question");
+        if (code == ERROR_NONE && json_value_type(context->body) != JSON_OBJECT && !call->route->question->takes_array)
+            code = error_set(error, ERROR_INVALID, "the body must be a JSON object");
         context->has_body = code == ERROR_NONE;
     }
     if (code == ERROR_NONE) code = call->route->question->answer(context, out, error);

@@ -5,6 +5,8 @@ import { randomUUID } from 'node:crypto';
 
 const HOUR = 3_600_000, DAY = 24 * HOUR;
 
+export const LINKS = ['11111111-1111-4111-8111-111111111111', '22222222-2222-4222-8222-222222222222'];
+
 /** Numbers from 0 to 1, the same for the same seed (mulberry32). */
 function random(seed) {
   let state = seed;
@@ -16,12 +18,12 @@ function random(seed) {
   };
 }
 
-/** { events, vitals, errors, custom, engagement, links, calls, payments, agents }: what a site of five days until `until` sent. */
+/** { events, vitals, errors, custom, engagement, links, calls, payments, agents, follows }: what a site of five days until `until` sent. */
 export function makeRows(seed, until, prefix = '') {
   const next = random(seed);
   const below = (limit) => Math.floor(next() * limit);
   const pick = (list) => list[below(list.length)];
-  const rows = { events: [], vitals: [], errors: [], custom: [], engagement: [], links: [], calls: [], payments: [], agents: [] };
+  const rows = { events: [], vitals: [], errors: [], custom: [], engagement: [], links: [], calls: [], payments: [], agents: [], follows: [] };
   const places = [['DE', 'Berlin', 'Berlin'], ['DE', 'Hesse', 'Frankfurt'], ['US', 'Illinois', 'Springfield'], ['US', 'Oregon', 'Springfield'], ['IN', 'Delhi', 'Delhi']];
   const browsers = [['Chrome', '140'], ['Chrome', '139'], ['Firefox', '143'], ['Safari', '18']];
   const referrers = [{}, {}, { referrer: 'https://www.google.com/' }, { referrer: 'https://chatgpt.com/' }, { referrer: 'https://blog.example/post' }, { utm_source: `${prefix}news`, utm_medium: 'mail', utm_campaign: 'spring', utm_term: 'shoes', utm_content: 'top' }];
@@ -76,6 +78,9 @@ export function makeRows(seed, until, prefix = '') {
       timestamp: at(until - below(5 * DAY)) });
   for (let read = 0; read < 40; read++)
     rows.agents.push({ bot_name: `${prefix}${pick(['GPTBot', 'ClaudeBot'])}`, bot_type: 'ai_crawler', agent_purpose: 'training', path: pick(paths), format: pick(['', 'markdown']), timestamp: until - below(5 * DAY) });
+  for (let follow = 0; follow < 40; follow++)
+    rows.follows.push({ link_id: pick(LINKS), referrer: pick(['', 'https://www.a.example/x']), country: pick(['DE', 'US']), region: `${prefix}Hesse`, city: 'Springfield', browser_name: 'Chrome', device_type: 'mobile', timestamp: until - below(5 * DAY) });
+  for (const call of rows.calls) call.tool_call_count = call.tool_call_names.length;
   for (const list of Object.values(rows)) for (const row of list) row.id = randomUUID();
   return rows;
 }
@@ -94,7 +99,7 @@ export class Model {
     const inside = (list) => list.filter(({ timestamp }) => timestamp >= from && timestamp < to);
     this.custom = inside(rows.custom);
     this.links = inside(rows.links);
-    for (const name of ['vitals', 'errors', 'engagement', 'calls', 'agents']) this[name] = inside(rows[name]);
+    for (const name of ['vitals', 'errors', 'engagement', 'calls', 'agents', 'follows']) this[name] = inside(rows[name]);
     this.payments = rows.payments.filter(({ created }) => created >= from && created < to);
     this.events = [...inside(rows.events), ...this.custom, ...this.links.map((row) => ({ ...row, name: 'outgoing_link' }))];
     this.views = this.events.filter(isView);

@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Model, distinct, groups, makeRows, mean, path, quantile, rate, round, sum, toSend, visitors, visitsIn } from './databuddy_data.mjs';
+import { LINKS, Model, distinct, groups, makeRows, mean, path, quantile, rate, round, sum, toSend, visitors, visitsIn } from './databuddy_data.mjs';
 import { Server, send } from './harness.mjs';
 
 const ZONE = 'Asia/Kolkata', OFFSET = 5.5 * 3_600_000, DAY = 86_400_000; // no daylight saving, and half an hour off
@@ -36,6 +36,7 @@ async function seed(name, all) {
   }
   await insert('analytics.revenue', all.payments.map(({ created, ...row }) => ({ ...row, tenant_id: tenant, created: stamp(created), synced_at: stamp(created) })));
   await insert('analytics.ai_traffic_spans', all.agents.map(({ timestamp, ...row }) => ({ ...row, tenant_id: tenant, timestamp: stamp(timestamp) })));
+  await insert('analytics.link_visits', all.follows.map(({ timestamp, ...row }) => ({ ...row, tenant_id: tenant, timestamp: stamp(timestamp) })));
   const people = [...new Set(all.events.map(({ profile_id }) => profile_id).filter(Boolean))];
   await server.post('/v1/events', people.map((profile_id, i) => ({ type: 'identify', profile_id, email: `${profile_id}@x.example`, properties: { plan: i % 2 ? 'pro' : "o'neil \\" } })), { key });
   await server.settle(key);
@@ -89,7 +90,7 @@ const withShare = (list, column = 'visitors') => list.map((row) => ({ ...row, pe
 test('every type answers with its columns, in their order, and with nothing of another tenant', async () => {
   assert.ok(types.length > 120, `${types.length} types`);
   assert.deepEqual(Object.keys(configs), types);
-  const silent = ['active_stats', 'today_metrics'].concat(types.filter((name) => name.startsWith('realtime_')));
+  const silent = ['revenue_by_ai_product'].concat(types.filter((name) => name.startsWith('realtime_')));
   for (const name of types) {
     const columns = configs[name].meta.output_fields.map((field) => field.name);
     const found = await ask(name, { filters: filtersOf(name) });
@@ -350,6 +351,17 @@ test('how pages are used, and links that lead elsewhere', async () => {
     .sort((a, b) => b.total_clicks - a.total_clicks || byText(a.domain, b.domain)), 'domains');
 });
 
+test('visits of short links', async () => {
+  const { follows } = model, of = (link) => follows.filter(({ link_id }) => link_id === link);
+  assert.deepEqual(await ask('link_total_clicks'), [{ clicks: follows.length }]);
+  for (const link of LINKS) assert.deepEqual(await ask('link_total_clicks', {}, { query: `?link_id=${link}` }), [{ clicks: of(link).length }]);
+  close(await ask('link_clicks_by_day', {}, { query: `?link_id=${LINKS[0]}` }), days.map((date) => ({ date, clicks: of(LINKS[0]).filter(({ timestamp }) => localDay(timestamp) === date).length })), 'by day');
+  close(await ask('link_top_countries'), withShare(ordered([...groups(follows, ({ country }) => country)].map(([name, list]) => ({ name, clicks: list.length })), 'clicks'), 'clicks'), 'countries');
+  close(await ask('link_top_referrers'), withShare(ordered([...groups(follows, ({ referrer }) => (referrer ? 'a.example' : 'direct'))].map(([name, list]) => ({ name, clicks: list.length })), 'clicks'), 'clicks'), 'referrers');
+  const [wrong] = (await post({ parameters: ['top_pages', 'link_total_clicks'], ...when }, { query: `?link_id=${LINKS[0]}` })).json.data;
+  assert.match(wrong.error, /cannot be filtered by link_id/);
+});
+
 const isSale = ({ type }) => ['sale', 'subscription'].includes(type);
 /** The first values of what leads to a payment, by the rules of attribution. */
 function touchOf(payment) {
@@ -397,6 +409,7 @@ test('payments, and the visits they came from', async () => {
   close(await ask('revenue_by_country'), R(touched, ({ touch }) => touch[1]?.country), 'by country');
   close(await ask('revenue_by_device'), R(touched, ({ touch }) => touch[1]?.device), 'by device');
   close(await ask('revenue_by_entry_page'), R(touched, ({ touch }) => touch[1] && path(touch[1].path)), 'by entry page');
+  close(await ask('revenue_by_ai_product'), R(touched, ({ touch }) => touch[1]?.referrer === 'https://chatgpt.com/' && 'ChatGPT'), 'by assistant');
   const german = touched.filter(({ touch }) => touch[1]?.country === 'DE');
   assert.equal(sum(await ask('revenue_by_provider', filter('country', 'DE')), ({ transactions }) => transactions), german.length);
   close(await ask('revenue_time_series'), days.flatMap((date) => ['EUR', 'USD'].map((currency) => {

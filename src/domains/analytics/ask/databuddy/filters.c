@@ -6,6 +6,7 @@
 #define OF(source) (1u << DATABUDDY_##source)
 #define WITH_VISIT (OF(EVENTS) | OF(VITALS) | OF(ERRORS) | OF(CUSTOM) | OF(LINKS) | OF(ENGAGEMENT))
 #define WITH_PLACE (OF(VITALS) | OF(ERRORS) | OF(ENGAGEMENT) | OF(REVENUE))
+#define FOLLOWS OF(LINK_VISITS) /* of a short link */
 #define WITH_PERSON (WITH_VISIT | OF(REVENUE))
 
 /*
@@ -25,9 +26,9 @@ struct field {
 static const struct field fields[] = {
     {"path", PATH("path"), TEXT, WITH_VISIT | OF(REVENUE) | OF(AI_VISITS), false},
     {"query_string", "query_string", TEXT, OF(EVENTS), true},
-    {"country", "country", TEXT, WITH_PLACE, true},
-    {"region", "region", TEXT, WITH_PLACE, true},
-    {"city", "city", TEXT, WITH_PLACE, true},
+    {"country", "country", TEXT, WITH_PLACE | FOLLOWS, true},
+    {"region", "region", TEXT, WITH_PLACE | FOLLOWS, true},
+    {"city", "city", TEXT, WITH_PLACE | FOLLOWS, true},
     {"timezone", "timezone", TEXT, OF(REVENUE), true},
     {"language", "language", TEXT, OF(REVENUE), true},
     {"device_type", DEVICE, TEXT, WITH_PLACE, true},
@@ -66,6 +67,7 @@ static const struct field fields[] = {
     {"customer_id", "customer_id", TEXT, OF(REVENUE), false},
     {"product_id", "product_id", TEXT, OF(REVENUE), false},
     {"product_name", "product_name", TEXT, OF(REVENUE), false},
+    {"link_id", "link_id", TEXT, OF(LINK_VISITS), false},
     {"bot_type", "bot_type", TEXT, OF(AI_VISITS), false},
     {"bot_name", "bot_name", TEXT, OF(AI_VISITS), false},
     {"agent_id", "agent_id", TEXT, OF(AI_VISITS), false},

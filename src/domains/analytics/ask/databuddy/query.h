@@ -9,13 +9,13 @@
 /* The tables that questions read: rows of the range, of the tenant, that pass the filters. */
 enum databuddy_source {
     DATABUDDY_EVENTS, DATABUDDY_VITALS, DATABUDDY_ERRORS, DATABUDDY_CUSTOM, DATABUDDY_LINKS, DATABUDDY_ENGAGEMENT,
-    DATABUDDY_REVENUE, DATABUDDY_AI_VISITS, DATABUDDY_AI_CALLS, DATABUDDY_SOURCE_COUNT
+    DATABUDDY_REVENUE, DATABUDDY_AI_VISITS, DATABUDDY_AI_CALLS, DATABUDDY_LINK_VISITS, DATABUDDY_SOURCE_COUNT
 };
 
 /*
  * One type. `sql` is a SELECT that gives the columns by name, in any order; around it come filters of columns, order, limit and
  * the order of columns. In it a word behind a dollar stands for
- *   $events $vitals $errors $custom $links $engagement $ai_visits $ai_calls   the table and its conditions: tenant, range, filters
+ *   $events $vitals $errors $custom $links $engagement $ai_visits $ai_calls $link_visits   the table and its conditions: tenant, range, filters
  *   $payments, $attributed   payments, with the visit they came from when a filter needs it; always
  *   $all         events of tenant and range, without filters; $where: the filters as an expression over them
  *   $sessions    all events of the visits that have an event that passes the filters

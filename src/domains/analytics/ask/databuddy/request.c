@@ -216,15 +216,20 @@ static enum error_code read_filters(struct reading *reading, struct databuddy_re
     struct json_value list, item;
     struct slice key;
     struct databuddy_filter *filters;
+    struct slice *link = arena_allocate(reading->context->arena, sizeof *link);
+    if (!(filters = arena_allocate(reading->context->arena, (DATABUDDY_FILTER_LIMIT + 1) * sizeof *filters)) || !link)
+        return error_set(reading->error, ERROR_MEMORY, "no memory for a question");
+    reading->common.filters = filters;
+    *link = query_context_text(reading->context, "link_id"); /* of the address: the link that is asked about */
+    if (link->size)
+        filters[reading->common.filter_count++] = (struct databuddy_filter){
+            .field = SLICE("link_id"), .comparison = QUERY_EQUALS, .values = link, .value_count = 1};
     if (!member(reading->body, "filters", &list)) return ERROR_NONE;
     if (json_value_type(list) != JSON_ARRAY) return error_set_field(reading->error, ERROR_INVALID, "filters", "filters must be a list");
     if (json_array_size(list) > DATABUDDY_FILTER_LIMIT)
         return error_set_field(reading->error, ERROR_INVALID, "filters", "there may be %d filters", DATABUDDY_FILTER_LIMIT);
     request->filters = list;
     request->has_filters = true;
-    if (!(filters = arena_allocate(reading->context->arena, (json_array_size(list) + 1) * sizeof *filters)))
-        return error_set(reading->error, ERROR_MEMORY, "no memory for a question");
-    reading->common.filters = filters;
     for (struct json_iterator it = json_iterate(list); json_next(&it, &key, &item);) {
         enum error_code code = read_filter(reading, item, &filters[reading->common.filter_count++]);
         if (code) return code;

@@ -383,7 +383,7 @@ static const struct domain_word asking_words[] = {
     {"id", "Comes back as queryId."}, {NULL, NULL}};
 static const struct domain_word no_words[] = {{NULL, NULL}};
 const struct domain_question databuddy_query_questions[] = {
-    {METHOD_POST, "/v1/query", TENANT_EVENTS_READ, query_answer, asking_words, .find_key = find_key, .refuse = refuse,
+    {METHOD_POST, "/v1/query", TENANT_EVENTS_READ, query_answer, asking_words, .takes_array = true, .find_key = find_key, .refuse = refuse,
      .summary = "Databuddy: named questions, one request or an array of them"},
     {METHOD_POST, "/v1/query/compile", TENANT_EVENTS_READ, compile_answer, asking_words, .find_key = find_key, .refuse = refuse,
      .summary = "Databuddy: the statement behind a question, and its parameters"},

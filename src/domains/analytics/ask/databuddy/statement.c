@@ -14,6 +14,7 @@ static const struct { const char *word, *table, *time, *more; } sources[DATABUDD
     [DATABUDDY_ENGAGEMENT] = {"engagement", "analytics.engagement_spans", "timestamp", ""},
     [DATABUDDY_REVENUE] = {"revenue", "analytics.revenue FINAL", "created", ""},
     [DATABUDDY_AI_VISITS] = {"ai_visits", "analytics.ai_traffic_spans", "timestamp", ""},
+    [DATABUDDY_LINK_VISITS] = {"link_visits", "analytics.link_visits", "timestamp", ""},
     [DATABUDDY_AI_CALLS] = {"ai_calls", "observability.ai_call_spans", "timestamp", ""},
 };
 

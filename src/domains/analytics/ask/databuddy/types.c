@@ -29,8 +29,7 @@ static const char *name_at(const void *unused, size_t index)
 enum error_code databuddy_type_unknown(struct slice name, struct error *error)
 {
     static const struct { const char *prefix, *reason; } absent[] = {
-        {"uptime_", "uptime monitors are not available yet"}, {"mcp_", "calls of MCP servers are not stored"},
-        {"link_", "short links are not available yet"}};
+        {"uptime_", "uptime monitors are not available yet"}, {"mcp_", "calls of MCP servers are not stored"}};
     size_t count = 0;
     for (size_t i = 0; databuddy_families[i]; i++) count += databuddy_families[i]->count;
     for (size_t i = 0; i < sizeof absent / sizeof *absent; i++)
