@@ -4,6 +4,7 @@
 
 #include "base/json_writer.h"
 #include "base/uuid.h"
+#include "domains/analytics/ask/openpanel/range.h"
 
 struct slice openpanel_read_find_key(const struct request *request)
 {
@@ -114,4 +115,30 @@ enum error_code openpanel_read_words(struct query_context *context, const char *
             code = take_word(slice_cut(&rest, ','), name, values, limit, ret_count, error);
     }
     return code;
+}
+
+enum error_code openpanel_read_span(struct query_context *context, const char *fallback, struct query_span *ret_span, struct error *error)
+{
+    struct openpanel_range_words words = openpanel_range_words_asked(context);
+    enum error_code code = openpanel_read_project(context, SLICE_EMPTY, error);
+    return code ? code : openpanel_range_parse(context, &words, fallback, false, ret_span, error);
+}
+
+enum error_code openpanel_read_filters(struct query_context *context, struct analytics_filters *ret_filters, struct error *error)
+{
+    *ret_filters = (struct analytics_filters){.field = "filters"};
+    return openpanel_read_json(context, "filters", &ret_filters->is_given, &ret_filters->json, error);
+}
+
+enum error_code openpanel_read_paging(struct query_context *context, int64_t usual, int64_t most, size_t *ret_limit, size_t *ret_offset,
+                                      struct error *error)
+{
+    int64_t limit, page, cursor;
+    enum error_code code = query_context_integer(context, "limit", 1, most, usual, &limit, error);
+    if (!code) code = query_context_integer(context, "page", 1, 1000000 / most, 1, &page, error);
+    if (!code) code = query_context_integer(context, "cursor", 1, 1000000 / most, page, &cursor, error);
+    if (code) return code;
+    *ret_limit = (size_t)limit;
+    *ret_offset = (size_t)((cursor - 1) * limit);
+    return ERROR_NONE;
 }
