@@ -117,7 +117,7 @@ for (const [path, { paths, proof }] of Object.entries(questions))
 function pathsOf(side, path) {
   const ids = secrets(side).filter((text) => /^[0-9a-f-]{36}$/.test(text));
   const parameters = [...path.matchAll(/\{\w+\}/g)].map((match) => match[0]);
-  return parameters.reduce((paths, parameter) => paths.flatMap((at) => ids.map((id) => at.replace(parameter, id))), [path]);
+  return parameters.reduce((paths, parameter) => paths.flatMap((at) => (parameter === '{tenant_id}' ? [world[side].tenant] : ids).map((id) => at.replace(parameter, id))), [path]);
 }
 
 test('whatever can be read shows each side its own things and nothing of the other', async () => {
