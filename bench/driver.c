@@ -2,6 +2,7 @@
 /* bench_driver: sends generated events to a server, or writes them to a file, or is the bare server to compare with. */
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/json_writer.h"
@@ -92,11 +93,15 @@ static void driver_print(const struct load_settings *settings, const struct load
 }
 
 static enum error_code driver_run(const struct driver_numbers *numbers, struct load_settings *load, const char *dump, bool ids,
-                                  struct error *error)
+                                  const char *clients, struct error *error)
 {
     struct payload payload;
+    bool in_events = strcmp(clients, "events") == 0, in_headers = strcmp(clients, "headers") == 0;
+    if (!in_events && !in_headers && strcmp(clients, "none") != 0)
+        return error_set(error, ERROR_INVALID, "--clients: none, events or headers is meant");
+    load->has_clients = in_headers;
     struct payload_settings settings = {.seed = (uint64_t)numbers->seed, .events = (uint64_t)numbers->events,
-        .batch = (size_t)numbers->batch, .visitors = DRIVER_VISITORS, .ids = ids,
+        .batch = (size_t)numbers->batch, .visitors = DRIVER_VISITORS, .ids = ids, .is_raw = in_events || in_headers, .has_clients = in_events,
         .now_ms = numbers->now_ms ? numbers->now_ms : os_clock_wall_ms()};
     enum error_code code = payload_make(&settings, &payload, error);
     if (code != ERROR_NONE) return code;
@@ -120,7 +125,7 @@ static enum error_code driver_run(const struct driver_numbers *numbers, struct l
 int main(int argc, char **argv)
 {
     const char *connections = "16", *batch = "50", *events = "100000", *seed = "1", *now_ms = "0", *threads = "0", *port = NULL;
-    const char *dump = NULL;
+    const char *dump = NULL, *clients = "none";
     bool ids = false;
     struct load_settings load = {.url = "http://127.0.0.1:8080", .path = "/v1/events"};
     const struct option flags[] = {
@@ -133,6 +138,7 @@ int main(int argc, char **argv)
         {"seed", "N", &seed, NULL, "of the events (1)"},
         {"now-ms", "MS", &now_ms, NULL, "Unix time the events end at; with it and the seed the bytes are fixed (now)"},
         {"ids", NULL, NULL, &ids, "give every event an id"},
+        {"clients", "WHERE", &clients, NULL, "send no device, place and campaign but User-Agents and addresses: in events or headers (none)"},
         {"dump", "FILE", &dump, NULL, "write the events to FILE, one a line, instead of sending them"},
         {"serve", "PORT", &port, NULL, "be the bare server that answers 200 to every POST; 0: a free port"},
         {"threads", "N", &threads, NULL, "of the bare server; 0: one per processor (0)"},
@@ -160,7 +166,7 @@ int main(int argc, char **argv)
         if (echo_serve((unsigned)numbers.port, count, &error) != ERROR_NONE) goto failed;
         return 0;
     }
-    if (driver_run(&numbers, &load, dump, ids, &error) != ERROR_NONE) goto failed;
+    if (driver_run(&numbers, &load, dump, ids, clients, &error) != ERROR_NONE) goto failed;
     return 0;
 failed:
     fprintf(stderr, "bench_driver: %s\n", error.message);

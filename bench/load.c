@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "os/clock.h"
+#include "server/generator.h"
 
 #define LOAD_ANSWER_BYTES 65536u
 #define LOAD_WAIT_MS 60000 /* a server silent for this long is not there any more */
@@ -26,7 +27,7 @@
 struct load_connection {
     int fd;
     int64_t started_us;
-    char header[512];
+    char header[1024];
     struct iovec parts[4]; /* header, bracket, events, bracket: what is not sent yet */
     size_t part;           /* the first that is not sent whole */
     size_t answer_size;
@@ -111,6 +112,18 @@ static enum error_code load_write(struct load *load, size_t index, struct error 
     return ERROR_NONE;
 }
 
+/* What a browser and the proxy before the server add to a request. Another person's for each request. */
+static void load_write_client(uint64_t number, char *out, size_t size)
+{
+    char user_agent[GENERATOR_USER_AGENT_SIZE], address[GENERATOR_ADDRESS_SIZE];
+    uint64_t person = (number + 1) * 0x9E3779B97F4A7C15ULL;
+    person = (person ^ (person >> 30)) * 0xBF58476D1CE4E5B9ULL;
+    person ^= person >> 27;
+    generator_user_agent(person, user_agent);
+    generator_address(person, address);
+    snprintf(out, size, "User-Agent: %s\r\nX-Forwarded-For: %s\r\n", user_agent, address);
+}
+
 /* The next batch goes out on this connection, if there is one left. */
 static enum error_code load_next(struct load *load, size_t index, struct error *error)
 {
@@ -125,9 +138,11 @@ static enum error_code load_next(struct load *load, size_t index, struct error *
     load->sent_events += count;
     load->requests++;
     bool has_key = settings->key && settings->key[0], is_array = settings->batch > 1;
+    char client[GENERATOR_USER_AGENT_SIZE + GENERATOR_ADDRESS_SIZE + 64] = "";
+    if (settings->has_clients) load_write_client(load->requests, client, sizeof client);
     int header_size = snprintf(connection->header, sizeof connection->header,
-        "POST %s HTTP/1.1\r\nHost: %s:%s\r\n%s%s%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", settings->path,
-        load->host, load->port, has_key ? "Authorization: Bearer " : "", has_key ? settings->key : "", has_key ? "\r\n" : "",
+        "POST %s HTTP/1.1\r\nHost: %s:%s\r\n%s%s%s%sContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", settings->path,
+        load->host, load->port, has_key ? "Authorization: Bearer " : "", has_key ? settings->key : "", has_key ? "\r\n" : "", client,
         events.size + (is_array ? 2 : 0));
     if (header_size < 0 || (size_t)header_size >= sizeof connection->header)
         return error_set(error, ERROR_INVALID, "key, path and host are too long together");

@@ -14,6 +14,7 @@ struct load_settings {
     unsigned connections;
     size_t batch;         /* events in one request; 1 sends a bare object, not an array */
     uint64_t events;      /* exactly so many are sent */
+    bool has_clients;     /* each request names a User-Agent and, as a proxy does, an address: see generator.h */
 };
 struct load_result {
     uint64_t requests, failed_requests; /* failed: any answer but 200 */

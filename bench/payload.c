@@ -38,6 +38,8 @@ enum error_code payload_make(const struct payload_settings *settings, struct pay
     struct json_writer writer = {.out = &payload.json};
     struct generator generator;
     generator_init(&generator, settings->seed, settings->visitors);
+    generator.is_raw = settings->is_raw;
+    generator.has_clients = settings->has_clients;
     for (size_t made = 0; made < wanted;) {
         int64_t start_ms = generator_visit_start(&generator, settings->now_ms, PAYLOAD_DAYS);
         made += generator_write_visit(&generator, start_ms, settings->now_ms, settings->ids, &writer);

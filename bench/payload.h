@@ -24,6 +24,7 @@ struct payload_settings {
     uint64_t visitors;
     int64_t now_ms;    /* no event is later */
     bool ids;
+    bool is_raw, has_clients; /* generator.h */
 };
 /* Equal settings give equal bytes. */
 enum error_code payload_make(const struct payload_settings *settings, struct payload *ret_payload,

@@ -187,6 +187,8 @@ struct domain_state_functions {
      */
     void (*forget)(void *state, struct slice tenant, const struct slice *sessions, size_t session_count, bool is_over);
     int tick_ms;
+    /* Optional, asked some times a second: a tick is wanted before it is due. */
+    bool (*is_pressed)(void *state);
 };
 struct domain {
     const char *name;

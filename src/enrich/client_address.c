@@ -24,24 +24,25 @@ static bool address_parse_lenient(struct slice text, uint8_t bytes[16])
     return network_address_parse(slice_cut(&text, ':'), bytes);
 }
 
-static bool bytes_are_public(const uint8_t bytes[16])
+/* Bytes, not texts: this is asked for every event. */
+#define VERSION4(a, b, bits) {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b}, 96 + (bits)}
+static const struct network_prefix reserved_prefixes[] = {
+    VERSION4(0, 0, 8), VERSION4(10, 0, 8), VERSION4(100, 64, 10), VERSION4(127, 0, 8), VERSION4(169, 254, 16), VERSION4(172, 16, 12),
+    VERSION4(192, 168, 16), VERSION4(224, 0, 3),
+    {{0}, 127}, {{0xfc}, 7}, {{0xfe, 0x80}, 10}, {{0xff}, 8}, /* ::/127, fc00::/7, fe80::/10, ff00::/8 */
+};
+
+bool client_address_bytes_are_public(const uint8_t bytes[16])
 {
-    static const char *const reserved[] = {
-        "0.0.0.0/8",   "10.0.0.0/8",     "100.64.0.0/10", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12",
-        "192.168.0.0/16", "224.0.0.0/3", "::/127",        "fc00::/7",    "fe80::/10",      "ff00::/8",
-    };
-    for (size_t i = 0; i < sizeof reserved / sizeof reserved[0]; i++) {
-        struct network_prefix prefix;
-        if (!network_prefix_parse(slice_from_string(reserved[i]), &prefix)) return false;
-        if (network_prefix_matches(&prefix, bytes)) return false;
-    }
+    for (size_t i = 0; i < sizeof reserved_prefixes / sizeof reserved_prefixes[0]; i++)
+        if (network_prefix_matches(&reserved_prefixes[i], bytes)) return false;
     return true;
 }
 
 bool client_address_is_public(struct slice address)
 {
     uint8_t bytes[16];
-    return network_address_parse(address, bytes) && bytes_are_public(bytes);
+    return network_address_parse(address, bytes) && client_address_bytes_are_public(bytes);
 }
 
 static bool rules_add(struct client_address_rules *rules, struct slice entry)
@@ -98,7 +99,7 @@ struct slice client_address_find(const struct client_address_rules *rules, struc
             while (list.size > 0) {
                 struct slice element = slice_cut(&list, ',');
                 struct slice first = slice_cut(&element, ';'); /* Forwarded: for=..;proto=.. */
-                if (address_parse_lenient(first, bytes) && bytes_are_public(bytes)) return address_format(bytes, arena);
+                if (address_parse_lenient(first, bytes) && client_address_bytes_are_public(bytes)) return address_format(bytes, arena);
             }
         }
     }

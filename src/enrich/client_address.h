@@ -29,7 +29,8 @@ typedef struct slice client_address_header(const void *request, const char *lowe
 /* Canonical text in the arena, IPv4-mapped IPv6 as IPv4; "" when nothing is known. */
 struct slice client_address_find(const struct client_address_rules *rules, struct slice peer,
                                  client_address_header *header, const void *request, struct arena *arena);
-/* Whether the text is an address of the public internet. */
+/* Whether the text, or the bytes of network.h, are an address of the public internet. */
 bool client_address_is_public(struct slice address);
+bool client_address_bytes_are_public(const uint8_t bytes[16]);
 
 #endif

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -20,10 +21,26 @@ static const struct { const char *words[2]; struct geo_source source; } geo_sour
 };
 #define GEO_SOURCE_COUNT (sizeof geo_sources / sizeof geo_sources[0])
 
+/* Answers are remembered by address, some 2 MiB of them: visitors send more than one event, and reading a record takes some
+ * ten walks through it. An address can lie only in the set its bytes say, where the one not used for longest makes room. */
+#define GEO_SET_COUNT 2048
+#define GEO_WAY_COUNT 8
+struct geo_entry {
+    uint8_t bytes[16];
+    uint64_t used; /* 0: free */
+    bool is_found;
+    struct geo_place place;
+};
+struct geo_set {
+    pthread_mutex_t mutex;
+    uint64_t clock;
+    struct geo_entry entries[GEO_WAY_COUNT];
+};
 struct geo {
     size_t count;
     bool has_source[GEO_SOURCE_COUNT];
     MMDB_s databases[GEO_DATABASE_LIMIT];
+    struct geo_set *sets; /* NULL: there is no database */
 };
 
 static void note_source(struct geo *geo, const char *text)
@@ -85,6 +102,11 @@ enum error_code geo_open(struct slice paths, struct geo **ret_geo, struct error 
         struct slice path = slice_trim(slice_cut(&paths, ','));
         if (path.size > 0) code = add_path(geo, path, error);
     }
+    if (code == ERROR_NONE && geo->count > 0) {
+        geo->sets = calloc(GEO_SET_COUNT, sizeof *geo->sets);
+        if (!geo->sets) code = error_set(error, ERROR_MEMORY, "out of memory");
+        for (size_t i = 0; geo->sets && i < GEO_SET_COUNT; i++) pthread_mutex_init(&geo->sets[i].mutex, NULL);
+    }
     if (code == ERROR_NONE) *ret_geo = geo;
     else geo_close(geo);
     return code;
@@ -94,6 +116,8 @@ void geo_close(struct geo *geo)
 {
     if (!geo) return;
     for (size_t i = 0; i < geo->count; i++) MMDB_close(&geo->databases[i]);
+    for (size_t i = 0; geo->sets && i < GEO_SET_COUNT; i++) pthread_mutex_destroy(&geo->sets[i].mutex);
+    free(geo->sets);
     free(geo);
 }
 
@@ -116,18 +140,24 @@ static const struct value_paths city_paths = {{"city", "names", "en"}, {"city"}}
 static const struct value_paths latitude_paths = {{"location", "latitude"}, {"latitude"}};
 static const struct value_paths longitude_paths = {{"location", "longitude"}, {"longitude"}};
 
-static bool get_value(MMDB_entry_s *entry, const struct value_paths *paths, MMDB_entry_data_s *data)
+static bool get_at(MMDB_entry_s *entry, const char *const *path, MMDB_entry_data_s *data)
 {
-    if (MMDB_aget_value(entry, data, (const char *const *)paths->nested) == MMDB_SUCCESS && data->has_data &&
-        data->type != MMDB_DATA_TYPE_MAP)
-        return true;
-    return MMDB_aget_value(entry, data, (const char *const *)paths->flat) == MMDB_SUCCESS && data->has_data;
+    return MMDB_aget_value(entry, data, path) == MMDB_SUCCESS && data->has_data && data->type != MMDB_DATA_TYPE_MAP;
 }
 
-static struct slice get_text(MMDB_entry_s *entry, const struct value_paths *paths)
+/* The shape the record showed so far is tried first: a path that leads nowhere costs as much as one that does. */
+static bool get_value(MMDB_entry_s *entry, const struct value_paths *paths, bool *is_flat, MMDB_entry_data_s *data)
+{
+    if (get_at(entry, *is_flat ? paths->flat : paths->nested, data)) return true;
+    if (!get_at(entry, *is_flat ? paths->nested : paths->flat, data)) return false;
+    *is_flat = !*is_flat;
+    return true;
+}
+
+static struct slice get_text(MMDB_entry_s *entry, const struct value_paths *paths, bool *is_flat)
 {
     MMDB_entry_data_s data;
-    if (!get_value(entry, paths, &data) || data.type != MMDB_DATA_TYPE_UTF8_STRING) return SLICE_EMPTY;
+    if (!get_value(entry, paths, is_flat, &data) || data.type != MMDB_DATA_TYPE_UTF8_STRING) return SLICE_EMPTY;
     struct slice text = slice_make(data.utf8_string, data.data_size);
     return text.size <= GEO_TEXT_LIMIT_BYTES && slice_is_utf8(text) ? text : SLICE_EMPTY;
 }
@@ -137,10 +167,10 @@ static bool is_country_code(struct slice text)
     return text.size == 2 && text.data[0] >= 'A' && text.data[0] <= 'Z' && text.data[1] >= 'A' && text.data[1] <= 'Z';
 }
 
-static bool get_number(MMDB_entry_s *entry, const struct value_paths *paths, double limit, double *ret_number)
+static bool get_number(MMDB_entry_s *entry, const struct value_paths *paths, bool *is_flat, double limit, double *ret_number)
 {
     MMDB_entry_data_s data;
-    if (!get_value(entry, paths, &data)) return false;
+    if (!get_value(entry, paths, is_flat, &data)) return false;
     if (data.type == MMDB_DATA_TYPE_DOUBLE) *ret_number = data.double_value;
     else if (data.type == MMDB_DATA_TYPE_FLOAT) *ret_number = (double)data.float_value;
     else return false;
@@ -163,21 +193,66 @@ static bool look_up(const MMDB_s *database, const uint8_t bytes[16], MMDB_entry_
     return status == MMDB_SUCCESS && result.found_entry;
 }
 
+static bool geo_read(const struct geo *geo, const uint8_t bytes[16], struct geo_place *place)
+{
+    MMDB_entry_s entry;
+    for (size_t i = 0; i < geo->count; i++) {
+        if (!look_up(&geo->databases[i], bytes, &entry)) continue;
+        bool is_flat = false;
+        place->country = get_text(&entry, &country_paths, &is_flat);
+        if (!is_country_code(place->country)) place->country = SLICE_EMPTY;
+        place->region = get_text(&entry, &region_paths, &is_flat);
+        place->city = get_text(&entry, &city_paths, &is_flat);
+        place->has_position = get_number(&entry, &latitude_paths, &is_flat, 90, &place->latitude) &&
+                              get_number(&entry, &longitude_paths, &is_flat, 180, &place->longitude);
+        return true;
+    }
+    return false;
+}
+
+/* Who chooses addresses that meet in one set only makes their own slower. */
+static struct geo_set *set_of(const struct geo *geo, const uint8_t bytes[16])
+{
+    uint64_t halves[2];
+    memcpy(halves, bytes, sizeof halves);
+    return &geo->sets[((halves[0] ^ halves[1]) * 0x9E3779B97F4A7C15u >> 32) % GEO_SET_COUNT];
+}
+
+/* The set is locked. */
+static struct geo_entry *set_find(struct geo_set *set, const uint8_t bytes[16])
+{
+    for (size_t i = 0; i < GEO_WAY_COUNT; i++)
+        if (set->entries[i].used && memcmp(set->entries[i].bytes, bytes, 16) == 0) return &set->entries[i];
+    return NULL;
+}
+
+static void set_put(struct geo_set *set, const uint8_t bytes[16], bool is_found, const struct geo_place *place)
+{
+    struct geo_entry *entry = &set->entries[0]; /* two threads may both put it: the one is used, the other leaves in time */
+    for (size_t i = 1; i < GEO_WAY_COUNT; i++)
+        if (set->entries[i].used < entry->used) entry = &set->entries[i];
+    *entry = (struct geo_entry){.used = ++set->clock, .is_found = is_found, .place = *place};
+    memcpy(entry->bytes, bytes, 16);
+}
+
 bool geo_find(const struct geo *geo, struct slice address, struct geo_place *place)
 {
     uint8_t bytes[16];
     *place = (struct geo_place){.country = SLICE_EMPTY, .region = SLICE_EMPTY, .city = SLICE_EMPTY};
-    if (geo->count == 0 || !client_address_is_public(address) || !network_address_parse(address, bytes)) return false;
-    MMDB_entry_s entry;
-    for (size_t i = 0; i < geo->count; i++) {
-        if (!look_up(&geo->databases[i], bytes, &entry)) continue;
-        place->country = get_text(&entry, &country_paths);
-        if (!is_country_code(place->country)) place->country = SLICE_EMPTY;
-        place->region = get_text(&entry, &region_paths);
-        place->city = get_text(&entry, &city_paths);
-        place->has_position = get_number(&entry, &latitude_paths, 90, &place->latitude) &&
-                              get_number(&entry, &longitude_paths, 180, &place->longitude);
-        return true;
+    if (geo->count == 0 || !network_address_parse(address, bytes) || !client_address_bytes_are_public(bytes)) return false;
+    struct geo_set *set = set_of(geo, bytes);
+    pthread_mutex_lock(&set->mutex);
+    struct geo_entry *entry = set_find(set, bytes);
+    bool is_known = entry != NULL, is_found = is_known && entry->is_found;
+    if (is_known) {
+        entry->used = ++set->clock;
+        *place = entry->place;
     }
-    return false;
+    pthread_mutex_unlock(&set->mutex);
+    if (is_known) return is_found;
+    is_found = geo_read(geo, bytes, place);
+    pthread_mutex_lock(&set->mutex);
+    set_put(set, bytes, is_found, place);
+    pthread_mutex_unlock(&set->mutex);
+    return is_found;
 }

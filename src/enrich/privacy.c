@@ -4,6 +4,7 @@
 
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <pthread.h>
 
 #include "base/error.h"
 #include "base/time.h"
@@ -43,10 +44,20 @@ struct privacy_salt privacy_salt_of_day(const unsigned char *secret, const char 
 
 struct slice privacy_salt_slice(const struct privacy_salt *salt) { return slice_make(salt->text, PRIVACY_SALT_SIZE); }
 
+/* Looked up once: OpenSSL searches its providers again whenever the digest is only named. */
+static pthread_once_t digest_once = PTHREAD_ONCE_INIT;
+static EVP_MD *digest_sha256;
+static void digest_fetch(void)
+{
+    digest_sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    ASSERT(digest_sha256 != NULL);
+}
+
 static void hash_two(struct slice first, struct slice second, unsigned char digest[32])
 {
+    ASSERT(pthread_once(&digest_once, digest_fetch) == 0);
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    ASSERT(context && EVP_DigestInit_ex(context, EVP_sha256(), NULL) &&
+    ASSERT(context && EVP_DigestInit_ex2(context, digest_sha256, NULL) &&
            EVP_DigestUpdate(context, first.data, first.size) && EVP_DigestUpdate(context, second.data, second.size) &&
            EVP_DigestFinal_ex(context, digest, NULL));
     EVP_MD_CTX_free(context);

@@ -11,6 +11,7 @@
 #include "os/thread.h"
 
 #define STATES_QUERY_MS 600000 /* at start it may read all events of a day */
+#define STATES_LOOK_MS 250     /* whether a state is pressed */
 
 struct states_one {
     struct domain_host host; /* first: domains give it back */
@@ -92,11 +93,14 @@ static void states_run(void *context)
         for (size_t i = 0; i < states->count; i++) {
             struct states_one *one = &states->all[i];
             int tick_ms = states->settings.tick_ms ? states->settings.tick_ms : one->domain->state->tick_ms;
-            if (one->next_ms <= now_ms) {
+            bool (*is_pressed)(void *) = one->domain->state->is_pressed;
+            if (one->next_ms <= now_ms || (is_pressed && is_pressed(one->state))) {
                 if (one->next_ms) one->domain->state->tick(one->state, &one->host, os_clock_wall_ms(), false);
                 one->next_ms = os_clock_monotonic_ms() + tick_ms;
             }
-            if (one->next_ms < next_ms) next_ms = one->next_ms;
+            int64_t look_ms = is_pressed ? now_ms + STATES_LOOK_MS : one->next_ms;
+            if (look_ms > one->next_ms) look_ms = one->next_ms;
+            if (look_ms < next_ms) next_ms = look_ms;
         }
         int64_t pause_ms = next_ms - os_clock_monotonic_ms();
         queue_pop(states->wake, pause_ms > 0 ? (int)pause_ms : 0);

@@ -107,7 +107,52 @@ static void generator_string(struct json_writer *writer, const char *name, const
 struct visit {
     char device_id[40], session_id[40], profile_id[24];
     const struct choice *country, *device, *browser, *referrer, *campaign;
+    char user_agent[GENERATOR_USER_AGENT_SIZE], address[GENERATOR_ADDRESS_SIZE]; /* of raw events */
 };
+
+/* What the server of raw events finds out: where the visitor is, what they use, who sent them. */
+static void generator_write_found(const struct visit *visit, const struct choice *page, unsigned number, struct json_writer *writer)
+{
+    generator_string(writer, "origin", "https://northwind.example");
+    generator_string(writer, "path", page->value);
+    generator_string(writer, "title", page->extra);
+    if (number == 0) {
+        generator_string(writer, "referrer", visit->referrer->value);
+        generator_string(writer, "referrer_name", visit->referrer->extra);
+        generator_string(writer, "referrer_type", visit->referrer->more);
+        generator_string(writer, "utm_campaign", visit->campaign->value);
+        generator_string(writer, "utm_source", visit->campaign->extra);
+        generator_string(writer, "utm_medium", visit->campaign->more);
+    }
+    generator_string(writer, "country", visit->country->value);
+    generator_string(writer, "language", visit->country->extra);
+    generator_string(writer, "timezone", visit->country->more);
+    generator_string(writer, "device", visit->device->value);
+    generator_string(writer, "os", visit->device->extra);
+    generator_string(writer, "screen_resolution", visit->device->more);
+    generator_string(writer, "browser", visit->browser->value);
+    generator_string(writer, "browser_version", visit->browser->extra);
+}
+
+static void generator_write_raw(const struct generator *generator, const struct visit *visit, const struct choice *page, unsigned number,
+                                struct json_writer *writer)
+{
+    char url[256];
+    const struct choice *campaign = visit->campaign;
+    bool has_campaign = number == 0 && campaign->value[0];
+    snprintf(url, sizeof url, "https://northwind.example%s%s%s%s%s%s%s", page->value, has_campaign ? "?utm_campaign=" : "",
+             has_campaign ? campaign->value : "", has_campaign ? "&utm_source=" : "", has_campaign ? campaign->extra : "",
+             has_campaign ? "&utm_medium=" : "", has_campaign ? campaign->more : "");
+    generator_string(writer, "url", url);
+    generator_string(writer, "title", page->extra);
+    if (number == 0) generator_string(writer, "referrer", visit->referrer->value);
+    generator_string(writer, "language", visit->country->extra);
+    generator_string(writer, "timezone", visit->country->more);
+    generator_string(writer, "screen_resolution", visit->device->more);
+    if (!generator->has_clients) return;
+    generator_string(writer, "user_agent", visit->user_agent);
+    generator_string(writer, "ip", visit->address);
+}
 
 static void generator_write_event(struct generator *generator, const struct visit *visit, const char *name, const struct choice *page,
                                   int64_t time_ms, unsigned number, bool ids, struct json_writer *writer)
@@ -128,25 +173,8 @@ static void generator_write_event(struct generator *generator, const struct visi
     generator_string(writer, "device_id", visit->device_id);
     generator_string(writer, "session_id", visit->session_id);
     generator_string(writer, "profile_id", visit->profile_id);
-    generator_string(writer, "origin", "https://northwind.example");
-    generator_string(writer, "path", page->value);
-    generator_string(writer, "title", page->extra);
-    if (number == 0) {
-        generator_string(writer, "referrer", visit->referrer->value);
-        generator_string(writer, "referrer_name", visit->referrer->extra);
-        generator_string(writer, "referrer_type", visit->referrer->more);
-        generator_string(writer, "utm_campaign", visit->campaign->value);
-        generator_string(writer, "utm_source", visit->campaign->extra);
-        generator_string(writer, "utm_medium", visit->campaign->more);
-    }
-    generator_string(writer, "country", visit->country->value);
-    generator_string(writer, "language", visit->country->extra);
-    generator_string(writer, "timezone", visit->country->more);
-    generator_string(writer, "device", visit->device->value);
-    generator_string(writer, "os", visit->device->extra);
-    generator_string(writer, "screen_resolution", visit->device->more);
-    generator_string(writer, "browser", visit->browser->value);
-    generator_string(writer, "browser_version", visit->browser->extra);
+    if (generator->is_raw) generator_write_raw(generator, visit, page, number, writer);
+    else generator_write_found(visit, page, number, writer);
     json_writer_key(writer, "page_count");
     json_writer_uint(writer, number + 1);
     json_writer_key(writer, "scroll_depth");
@@ -174,6 +202,8 @@ size_t generator_write_visit(struct generator *generator, int64_t start_ms, int6
     snprintf(visit.session_id, sizeof visit.session_id, "%016" PRIx64, generator_next(generator));
     visit.profile_id[0] = 0;
     if (person % 4 == 0) snprintf(visit.profile_id, sizeof visit.profile_id, "user_%u", (unsigned)(person % 1000000));
+    generator_user_agent(person, visit.user_agent);
+    generator_address(person, visit.address);
     visit.country = generator_choose(person >> 8, CHOICES(generator_countries));
     visit.device = generator_choose(person >> 20, CHOICES(generator_devices));
     visit.browser = generator_choose(person >> 32, CHOICES(generator_browsers));

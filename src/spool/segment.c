@@ -115,7 +115,8 @@ void spool_frame_write_table(const struct block_schema *schema, struct buffer *o
     buffer_free(&type_name);
 }
 
-bool spool_frame_read(struct slice *rest, uint64_t segment_number, struct spool_frame *ret_frame)
+/* `is_judged`: the checksum was right already, in a scan of the same bytes. */
+static bool frame_take(struct slice *rest, uint64_t segment_number, bool is_judged, struct spool_frame *ret_frame)
 {
     struct frame_bytes bytes;
     if (rest->size < sizeof bytes) return false;
@@ -126,13 +127,18 @@ bool spool_frame_read(struct slice *rest, uint64_t segment_number, struct spool_
     size_t total = sizeof bytes + padded(bytes.payload_size);
     if (total > rest->size) return false;
     struct slice payload = slice_first(slice_from(*rest, sizeof bytes), bytes.payload_size);
-    if (frame_checksum(&bytes, payload, segment_number) != bytes.checksum) return false;
+    if (!is_judged && frame_checksum(&bytes, payload, segment_number) != bytes.checksum) return false;
     for (size_t i = sizeof bytes + payload.size; i < total; i++) {
         if (rest->data[i] != 0) return false;
     }
     *ret_frame = (struct spool_frame){(enum spool_frame_kind)bytes.kind, bytes.table, bytes.rows, bytes.group, payload};
     *rest = slice_from(*rest, total);
     return true;
+}
+
+bool spool_frame_read(struct slice *rest, uint64_t segment_number, struct spool_frame *ret_frame)
+{
+    return frame_take(rest, segment_number, false, ret_frame);
 }
 
 static bool take_bytes(struct slice *rest, void *out, size_t size)
@@ -298,5 +304,5 @@ void spool_segment_reader_init(struct spool_segment_reader *reader, struct slice
 
 bool spool_segment_reader_next(struct spool_segment_reader *reader, struct spool_frame *ret_frame)
 {
-    return spool_frame_read(&reader->rest, reader->number, ret_frame);
+    return frame_take(&reader->rest, reader->number, true, ret_frame);
 }

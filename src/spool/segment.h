@@ -78,7 +78,8 @@ struct spool_scan {
 /* Judges a whole file. `number` is what its name says. */
 void spool_segment_scan(struct slice content, uint64_t number, struct spool_scan *ret_scan);
 
-/* Walks the frames of whole groups. `content` is cut to good_size first. */
+/* Walks the frames of whole groups. `content` was scanned and is cut to good_size: checksums are not looked at again, for a
+ * segment is walked once for every table there is. */
 struct spool_segment_reader {
     struct slice rest;
     uint64_t number;

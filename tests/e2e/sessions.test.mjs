@@ -159,7 +159,7 @@ test('more sessions than there is room for have their rows all the same', async 
   const server = await start({ 'analytics.session_limit': '1000', 'analytics.session_flush': '200ms' });
   const key = server.tenants.main.write_key;
   for (let round = 0; round < 5; round++) {
-    const events = Array.from({ length: 1000 }, (_, i) => ({ name: 'page_view', path: `/${i % 7}`, session_id: `tab-${round % 3}-${i}`, device_id: `d${i}` }));
+    const events = Array.from({ length: 1000 }, (_, i) => ({ name: 'page_view', path: `/${i % 7}`, session_id: `tab-${round % 3}-${i}-${'long'.repeat(25)}`, device_id: `d${i}` }));
     const answer = await server.post('/v1/events', events, { key });
     assert.equal(answer.json.accepted, 1000);
   }

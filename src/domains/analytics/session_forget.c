@@ -13,7 +13,7 @@ void session_forget(void *state, struct slice tenant, const struct slice *sessio
         pthread_mutex_lock(&shard->mutex);
         struct session *session = session_shard_find(shard, &key);
         if (session) {
-            session->is_doubtful = true;
+            session_doubt(shard, session);
             session->changes++; /* facts read before this must not replace those in memory */
             if (!is_over) session->holds++;
             else if (session->holds) session->holds--; /* it may have begun after the erasure did */

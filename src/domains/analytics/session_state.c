@@ -12,6 +12,7 @@
 #define STATE_COMMIT_ROWS 20000      /* rows of one batch: some MiB */
 #define STATE_DOUBTS_LIMIT 1000      /* made anew per statement: their ids are in its text, five times, */
 #define STATE_DOUBTS_BYTES (40 * 1024) /* and a statement has at most 256 KiB */
+#define STATE_FULL_LOOKS 60          /* a tick looks at all sessions so many times during the timeout */
 #define STATE_PART_SESSIONS 8000     /* corrected by one statement: some 50 MiB of the engine's */
 #define STATE_DOUBTS_ROUNDS 10       /* per tick */
 #define STATE_FIRST_LOAD_LIMIT 1000000
@@ -39,13 +40,14 @@ static void state_settled(void *state, void *thing, uint64_t segment, bool is_du
 /* ---- from the event store ---- */
 
 /* The session is as it is stored. */
-static void session_take_row(struct session *session, const struct session_row *row)
+static void session_take_row(struct session_shard *shard, struct session *session, const struct session_row *row)
 {
     if (session->written != session->facts) free(session->written);
     free(session->facts);
     session->facts = session->written = row->facts;
     session->version = row->version;
-    session->is_doubtful = session->is_changed = false;
+    session->is_doubtful = false;
+    session_set_changed(shard, session, false);
     session->is_started |= row->is_started;
     session->is_ended |= row->is_ended;
     session->is_derived |= row->is_started;
@@ -60,7 +62,7 @@ static void state_enter(struct session_table *table, struct session_row *row)
     pthread_mutex_lock(&shard->mutex);
     struct session *session = session_shard_find(shard, &key);
     if (!session) session = session_shard_add(table, shard, &key, tenant, id, row->ingested_ms);
-    if (session) session_take_row(session, row);
+    if (session) session_take_row(shard, session, row);
     pthread_mutex_unlock(&shard->mutex);
     if (!session) {
         free(row->facts);
@@ -207,13 +209,21 @@ static bool state_is_full(size_t count, const struct buffer *ids, const struct b
 }
 
 static size_t state_collect_doubts(struct session_table *table, struct domain_host *host, struct doubt doubts[STATE_DOUBTS_LIMIT],
-                                   struct buffer *ids, struct buffer *pairs)
+                                   struct buffer *ids, struct buffer *pairs, bool *ret_more)
 {
     size_t count = 0;
-    for (size_t i = 0; i < SESSION_SHARDS && !state_is_full(count, ids, pairs); i++) {
+    *ret_more = false;
+    for (size_t i = 0; i < SESSION_SHARDS && !*ret_more; i++) {
         struct session_shard *shard = &table->sessions[i];
         pthread_mutex_lock(&shard->mutex);
-        for (struct session *at = shard->newest; at && !state_is_full(count, ids, pairs); at = at->older) {
+        bool had_doubts = shard->has_doubts;
+        shard->has_doubts = false;
+        for (struct session *at = had_doubts ? shard->newest : NULL; at; at = at->older) {
+            shard->has_doubts |= at->is_doubtful;
+            if (state_is_full(count, ids, pairs)) {
+                shard->has_doubts = *ret_more = true;
+                break;
+            }
             if (!at->is_doubtful || at->holds || at->pending || !at->facts || (at->segment && !host->is_stored(host, at->segment))) continue;
             at->was_found = false;
             doubts[count] = (struct doubt){at, at->changes};
@@ -244,7 +254,7 @@ static void state_replace(struct session_table *table, struct session_row *row, 
     for (size_t i = 0; session && i < count; i++)
         if (doubts[i].session == session) is_wanted = doubts[i].changes == session->changes && session->pending == 0;
     if (session) session->was_found = true;
-    if (is_wanted) session_take_row(session, row);
+    if (is_wanted) session_take_row(shard, session, row);
     pthread_mutex_unlock(&shard->mutex);
     if (!is_wanted) free(row->facts);
 }
@@ -272,8 +282,8 @@ static bool state_settle_doubts(struct session_table *table, struct domain_host 
         free(doubts);
         return false;
     }
-    size_t count = state_collect_doubts(table, host, doubts, &ids, &pairs);
-    bool is_full = state_is_full(count, &ids, &pairs);
+    bool has_more;
+    size_t count = state_collect_doubts(table, host, doubts, &ids, &pairs, &has_more);
     if (count && !ids.failed && !pairs.failed) {
         const struct session_scope scope = {ids.data, pairs.data};
         code = state_correct(host, &scope, &error);
@@ -289,7 +299,7 @@ static bool state_settle_doubts(struct session_table *table, struct domain_host 
     buffer_free(&ids);
     buffer_free(&pairs);
     buffer_free(&out);
-    return is_full && code == ERROR_NONE;
+    return has_more && code == ERROR_NONE;
 }
 
 /*
@@ -317,7 +327,7 @@ static void state_settle_overflow(struct session_table *table, struct domain_hos
     }
     for (size_t i = 0; i < SESSION_SHARDS; i++) {
         pthread_mutex_lock(&table->sessions[i].mutex);
-        for (struct session *at = table->sessions[i].oldest; at; at = at->newer) at->is_doubtful = true;
+        for (struct session *at = table->sessions[i].oldest; at; at = at->newer) session_doubt(&table->sessions[i], at);
         pthread_mutex_unlock(&table->sessions[i].mutex);
     }
     table->settling_ms = 0;
@@ -333,6 +343,12 @@ struct flush {
     int64_t now_ms;
 };
 
+/* All that is to be written of it was. */
+static bool session_is_done(const struct session *session)
+{
+    return !session->is_changed && !session->is_doubtful && !session->pending && (!session->is_derived || session->is_ended);
+}
+
 static void flush_commit(struct flush *flush)
 {
     struct error error;
@@ -344,12 +360,18 @@ static void flush_commit(struct flush *flush)
     if (code == ERROR_NONE) code = flush->host->commit(flush->host, &segment, &error);
     if (code == ERROR_NONE) {
         if (segment > flush->table->flushed_segment) flush->table->flushed_segment = segment;
+        for (size_t i = 0; i < count; i++) {
+            struct session_shard *shard = &flush->table->sessions[sessions[i]->shard];
+            pthread_mutex_lock(&shard->mutex);
+            sessions[i]->can_go = session_is_done(sessions[i]);
+            pthread_mutex_unlock(&shard->mutex);
+        }
     } else {
         log_warn("analytics: rows of %zu sessions could not be made durable and are made anew: %s", count, error.message);
         for (size_t i = 0; i < count; i++) {
             struct session_shard *shard = &flush->table->sessions[sessions[i]->shard];
             pthread_mutex_lock(&shard->mutex);
-            sessions[i]->is_doubtful = true;
+            session_doubt(shard, sessions[i]);
             sessions[i]->is_ended = false; /* the window knows whether it was */
             pthread_mutex_unlock(&shard->mutex);
         }
@@ -367,7 +389,7 @@ static void flush_row(struct flush *flush, struct session *session)
     session_facts_append(session->facts, tenant, 1, ++session->version, flush->now_ms, block);
     if (session->written != session->facts) free(session->written);
     session->written = session->facts;
-    session->is_changed = false;
+    session_set_changed(&flush->table->sessions[session->shard], session, false);
 }
 
 static void flush_end(struct flush *flush, struct session *session)
@@ -392,22 +414,34 @@ static bool flush_session(struct flush *flush, struct session *session, bool is_
                 (session->is_over || idle_ms > table->timeout_ms || is_crowded);
     if (ends) flush_end(flush, session);
     if (changed || ends) buffer_append(&flush->sessions, &session, sizeof session);
-    return !changed && !ends && !session->pending && (idle_ms > session_table_keep_ms(table) || is_crowded);
+    if (changed || ends) return false;
+    session->can_go = session_is_done(session);
+    return !session->pending && (idle_ms > session_table_keep_ms(table) || is_crowded);
 }
 
-static void flush_shard(struct flush *flush, struct session_shard *shard)
+static void flush_visit(struct flush *flush, struct session_shard *shard, struct session *session, bool is_crowded)
+{
+    if (!flush_session(flush, session, is_crowded)) return;
+    session_seen_add(flush->table, &session->key, flush->now_ms);
+    session_shard_remove(shard, session);
+}
+
+/* `is_full`: all sessions; else those with something new since the last tick, and the oldest of a crowd. */
+static void flush_shard(struct flush *flush, struct session_shard *shard, bool is_full)
 {
     pthread_mutex_lock(&shard->mutex);
     /* The oldest end early while the shard is nearly full. */
     size_t crowd = shard->count > flush->table->shard_limit * 9 / 10 ? shard->count - flush->table->shard_limit * 9 / 10 : 0;
-    for (struct session *at = shard->oldest, *next; at; at = next) {
+    for (struct session *at = shard->oldest, *next; at && (is_full || crowd > 0); at = next) {
         next = at->newer;
-        if (flush_session(flush, at, crowd > 0)) {
-            session_seen_add(flush->table, &at->key, flush->now_ms);
-            session_shard_remove(shard, at);
-        }
+        flush_visit(flush, shard, at, crowd > 0);
         if (crowd) crowd--;
     }
+    for (struct session *at = is_full ? NULL : shard->newest, *next; at && at->moved == shard->tick; at = next) {
+        next = at->older;
+        flush_visit(flush, shard, at, false);
+    }
+    shard->tick++;
     pthread_mutex_unlock(&shard->mutex);
 }
 
@@ -415,8 +449,12 @@ static void tick(struct session_table *table, struct domain_host *host, int64_t 
 {
     struct flush flush = {.table = table, .host = host, .now_ms = now_ms, .arena = arena_create(0)};
     if (!flush.arena) return;
+    /* What moves nowhere grows idle: that is looked for now and then. */
+    bool is_full = is_last || now_ms - flush.table->full_ms >= flush.table->timeout_ms / STATE_FULL_LOOKS || now_ms < flush.table->full_ms;
+    if (is_full) flush.table->full_ms = now_ms;
+    atomic_store(&flush.table->is_pressed, false);
     for (size_t i = 0; i < SESSION_SHARDS; i++) {
-        flush_shard(&flush, &flush.table->sessions[i]);
+        flush_shard(&flush, &flush.table->sessions[i], is_full);
         if (flush.sessions.size / sizeof(struct session *) >= STATE_COMMIT_ROWS) flush_commit(&flush);
     }
     flush_commit(&flush);
@@ -436,6 +474,8 @@ static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bo
     pthread_mutex_unlock(&table->tick);
 }
 
+static bool state_is_pressed(void *state) { return atomic_load(&((struct session_table *)state)->is_pressed); }
+
 const struct domain_state_functions analytics_session_state = {
     .create = state_create,
     .destroy = state_destroy,
@@ -443,5 +483,6 @@ const struct domain_state_functions analytics_session_state = {
     .tick = state_tick,
     .settled = state_settled,
     .forget = session_forget,
+    .is_pressed = state_is_pressed,
     .tick_ms = STATE_TICK_MS,
 };

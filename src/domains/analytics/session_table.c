@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #define TABLE_FIRST_BUCKETS 64
+#define TABLE_LOOKS_FOR_ROOM 16
 #define SEEN_FIRST_SLOTS 4096
 #define SEEN_LIMIT (16u << 20) /* ids of one generation: 128 MiB; more begin the next one early */
 
@@ -156,17 +157,43 @@ struct session *session_shard_find(struct session_shard *shard, const struct ses
 
 static bool seen_has(struct session_table *table, const struct session_key *key);
 
+void session_set_changed(struct session_shard *shard, struct session *session, bool is_changed)
+{
+    if (session->is_changed == is_changed) return;
+    session->is_changed = is_changed;
+    if (is_changed) shard->changed++;
+    else shard->changed--;
+}
+
+void session_doubt(struct session_shard *shard, struct session *session)
+{
+    session->is_doubtful = shard->has_doubts = true;
+    session->can_go = false;
+}
+
+/* Drops the oldest session that may go. It is found at once, unless visits that nobody may drop are the oldest. */
+static bool shard_make_room(struct session_table *table, struct session_shard *shard, int64_t now_ms)
+{
+    struct session *at = shard->oldest;
+    for (int i = 0; at && !at->can_go && i < TABLE_LOOKS_FOR_ROOM; i++) at = at->newer;
+    if (!at || !at->can_go) return false;
+    session_seen_add(table, &at->key, now_ms);
+    session_shard_remove(shard, at);
+    return true;
+}
+
 struct session *session_shard_add(struct session_table *table, struct session_shard *shard, const struct session_key *key,
                                   struct slice tenant, struct slice id, int64_t now_ms)
 {
-    if (shard->count >= table->shard_limit) return NULL;
+    if (shard->count >= table->shard_limit && !shard_make_room(table, shard, now_ms)) return NULL;
     struct session *session = calloc(1, sizeof *session);
     if (!session) return NULL;
     session->key = *key;
     session->shard = (uint8_t)(shard - table->sessions);
     memcpy(session->tenant, tenant.data, tenant.size < sizeof session->tenant ? tenant.size : sizeof session->tenant);
     session->received_ms = now_ms;
-    session->is_doubtful = seen_has(table, key);
+    session->moved = shard->tick;
+    if (seen_has(table, key)) session_doubt(shard, session);
     session->facts = session_facts_create(id);
     if (!session->facts) {
         free(session);
@@ -178,16 +205,25 @@ struct session *session_shard_add(struct session_table *table, struct session_sh
 
 void session_shard_remove(struct session_shard *shard, struct session *session)
 {
+    session_set_changed(shard, session, false);
     session_leave(shard, session);
     session_free(session);
+}
+
+/* So that the next tick looks at it. */
+static void session_to_front(struct session_shard *shard, struct session *session)
+{
+    session->moved = shard->tick;
+    session->can_go = false;
+    if (shard->newest == session) return;
+    session_unlist(shard, session);
+    session_list(shard, session);
 }
 
 static void session_moved(struct session_shard *shard, struct session *session, int64_t now_ms)
 {
     session->received_ms = now_ms;
-    if (shard->newest == session) return;
-    session_unlist(shard, session);
-    session_list(shard, session);
+    session_to_front(shard, session);
 }
 
 /* ---- links ---- */
@@ -309,19 +345,21 @@ void session_seen_add(struct session_table *table, const struct session_key *key
 /* ---- events ---- */
 
 /* Counts an event in its session. The shard is locked. */
-static void session_count(struct session_shard *shard, struct session *session, const struct analytics_event *event, int64_t now_ms)
+static void session_count(struct session_table *table, struct session *session, const struct analytics_event *event, int64_t now_ms)
 {
+    struct session_shard *shard = &table->sessions[session->shard];
     session_moved(shard, session, now_ms);
     session->pending++;
     session->changes++;
-    session->is_changed = true;
+    session_set_changed(shard, session, true);
+    if (shard->changed > table->shard_limit / 2) atomic_store_explicit(&table->is_pressed, true, memory_order_relaxed);
     if (session->facts && session->facts == session->written) {
         struct session_facts *copy = session_facts_copy(session->facts);
         if (copy) session->facts = copy;
-        session->is_doubtful |= !copy;
+        if (!copy) session_doubt(shard, session);
         if (!copy) return; /* facts stay those of the row; they are made anew */
     }
-    if (!session->facts || !session_facts_add(&session->facts, event)) session->is_doubtful = true;
+    if (!session->facts || !session_facts_add(&session->facts, event)) session_doubt(shard, session);
 }
 
 static void table_overflow(struct session_table *table, int64_t now_ms)
@@ -417,7 +455,7 @@ static void table_take_as_sent(struct analytics_event *event, const struct analy
     struct session_key key = session_table_key(table, context->tenant, 's', id);
     struct session *session = session_get(table, &key, context->tenant, id, context->received_ms);
     if (!session) return;
-    session_count(&table->sessions[session->shard], session, event, context->received_ms);
+    session_count(table, session, event, context->received_ms);
     session_put(table, session);
     domain_rows_touched(rows, session);
 }
@@ -428,7 +466,10 @@ static void table_end(struct session_table *table, const struct session_key *key
     struct session_shard *shard = session_table_shard(table, key);
     pthread_mutex_lock(&shard->mutex);
     struct session *session = session_search(shard, key);
-    if (session) session->is_over = true;
+    if (session && !session->is_over) {
+        session->is_over = true;
+        session_to_front(shard, session);
+    }
     pthread_mutex_unlock(&shard->mutex);
 }
 
@@ -473,7 +514,8 @@ static void table_take_of_device(struct analytics_event *event, const struct ana
     }
     if (session) {
         session->is_derived = true;
-        if (session_event_counts(event)) session_count(&table->sessions[session->shard], session, event, context->received_ms);
+        session->can_go = false;
+        if (session_event_counts(event)) session_count(table, session, event, context->received_ms);
         needs_start = !session->is_started;
         session->is_started = true;
         if (link) link->session = session->key;
@@ -537,7 +579,7 @@ void session_settled(struct session *session, struct session_table *table, uint6
     session->pending--;
     if (segment > session->segment) session->segment = segment;
     if (!is_durable) {
-        session->is_doubtful = true;
+        session_doubt(shard, session);
         session->is_started = false; /* if it came with the request, the next event brings it again; the window knows */
     }
     pthread_mutex_unlock(&shard->mutex);

@@ -16,7 +16,8 @@
  *   session   the facts of one session id of one tenant: those of now, and those its row in analytics.sessions has
  *   link      device or profile of a tenant -> its latest session
  * Sessions and links live in SESSION_SHARDS shards each, every one with a mutex; a link's shard is locked before a session's.
- * Loops add events, the state's thread (session_state.c) writes rows and ends sessions.
+ * Loops add events, the state's thread (session_state.c) writes rows and ends sessions. A full shard drops its oldest session
+ * with nothing left to write (can_go); only when there is none an event finds no room.
  *
  * Which session (event->visit)
  *   OF_DEVICE  the device's latest one, when it was not silent for longer than the timeout before the event's time; else a
@@ -60,12 +61,14 @@ struct session {
     uint32_t pending;               /* events whose batch is not settled */
     uint32_t holds;                 /* erasures under way: it is doubtful and stays so */
     bool is_derived;                /* its id is ours: it gets session_start and session_end */
-    bool is_changed;                /* since its row was written */
+    bool is_changed;                /* since its row was written: session_set_changed */
     bool is_doubtful;
     bool is_started;                /* session_start was appended */
     bool is_over;                   /* its device began another one */
     bool is_ended;                  /* session_end was appended */
     bool was_found;                 /* used while doubts are settled */
+    bool can_go;                    /* nothing more to write, its last row is durable: any thread may drop it for a new one */
+    uint32_t moved;                 /* the shard's tick it became the newest in */
 };
 struct session_link {
     struct session_link *hash_next;
@@ -79,6 +82,9 @@ struct session_shard {
     struct session **buckets;
     struct session *oldest, *newest;
     size_t count, bucket_count;     /* a power of two */
+    size_t changed;                 /* sessions */
+    uint32_t tick;                  /* ticks looked only at sessions that moved since the one before */
+    bool has_doubts;                /* there may be some */
 };
 struct session_link_shard {
     pthread_mutex_t mutex;
@@ -103,9 +109,11 @@ struct session_table {
     _Atomic int64_t overflown_ms;   /* INT64_MAX: not */
     pthread_mutex_t tick;           /* held by the state's thread while it ticks, and by who must not meet a tick; taken first */
     size_t holds;                   /* erasures under way; guarded by `tick` */
+    _Atomic bool is_pressed;        /* so many sessions changed that their rows should be written before the next tick is due */
     int64_t settling_ms;            /* the overflow being settled, 0: none; the state's thread only, like all below */
     uint64_t settling_segment;
     uint64_t flushed_segment;       /* where the newest rows of sessions went */
+    int64_t full_ms;                /* when a tick looked at all sessions */
 };
 
 /* NULL when out of memory. */
@@ -137,6 +145,8 @@ struct session_shard *session_table_shard(struct session_table *table, const str
 struct session *session_shard_add(struct session_table *table, struct session_shard *shard, const struct session_key *key,
                                   struct slice tenant, struct slice id, int64_t now_ms);
 void session_shard_remove(struct session_shard *shard, struct session *session);
+void session_set_changed(struct session_shard *shard, struct session *session, bool is_changed);
+void session_doubt(struct session_shard *shard, struct session *session);
 void session_table_link(struct session_table *table, struct slice tenant, char kind, struct slice text,
                         const struct session_key *session, int64_t received_ms);
 /* Drops links nobody can use any more. */

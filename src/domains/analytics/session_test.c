@@ -337,7 +337,7 @@ static void random_events_add_up(uint64_t seed)
     /* Everything ends: one session_end for each of our own sessions, none twice. */
     int64_t keep_ms = session_table_keep_ms(bench.table);
     analytics_session_state.tick(bench.table, &host->host, now_ms + keep_ms + 1, false);
-    analytics_session_state.tick(bench.table, &host->host, now_ms + keep_ms + 2, false);
+    analytics_session_state.tick(bench.table, &host->host, now_ms + keep_ms + SESSION_TIMEOUT_MS, false);
     assert_int_equal(starts, host->ends);
     for (size_t i = 0; i < SESSION_SHARDS; i++) assert_int_equal(0, bench.table->sessions[i].count);
     host_destroy(host);
@@ -501,7 +501,7 @@ static void test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt
     bench_take(&bench, event_make(&bench, &plain, EVENT_VISIT_AS_SENT));
     int64_t later_ms = NOON_MS + session_table_keep_ms(bench.table) + 1;
     analytics_session_state.tick(bench.table, &host->host, later_ms, false);
-    analytics_session_state.tick(bench.table, &host->host, later_ms, false);
+    analytics_session_state.tick(bench.table, &host->host, later_ms + SESSION_TIMEOUT_MS, false);
     assert_null(bench_session(&bench, "tab"));
     bench.context.received_ms = later_ms;
     plain = plain_simple("tab", later_ms);
@@ -535,6 +535,50 @@ static void test_events_beyond_the_limit_are_noted_and_not_lost(void **state)
     harness_destroy(&bench.harness);
 }
 
+static void take_many(struct bench *bench, int first, int count)
+{
+    for (int i = first; i < first + count; i++) {
+        char id[32];
+        snprintf(id, sizeof id, "tab-%d", i);
+        struct plain_event plain = plain_simple(id, NOON_MS);
+        bench_take(bench, event_make(bench, &plain, EVENT_VISIT_AS_SENT));
+    }
+}
+
+/* There are more rows than a host remembers. */
+static enum error_code commit_and_forget(struct domain_host *host, uint64_t *ret_segment, struct error *error)
+{
+    block_reset(host_block(host, ANALYTICS_TABLE_SESSIONS));
+    *ret_segment = 1;
+    return ERROR_NONE;
+}
+
+static void test_a_full_table_drops_what_is_written_for_what_is_new(void **state)
+{
+    struct bench bench;
+    struct test_host *host = host_create();
+    bench_create(&bench);
+    host->host.commit = commit_and_forget;
+    struct session_table *small = session_table_create(SESSION_TIMEOUT_MS, 6400), *own = bench.table;
+    bench.context.sessions = bench.harness.rows.state = bench.table = small;
+    assert_false(analytics_session_state.is_pressed(small));
+    for (int i = 0; i < 10; i++) {
+        take_many(&bench, i * 4500, 4500);
+        assert_true(analytics_session_state.is_pressed(small));
+        analytics_session_state.tick(small, &host->host, NOON_MS + i, false);
+        assert_false(analytics_session_state.is_pressed(small));
+    }
+    assert_int_equal(INT64_MAX, small->overflown_ms); /* there was room for all */
+    assert_null(bench_session(&bench, "tab-0"));
+    take_many(&bench, 0, 1);
+    assert_true(bench_session(&bench, "tab-0")->is_doubtful); /* its row says more than memory knows */
+    assert_false(bench_session(&bench, "tab-44999")->is_doubtful);
+    session_table_destroy(small);
+    bench.harness.rows.state = bench.table = own;
+    host_destroy(host);
+    harness_destroy(&bench.harness);
+}
+
 /* ---- erasure ---- */
 static void test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more(void **state)
 {
@@ -554,7 +598,8 @@ static void test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more(void **s
     }
     functions->tick(bench.table, &host->host, NOON_MS, false);
     assert_int_equal(2, host->changes);
-    bench_session(&bench, ids[0])->is_changed = true; /* it has a row, and another one would follow */
+    struct session *changed = bench_session(&bench, ids[0]);
+    session_set_changed(session_table_shard(bench.table, &changed->key), changed, true); /* it has a row, and another one would follow */
 
     const struct slice erased[] = {slice_from_string(ids[0]), SLICE("nobody's")};
     functions->forget(bench.table, bench.context.tenant, erased, 2, false);
@@ -624,6 +669,7 @@ int main(void)
         cmocka_unit_test(test_however_many_doubts_there_are_statements_stay_within_what_the_event_store_parses),
         cmocka_unit_test(test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt),
         cmocka_unit_test(test_events_beyond_the_limit_are_noted_and_not_lost),
+        cmocka_unit_test(test_a_full_table_drops_what_is_written_for_what_is_new),
         cmocka_unit_test(test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more),
         cmocka_unit_test(test_an_event_of_a_server_joins_the_visit_of_its_person_and_does_not_count),
     };
