@@ -21,9 +21,9 @@ static const struct { const char *words[2]; struct geo_source source; } geo_sour
 };
 #define GEO_SOURCE_COUNT (sizeof geo_sources / sizeof geo_sources[0])
 
-/* Answers are remembered by address, some 2 MiB of them: visitors send more than one event, and reading a record takes some
+/* Answers are remembered by address, some 7 MiB when there are that many: visitors send more than one event, and reading a record takes some
  * ten walks through it. An address can lie only in the set its bytes say, where the one not used for longest makes room. */
-#define GEO_SET_COUNT 2048
+#define GEO_SET_COUNT 8192
 #define GEO_WAY_COUNT 8
 struct geo_entry {
     uint8_t bytes[16];

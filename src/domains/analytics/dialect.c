@@ -38,6 +38,8 @@ struct analytics_context dialect_context(const struct domain_input *input)
     struct slice address = agent.is_server ? SLICE_EMPTY : input->client_address;
     struct geo_place place;
     geo_find(input->geo, address, &place);
+    struct analytics_memory *memory = arena_allocate(input->request->arena, sizeof *memory);
+    if (memory) memory->agent_size = memory->address_size = 0;
     struct analytics_context context = {
         .arena = input->request->arena,
         .received_ms = input->request->received_ms,
@@ -45,6 +47,7 @@ struct analytics_context dialect_context(const struct domain_input *input)
         .address = address,
         .agent = agent,
         .user_agents = input->user_agents,
+        .memory = memory,
         .geo = input->geo,
         .place_address = address,
         .place = place,

@@ -4,6 +4,7 @@
 #define DOMAINS_ANALYTICS_EVENT_H
 
 #include "base/arena.h"
+#include "base/network.h"
 #include "base/uuid.h"
 #include "block/block.h"
 #include "decode/json.h"
@@ -89,6 +90,13 @@ struct analytics_event {
 };
 
 struct session_table;
+/* What the event before named, and what that stands for: a backend passes on the events of a visitor one after the other. */
+struct analytics_memory {
+    size_t agent_size, address_size; /* 0: nothing is remembered */
+    char agent_text[USER_AGENT_LIMIT_BYTES], address_text[NETWORK_ADDRESS_TEXT_SIZE];
+    struct user_agent agent;         /* its texts are in the request's arena */
+    char address_hash[PRIVACY_ADDRESS_HASH_SIZE];
+};
 /* What the events of one request have in common. */
 struct analytics_context {
     struct arena *arena;
@@ -98,6 +106,7 @@ struct analytics_context {
     struct privacy_salt address_salt;
     struct user_agent agent;         /* of the request; one with a secret key is no bot's, whatever it calls itself */
     struct user_agent_parser *user_agents;
+    struct analytics_memory *memory; /* NULL: none */
     const struct geo *geo;
     struct slice place_address;      /* what `place` is of: one look for all events from the same address */
     struct geo_place place;

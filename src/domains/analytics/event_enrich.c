@@ -89,6 +89,20 @@ static bool says_its_device(const struct analytics_event *event)
            analytics_event_has(event, EVENT_MODEL);
 }
 
+static void parse_agent(const struct analytics_context *context, struct slice text, struct user_agent *agent)
+{
+    struct analytics_memory *memory = context->memory;
+    if (memory && slice_equal(text, slice_make(memory->agent_text, memory->agent_size))) {
+        *agent = memory->agent;
+        return;
+    }
+    user_agent_parse(context->user_agents, text, context->arena, agent);
+    if (!memory || text.size > sizeof memory->agent_text) return;
+    memcpy(memory->agent_text, text.data, text.size); /* the event's own text may lie in a parser that reads the next line */
+    memory->agent_size = text.size;
+    memory->agent = *agent;
+}
+
 /* The User-Agent the event names (a backend passes on that of its visitor), else the request's. */
 static enum error_code take_agent(struct analytics_event *event, const struct analytics_context *context,
                                   struct error *error)
@@ -97,7 +111,7 @@ static enum error_code take_agent(struct analytics_event *event, const struct an
     const struct user_agent *agent = &context->agent;
     struct slice text = analytics_event_text(event, EVENT_USER_AGENT);
     if (text.size > 0) {
-        user_agent_parse(context->user_agents, text, context->arena, &own);
+        parse_agent(context, text, &own);
         agent = &own;
     }
     if (!context->counts_bots) event->bot = agent->bot;
@@ -134,6 +148,20 @@ static enum error_code take_geo(struct analytics_event *event, const struct anal
     return ERROR_NONE;
 }
 
+static void hash_address(const struct analytics_context *context, struct slice address, char hash[PRIVACY_ADDRESS_HASH_SIZE])
+{
+    struct analytics_memory *memory = context->memory;
+    if (memory && slice_equal(address, slice_make(memory->address_text, memory->address_size))) {
+        memcpy(hash, memory->address_hash, PRIVACY_ADDRESS_HASH_SIZE);
+        return;
+    }
+    privacy_hash_address(address, &context->address_salt, hash);
+    if (!memory || address.size > sizeof memory->address_text) return;
+    memcpy(memory->address_text, address.data, address.size);
+    memory->address_size = address.size;
+    memcpy(memory->address_hash, hash, PRIVACY_ADDRESS_HASH_SIZE);
+}
+
 static enum error_code take_privacy(struct analytics_event *event, const struct analytics_context *context,
                                     struct error *error)
 {
@@ -143,7 +171,7 @@ static enum error_code take_privacy(struct analytics_event *event, const struct 
     if (address.size == 0 || context->is_cookieless) return ERROR_NONE;
     char *hash = arena_allocate(context->arena, PRIVACY_ADDRESS_HASH_SIZE);
     if (!hash) return ERROR_NONE; /* analytics_event_complete sees that the arena failed */
-    privacy_hash_address(address, &context->address_salt, hash);
+    hash_address(context, address, hash);
     analytics_event_put_text(event, EVENT_IP, slice_make(hash, PRIVACY_ADDRESS_HASH_SIZE));
     return ERROR_NONE;
 }
