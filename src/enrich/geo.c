@@ -215,7 +215,8 @@ static struct geo_set *set_of(const struct geo *geo, const uint8_t bytes[16])
 {
     uint64_t halves[2];
     memcpy(halves, bytes, sizeof halves);
-    return &geo->sets[((halves[0] ^ halves[1]) * 0x9E3779B97F4A7C15u >> 32) % GEO_SET_COUNT];
+    uint64_t mixed = (halves[0] ^ halves[1]) * 0x9E3779B97F4A7C15u;
+    return &geo->sets[(mixed >> 40) % GEO_SET_COUNT]; /* the upper bits: each depends on all of the address */
 }
 
 /* The set is locked. */

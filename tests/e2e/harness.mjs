@@ -13,7 +13,7 @@ export const repository = fileURLToPath(new URL('../../', import.meta.url));
 export const binary = process.env.MILLRACE_BINARY ?? join(repository, 'build/millrace');
 if (!existsSync(binary)) throw new Error(`there is no program ${binary}: build it, or set MILLRACE_BINARY`);
 
-const START_MS = 90_000; // a start after a crash repairs and loads first
+const START_MS = Number(process.env.MILLRACE_TEST_START_MS ?? 90_000); // a start after a crash repairs and loads first
 const STOP_MS = 30_000;
 const REQUEST_MS = 20_000;
 const COMMAND_MS = 60_000;
