@@ -77,6 +77,28 @@ static void places_are_found_in_the_file_of_the_family(void **state)
     geo_close(geo);
 }
 
+static void what_was_asked_before_is_answered_alike_however_much_came_between(void **state)
+{
+    struct fixture *fixture = *state;
+    char paths[256], address[32];
+    snprintf(paths, sizeof paths, "%s, %s", fixture->version6, fixture->version4);
+    struct geo *geo;
+    struct error error;
+    assert_int_equal(geo_open(slice_from_string(paths), &geo, &error), ERROR_NONE);
+    for (int round = 0; round < 3; round++) {
+        check(geo, "81.2.69.160", "GB|England|London|1|51.500|-0.125");
+        check(geo, "5.1.2.3", "DE|Berlin|Berlin|1|52.500|13.375");
+        check(geo, "5.1.2.4", "");
+        check(geo, "2606:4700::1111", "US|California|San Francisco|1|37.750|-122.250");
+        for (int i = 0; round == 1 && i < 200000; i++) { /* more than are remembered */
+            struct geo_place place;
+            snprintf(address, sizeof address, "31.%d.%d.%d", i >> 16 & 255, i >> 8 & 255, i & 255);
+            assert_false(geo_find(geo, slice_from_string(address), &place));
+        }
+    }
+    geo_close(geo);
+}
+
 static void a_folder_stands_for_its_files(void **state)
 {
     struct fixture *fixture = *state;

@@ -119,10 +119,50 @@ static void a_visit_that_starts_at_the_end_has_one_event_and_later_ones_none(voi
     buffer_free(&text);
 }
 
+static void raw_events_name_clients_instead_of_what_follows_from_them(void **state)
+{
+    struct generator generator;
+    struct buffer text = {0};
+    struct json_writer writer = {.out = &text};
+    generator_init(&generator, 1, 100000);
+    generator.is_raw = generator.has_clients = true;
+    json_writer_array_begin(&writer);
+    for (int i = 0; i < 200; i++) generator_write_visit(&generator, NOW_MS - DAY_MS, NOW_MS, false, &writer);
+    json_writer_array_end(&writer);
+    assert_true(slice_find(buffer_slice(&text), SLICE("\"user_agent\":\"Mozilla/5.0 (")) > 0);
+    assert_true(slice_find(buffer_slice(&text), SLICE("\"ip\":\"")) > 0);
+    assert_true(slice_find(buffer_slice(&text), SLICE("?utm_campaign=")) > 0);
+    const struct slice found[] = {SLICE("\"browser\""), SLICE("\"country\""), SLICE("\"referrer_name\""), SLICE("\"utm_source\""), SLICE("{V}")};
+    for (size_t i = 0; i < sizeof found / sizeof found[0]; i++) assert_int_equal(slice_find(buffer_slice(&text), found[i]), -1);
+    buffer_free(&text);
+}
+
+static void the_first_user_agent_is_seen_most_and_there_are_hundreds(void **state)
+{
+    char text[GENERATOR_USER_AGENT_SIZE], address[GENERATOR_ADDRESS_SIZE];
+    struct map agents = {0}, addresses = {0};
+    size_t first = 0;
+    for (uint64_t i = 0; i < 50000; i++) {
+        uint64_t person = (i + 1) * 0x9E3779B97F4A7C15u;
+        generator_user_agent(person, text);
+        generator_address(person, address);
+        if (strcmp(text, "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0.0.0 Safari/537.36") == 0) first++;
+        assert_true(map_put(&agents, slice_from_string(text), &agents));
+        assert_true(map_put(&addresses, slice_from_string(address), &addresses));
+    }
+    assert_in_range(agents.count, 300, 511);
+    assert_in_range(first, 4000, 8000);
+    assert_in_range(addresses.count, 20000, GENERATOR_ADDRESS_COUNT);
+    map_free(&agents);
+    map_free(&addresses);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_same_seed_gives_the_same_bytes),
+        cmocka_unit_test(raw_events_name_clients_instead_of_what_follows_from_them),
+        cmocka_unit_test(the_first_user_agent_is_seen_most_and_there_are_hundreds),
         cmocka_unit_test(events_have_ids_of_their_own_and_lie_in_the_days_asked_for),
         cmocka_unit_test(ids_are_left_out_when_not_asked_for),
         cmocka_unit_test(a_visit_that_starts_at_the_end_has_one_event_and_later_ones_none),
