@@ -158,6 +158,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(places_are_found_in_the_file_of_the_family, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_was_asked_before_is_answered_alike_however_much_came_between, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_folder_stands_for_its_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_is_no_database_is_refused_by_name, set_up, tear_down),
         cmocka_unit_test_setup_teardown(damaged_files_do_no_harm, set_up, tear_down),
