@@ -5,9 +5,10 @@
 #include <math.h>
 
 /*
- * How it is computed. Each event becomes one number, its time and which step it is, and each person a sorted list of numbers. Step by step,
- * for every place in that list: the latest start from which the step has been reached by then. Lists are made for all, but looked at only
- * of those who did step 2.
+ * How it is computed. Each event becomes one number, its time and which step it is, and each person a sorted list of numbers, looked at
+ * only of those who did step 2. Step by step, for every place in that list: the latest start from which the step has been reached by then
+ * (query_starts: a list like that for each step). Steps are gone through by a fold, because the event store takes seconds to
+ * understand a statement that grows with the number of steps.
  *
  * Events of one millisecond may not follow one another, so a later step comes before an earlier one in the order of the numbers, and an
  * exclusion from step a right before step a; when equal times are allowed, exclusions come first and steps in their order.
@@ -29,15 +30,30 @@ static void chain_codes(const struct analytics_chain *chain, int codes[ANALYTICS
     }
 }
 
-/* "(1,2)": exclusions that end a chain which has done `step` (from 1) last. Empty when there are none. */
-static struct slice chain_clears(const struct analytics_chain *chain, const int *codes, size_t step, struct arena *arena)
+/* "[[],[1,2]]": for each step from `first` on, the exclusions that end a chain which has done it last. */
+static void write_clears(struct query_text *text, const struct analytics_chain *chain, const int *codes, size_t first)
 {
-    struct slice list = SLICE_EMPTY;
-    for (size_t i = 0; i < chain->exclusion_count; i++) {
-        if (step < chain->exclusions[i].from || step >= chain->exclusions[i].to) continue;
-        list = arena_printf(arena, "%.*s%s%d", SLICE_ARGS(list), list.size ? "," : "", codes[chain->step_count + i]);
+    query_text_add(text, "CAST([");
+    for (size_t step = first; step <= chain->step_count; step++) {
+        const char *comma = "";
+        query_text_add(text, step > first ? ", [" : "[");
+        for (size_t i = 0; i < chain->exclusion_count; i++) {
+            if (step < chain->exclusions[i].from || step >= chain->exclusions[i].to) continue;
+            query_text_printf(text, "%s%d", comma, codes[chain->step_count + i]);
+            comma = ",";
+        }
+        query_text_add(text, "]");
     }
-    return list;
+    query_text_add(text, "], 'Array(Array(UInt64))')");
+}
+
+/* "[3,2,1]": codes of the steps from `first` to `last`; numbers of bits when strict. */
+static void write_codes(struct query_text *text, const struct analytics_chain *chain, const int *codes, size_t first, size_t last)
+{
+    query_text_add(text, "[");
+    for (size_t step = first; step <= last; step++)
+        query_text_printf(text, "%s%d", step > first ? "," : "", chain->is_strict ? (int)step - 1 : codes[step - 1]);
+    query_text_add(text, "]");
 }
 
 /* A field's value, of an event of step 1, as text or a list of texts. */
@@ -82,12 +98,12 @@ static enum error_code write_events(struct query_context *context, struct query_
 
 /* One row per person: query_list is sorted, and empty for those who cannot have come farther than step 1. */
 static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
-                                    const struct query_range *range, const int *codes, struct error *error)
+                                    const int *codes, const struct query_range *range, struct error *error)
 {
     size_t count = chain->step_count + chain->exclusion_count;
     bool is_list = false;
     size_t from = text->size;
-    query_text_add(text, ", arraySort(if(query_has_second, query_all, [])) AS query_list FROM (\n"
+    query_text_add(text, ", arraySort(if(query_has_second, query_all, [])) AS query_sorted FROM (\n"
                          "SELECT minIf(query_at, query_is_1) AS query_entry, max(query_is_2) AS query_has_second");
     query_text_add(text, chain->breakdown.size ? ", argMinIf(query_value, query_at, query_is_1) AS query_value" : ", '' AS query_value");
     if (chain->is_strict) {
@@ -115,50 +131,39 @@ static enum error_code write_people(struct query_context *context, struct query_
     return code;
 }
 
-/* Columns that the next step needs, from the subquery that `text` holds from `from` on. */
-static void write_step(struct query_text *text, const struct analytics_chain *chain, const int *codes, size_t step, size_t from)
+/* query_list, and query_starts of all steps. */
+static void write_starts(struct query_text *text, const struct analytics_chain *chain, const int *codes)
 {
-    int bits = chain->is_strict ? MASK_BITS : CODE_BITS;
-    struct slice inner = query_text_cut(text, from);
-    struct slice clears = chain_clears(chain, codes, step, text->arena);
-    struct slice is_step = chain->is_strict ? arena_printf(text->arena, "bitTest(query_x, %zu)", step - 1)
-                                            : arena_printf(text->arena, "bitAnd(query_x, 63) = %d", codes[step - 1]);
-    struct slice keep = clears.size ? arena_printf(text->arena, " OR bitAnd(query_x, 63) IN (%.*s)", SLICE_ARGS(clears)) : SLICE_EMPTY;
-    query_text_add(text, "SELECT *");
-    if (step == 1) {
-        query_text_printf(text, ", arrayMap(query_x -> if(%.*s, bitShiftRight(query_x, %d), 0), query_list) AS query_reached_1",
-                          SLICE_ARGS(is_step), bits);
-    } else if (chain->is_strict) {
+    long long window = chain->window_ms;
+    if (chain->is_strict) {
         /* The event right before must be the step before. */
-        query_text_printf(text, ", arrayMap((query_x, query_s, query_p) -> if(%.*s AND query_s > 0 AND bitShiftRight(query_x, %d) - query_s <= %lld "
-                          "AND bitShiftRight(query_x, %d) %s bitShiftRight(query_p, %d), query_s, 0), query_list, "
-                          "arrayResize(arrayPushFront(query_start_%zu, 0), length(query_list)), arrayResize(arrayPushFront(query_list, 0), length(query_list))) AS query_reached_%zu",
-                          SLICE_ARGS(is_step), bits, (long long)chain->window_ms, bits, chain->allows_equal ? ">=" : ">", bits, step - 1, step);
-    } else {
-        query_text_printf(text, ", arrayMap((query_x, query_s) -> if(%.*s AND query_s > 0 AND bitShiftRight(query_x, %d) - query_s <= %lld, query_s, 0), "
-                          "query_list, query_start_%zu) AS query_reached_%zu", SLICE_ARGS(is_step), bits, (long long)chain->window_ms, step - 1, step);
+        query_text_printf(text, "SELECT *, query_sorted AS query_list, arrayFold((query_acc, query_k) -> arrayPushBack(query_acc, arrayMap((query_x, query_s, query_p) -> "
+                          "if(bitTest(query_x, query_k) AND query_s > 0 AND bitShiftRight(query_x, %d) - query_s <= %lld AND bitShiftRight(query_x, %d) %s bitShiftRight(query_p, %d), query_s, 0),\n"
+                          "query_list, arrayResize(arrayPushFront(query_acc[-1], 0), length(query_list)), arrayResize(arrayPushFront(query_list, 0), length(query_list)))), ",
+                          MASK_BITS, window, MASK_BITS, chain->allows_equal ? ">=" : ">", MASK_BITS);
+        write_codes(text, chain, codes, 2, chain->step_count);
+        query_text_printf(text, ", [arrayMap(query_x -> if(bitTest(query_x, 0), bitShiftRight(query_x, %d), 0), query_list)]) AS query_starts FROM (\n", MASK_BITS);
+        return;
     }
-    /* The start and the time of the latest chain that has come to this step. */
-    if (chain->is_strict)
-        query_text_printf(text, ", query_reached_%zu AS query_start_%zu, arrayMap((query_x, query_s) -> if(query_s > 0, bitShiftRight(query_x, %d), 0), query_list, query_reached_%zu) "
-                          "AS query_last_%zu", step, step, bits, step, step);
-    else
-        query_text_printf(text, ", arrayFill((query_s, query_x) -> query_s > 0%.*s, query_reached_%zu, query_list) AS query_start_%zu, "
-                          "arrayFill(query_l -> query_l > 0, arrayMap((query_x, query_s) -> if(query_s > 0, bitShiftRight(query_x, %d), 0), query_list, query_reached_%zu)) AS query_last_%zu",
-                          SLICE_ARGS(keep), step, step, bits, step, step);
-    if (step > 1)
-        query_text_printf(text, ", arrayFirstIndex(query_s -> query_s > 0, query_reached_%zu) AS query_place_%zu, "
-                          "query_place_%zu > 0 ? bitShiftRight(query_list[query_place_%zu], %d) - query_reached_%zu[query_place_%zu] : 0 AS query_from_%zu, "
-                          "query_place_%zu > 0 ? bitShiftRight(query_list[query_place_%zu], %d) - query_last_%zu[query_place_%zu%s] : 0 AS query_between_%zu",
-                          step, step, step, step, bits, step, step, step, step, step, bits, step - 1, step, chain->is_strict ? " - 1" : "", step);
-    query_text_add(text, " FROM (\n");
-    query_text_slice(text, inner);
-    query_text_add(text, ")");
-}
-
-static void write_list(struct query_text *text, const char *name, size_t steps)
-{
-    for (size_t step = 2; step <= steps; step++) query_text_printf(text, "%s%s%zu", step > 2 ? ", " : "", name, step);
+    bool has_clears = chain->exclusion_count > 0;
+    const char *end = has_clears ? ", query_list)" : ")";
+    /* Of starts in a row only the last can matter. */
+    query_text_printf(text, "SELECT *, arrayFilter((query_x, query_n) -> bitAnd(query_x, 63) != %d OR bitAnd(query_n, 63) != %d, query_sorted, arrayResize(arrayPopFront(query_sorted), length(query_sorted))) AS query_list,\n"
+                      "arrayFold((query_acc, query_k%s) -> arrayPushBack(query_acc, %sarrayMap((query_x, query_s) -> "
+                      "if(bitAnd(query_x, 63) = query_k AND query_s > 0 AND bitShiftRight(query_x, 6) - query_s <= %lld, query_s, 0), query_list, query_acc[-1])%s), ",
+                      codes[0], codes[0], has_clears ? ", query_clears" : "",
+                      has_clears ? "arrayFill((query_s, query_x) -> query_s > 0 OR has(query_clears, bitAnd(query_x, 63)), " : "arrayFill(query_s -> query_s > 0, ", window, end);
+    write_codes(text, chain, codes, 2, chain->step_count);
+    if (has_clears) {
+        query_text_add(text, ", ");
+        write_clears(text, chain, codes, 2);
+    }
+    query_text_add(text, has_clears ? ",\n[arrayFill((query_s, query_x) -> query_s > 0 OR has(" : ",\n[arrayFill(query_s -> query_s > 0, ");
+    if (has_clears) {
+        write_clears(text, chain, codes, 1);
+        query_text_add(text, "[1], bitAnd(query_x, 63)), ");
+    }
+    query_text_printf(text, "arrayMap(query_x -> if(bitAnd(query_x, 63) = %d, bitShiftRight(query_x, 6), 0), query_list)%s]) AS query_starts FROM (\n", codes[0], end);
 }
 
 /* One row per person: how far (query_level), and how long each step took. */
@@ -166,29 +171,32 @@ static enum error_code write_levels(struct query_context *context, struct query_
                                     const struct query_range *range, bool has_buckets, struct error *error)
 {
     int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS] = {0};
-    size_t from = text->size;
+    int bits = chain->is_strict ? MASK_BITS : CODE_BITS;
+    size_t steps = chain->step_count;
     chain_codes(chain, codes);
-    enum error_code code = write_people(context, text, chain, range, codes, error);
-    for (size_t step = 1; step <= chain->step_count; step++) write_step(text, chain, codes, step, from);
-    struct slice inner = query_text_cut(text, from);
-    query_text_add(text, "SELECT query_value, ");
-    if (has_buckets) {
-        query_text_add(text, "toInt64(");
-        query_text_bucket(text, "query_entry", range);
-        query_text_add(text, ")");
+    query_text_add(text, "SELECT query_value, toInt64(");
+    if (has_buckets) query_text_bucket(text, "query_entry", range);
+    else query_text_add(text, "0");
+    query_text_printf(text, ") AS query_bucket, greatest(arrayCount(query_p -> query_p > 0, query_places), 1) AS query_level, "
+                      "arrayMap(query_l -> toUInt64(query_level >= query_l), range(1, %zu)) AS query_counts,\n"
+                      "arraySlice(arrayMap((query_s, query_p) -> toInt64(if(query_p > 0, bitShiftRight(query_list[query_p], %d) - query_s[query_p], 0)), "
+                      "arrayPopFront(query_starts), arrayPopFront(query_places)), 1, query_level - 1) AS query_from_start,\narraySlice(", steps + 1, bits);
+    if (chain->is_strict) {
+        query_text_printf(text, "arrayMap(query_p -> toInt64(if(query_p > 1, bitShiftRight(query_list[query_p], %d) - bitShiftRight(query_list[query_p - 1], %d), 0)), arrayPopFront(query_places))",
+                          bits, bits);
     } else {
-        query_text_add(text, "toInt64(0)");
+        /* Back to the latest place where the step before was reached: what came before that one is two steps before. */
+        query_text_printf(text, "arrayMap((query_k, query_s, query_p) -> toInt64(if(query_p > 0, bitShiftRight(query_list[query_p], 6) - arrayMax((query_x, query_z, query_j) -> "
+                          "if(bitAnd(query_x, 63) = query_k AND query_j < query_p AND query_z > 0 AND bitShiftRight(query_x, 6) - query_z <= %lld, bitShiftRight(query_x, 6), 0), "
+                          "query_list, query_s, arrayEnumerate(query_list)), 0)), ", (long long)chain->window_ms);
+        write_codes(text, chain, codes, 1, steps - 1);
+        query_text_printf(text, ", arrayPushFront(arraySlice(query_starts, 1, %zu), query_starts[1]), arrayPopFront(query_places))", steps - 2);
     }
-    query_text_add(text, " AS query_bucket, arrayCount(query_p -> query_p > 0, [");
-    write_list(text, "query_place_", chain->step_count);
-    query_text_printf(text, "]) + 1 AS query_level, arrayMap(query_l -> toUInt64(query_level >= query_l), range(1, %zu)) AS query_counts, "
-                      "arraySlice(arrayMap(query_t -> toInt64(query_t), [", chain->step_count + 1);
-    write_list(text, "query_between_", chain->step_count);
-    query_text_add(text, "]), 1, query_level - 1) AS query_between, arraySlice(arrayMap(query_t -> toInt64(query_t), [");
-    write_list(text, "query_from_", chain->step_count);
-    query_text_add(text, "]), 1, query_level - 1) AS query_from_start FROM (\n");
-    query_text_slice(text, inner);
-    query_text_add(text, ")");
+    query_text_add(text, ", 1, query_level - 1) AS query_between FROM (\n"
+                         "SELECT *, arrayMap(query_s -> arrayFirstIndex(query_t -> query_t > 0, query_s), query_starts) AS query_places FROM (\n");
+    write_starts(text, chain, codes);
+    enum error_code code = write_people(context, text, chain, codes, range, error);
+    query_text_add(text, ")))");
     return code;
 }
 
