@@ -68,63 +68,56 @@ static enum error_code write_value(struct query_context *context, struct query_t
     enum error_code code = analytics_field_find(context, text, ANALYTICS_EVENTS, name, &term, error);
     if (code) return code;
     *ret_is_list = term.type == QUERY_VALUE_TEXTS;
-    query_text_printf(text, *ret_is_list ? ", %.*s AS query_value" : ", ifNull(toString(%.*s), '') AS query_value", SLICE_ARGS(term.expression));
+    query_text_printf(text, *ret_is_list ? ", argMinIf(%.*s, created_at, query_is_1) AS query_value"
+                                         : ", argMinIf(ifNull(toString(%.*s), ''), created_at, query_is_1) AS query_value", SLICE_ARGS(term.expression));
     return ERROR_NONE;
 }
 
-/* Rows of events: whose, when, which steps. */
-static enum error_code write_events(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
-                                    const struct query_range *range, bool *ret_is_list, struct error *error)
+/* All events of each person as numbers: query_all. Conditions are written once, and used by their names. */
+static enum error_code write_numbers(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                     const int *codes, struct error *error)
 {
     size_t count = chain->step_count + chain->exclusion_count;
+    bool is_disjoint = analytics_steps_are_disjoint(chain->steps, count);
     enum error_code code = ERROR_NONE;
+    const char *time = "bitShiftLeft(toUInt64(toUnixTimestamp64Milli(created_at)), ";
+    if (chain->is_strict) query_text_printf(text, "groupArray(%s%d)", time, MASK_BITS);
+    else if (is_disjoint) query_text_printf(text, "groupArrayIf(%s6) + (multiIf(", time);
+    else query_text_add(text, "groupArrayArray(arrayFilter(query_x -> bitAnd(query_x, 63) > 0, [");
+    for (size_t i = 0; !code && i < count; i++) {
+        if (chain->is_strict) query_text_printf(text, " + %d * ", 1 << i);
+        else if (!is_disjoint) query_text_printf(text, "%s%s6) + %d * ", i ? ", " : "", time, codes[i]);
+        query_text_add(text, "(");
+        code = analytics_step_write(context, text, &chain->steps[i], i < chain->step_count ? "steps" : "exclude", error);
+        query_text_printf(text, " AS query_is_%zu)", i + 1);
+        if (!chain->is_strict && is_disjoint) query_text_printf(text, ", %d, ", codes[i]);
+    }
+    query_text_add(text, chain->is_strict ? ")" : is_disjoint ? "0) AS query_code), query_code > 0)" : "]))");
+    return code;
+}
+
+/* One row per person: query_sorted is empty for those who cannot have come farther than step 1. */
+static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
+                                    const int *codes, const struct query_range *range, bool has_buckets, struct error *error)
+{
+    bool is_list = false;
     struct slice key = analytics_chain_key(context, chain->by, error);
     if (!key.size) return error->code;
-    query_text_printf(text, "SELECT %.*s AS query_key, created_at AS query_at", SLICE_ARGS(key));
-    for (size_t i = 0; !code && i < count; i++) {
-        query_text_add(text, ", ");
-        code = analytics_step_write(context, text, &chain->steps[i], i < chain->step_count ? "steps" : "exclude", error);
-        query_text_printf(text, " AS query_is_%zu", i + 1);
-    }
-    if (!code && chain->breakdown.size) code = write_value(context, text, chain, ret_is_list, error);
+    size_t from = text->size;
+    query_text_add(text, ", arraySort(if(query_has_second, query_all, [])) AS query_sorted FROM (\nSELECT ");
+    enum error_code code = write_numbers(context, text, chain, codes, error);
+    query_text_add(text, " AS query_all, max(query_is_2) AS query_has_second");
+    if (has_buckets) query_text_add(text, ", minIf(created_at, query_is_1) AS query_entry");
+    if (!code && chain->breakdown.size) code = write_value(context, text, chain, &is_list, error);
     query_text_add(text, "\nFROM analytics.events WHERE tenant_id = {tenant:String} AND ");
     query_text_range(text, "created_at", range);
     query_text_add(text, " AND ");
     if (chain->is_strict) query_text_add(text, ANALYTICS_IS_SENT);
-    else analytics_steps_write_names(text, chain->steps, count);
-    query_text_add(text, " AND query_key != 0");
-    return code ? code : analytics_filters_write_asked(context, text, ANALYTICS_EVENTS, error);
-}
-
-/* One row per person: query_list is sorted, and empty for those who cannot have come farther than step 1. */
-static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
-                                    const int *codes, const struct query_range *range, struct error *error)
-{
-    size_t count = chain->step_count + chain->exclusion_count;
-    bool is_list = false;
-    size_t from = text->size;
-    query_text_add(text, ", arraySort(if(query_has_second, query_all, [])) AS query_sorted FROM (\n"
-                         "SELECT minIf(query_at, query_is_1) AS query_entry, max(query_is_2) AS query_has_second");
-    query_text_add(text, chain->breakdown.size ? ", argMinIf(query_value, query_at, query_is_1) AS query_value" : ", '' AS query_value");
-    if (chain->is_strict) {
-        query_text_printf(text, ", groupArray(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), %d)", MASK_BITS);
-        for (size_t i = 0; i < count; i++) query_text_printf(text, " + %d * query_is_%zu", 1 << i, i + 1);
-        query_text_add(text, ")");
-    } else if (analytics_steps_are_disjoint(chain->steps, count)) {
-        query_text_add(text, ", groupArrayIf(bitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), 6) + (multiIf(");
-        for (size_t i = 0; i < count; i++) query_text_printf(text, "query_is_%zu, %d, ", i + 1, codes[i]);
-        query_text_add(text, "0) AS query_code), query_code > 0)");
-    } else {
-        query_text_add(text, ", groupArrayArray(arrayFilter(query_x -> bitAnd(query_x, 63) > 0, [");
-        for (size_t i = 0; i < count; i++)
-            query_text_printf(text, "%sbitShiftLeft(toUInt64(toUnixTimestamp64Milli(query_at)), 6) + %d * query_is_%zu", i ? ", " : "", codes[i], i + 1);
-        query_text_add(text, "]))");
-    }
-    query_text_add(text, " AS query_all FROM (\n");
-    enum error_code code = write_events(context, text, chain, range, &is_list, error);
-    query_text_add(text, ")\nGROUP BY query_key HAVING max(query_is_1))");
+    else analytics_steps_write_names(text, chain->steps, chain->step_count + chain->exclusion_count);
+    if (!code) code = analytics_filters_write_asked(context, text, ANALYTICS_EVENTS, error);
+    query_text_printf(text, "\nGROUP BY %.*s AS query_key HAVING query_key != 0 AND max(query_is_1))", SLICE_ARGS(key));
     struct slice inner = query_text_cut(text, from);
-    query_text_printf(text, "SELECT query_entry, %s", is_list ? "query_one AS query_value" : "query_value");
+    query_text_printf(text, "SELECT %s%s", has_buckets ? "query_entry, " : "", is_list ? "query_one AS query_value" : chain->breakdown.size ? "query_value" : "'' AS query_value");
     query_text_slice(text, inner);
     /* Somebody in several groups counts in each. */
     if (is_list) query_text_add(text, "\nARRAY JOIN if(empty(query_value), [''], query_value) AS query_one");
@@ -195,7 +188,7 @@ static enum error_code write_levels(struct query_context *context, struct query_
     query_text_add(text, ", 1, query_level - 1) AS query_between FROM (\n"
                          "SELECT *, arrayMap(query_s -> arrayFirstIndex(query_t -> query_t > 0, query_s), query_starts) AS query_places FROM (\n");
     write_starts(text, chain, codes);
-    enum error_code code = write_people(context, text, chain, codes, range, error);
+    enum error_code code = write_people(context, text, chain, codes, range, has_buckets, error);
     query_text_add(text, ")))");
     return code;
 }
@@ -204,6 +197,13 @@ static enum error_code write_levels(struct query_context *context, struct query_
 static enum error_code write_statement(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
                                        const struct query_range *range, int kinds, struct error *error)
 {
+    if (kinds == ANALYTICS_CHAIN_WHOLE) {
+        query_text_add(text, "SELECT toUInt8(1) AS query_kind, '' AS query_name, false AS query_is_other, toInt64(0) AS query_at, sumForEach(query_counts),\n"
+                             "quantileExactForEach(0.5)(query_between), avgForEach(query_between), quantileExactForEach(0.5)(query_from_start), avgForEach(query_from_start) FROM (\n");
+        enum error_code code = write_levels(context, text, chain, range, false, error);
+        query_text_add(text, ")");
+        return code;
+    }
     query_text_add(text, "SELECT query_kind, query_name, query_is_other, query_at, sumForEachMerge(query_n) AS query_people, quantileExactForEachMerge(0.5)(query_a) AS query_mb,\n"
                          "avgForEachMerge(query_b) AS query_ab, quantileExactForEachMerge(0.5)(query_c) AS query_ms, avgForEachMerge(query_d) AS query_as FROM (\n"
                          "SELECT *, arrayJoin([");
