@@ -257,7 +257,7 @@ def bare_retention(tenant):
 
 
 def funnel_body(steps):
-    return {"from": date(DAYS30), "to": date(1), "steps": [{"name": step} for step in steps], "window": "1d"}
+    return {"from": date(DAYS30), "to": date(1), "steps": steps, "window": 86400}
 
 
 def measured(place, work):
@@ -301,8 +301,8 @@ def questions(place):
             ours[f"funnel, {name}: POST /v1/query/funnel"] = over_http("/v1/query/funnel", funnel_body(steps))
     theirs["retention: document 003"] = lambda: store(seed_retention(own_id), **SEED)
     ours["retention: fast form in the event store"] = lambda: store(bare_retention(own_id), **SEED)
-    retention = f"/v1/query/retention?from={date(7 * WEEKS12)}&to={date(1)}&interval=week"
-    if place.ask(tenant, retention): ours["retention: GET /v1/query/retention"] = over_http(retention)
+    retention = ("/v1/query/retention", {"from": date(7 * WEEKS12), "to": date(1), "interval": "week"})
+    if place.ask(tenant, *retention): ours["retention: POST /v1/query/retention"] = over_http(*retention)
     pages = list_cursors(place, tenant, place.options.query_depth)
     if pages:
         ours["events, page 1"] = over_http(pages[0])
