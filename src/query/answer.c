@@ -209,12 +209,17 @@ static enum error_code write_series(struct writing *writing, const struct query_
     }
     json_writer_array_end(writing->json);
 
+    json_writer_key(writing->json, "totals");
+    json_writer_object_begin(writing->json);
+    if (answer->rows == 0) {
+        write_empty_measures(writing);
+        json_writer_object_end(writing->json);
+        return ERROR_NONE;
+    }
     if (!place_is_valid(answer, &place) || !integer_at(answer, &place, 0, &is_total) || is_total != 1) {
         return error_set(writing->error, ERROR_CORRUPT,
                          "the event store answered a bucket that was not asked for, or no totals");
     }
-    json_writer_key(writing->json, "totals");
-    json_writer_object_begin(writing->json);
     if ((code = write_measures(writing, answer, &place, SERIES_MEASURE))) return code;
     json_writer_object_end(writing->json);
     return ERROR_NONE;

@@ -52,7 +52,7 @@ static void timeseries_is_one_read_with_totals(void **state)
         "  AND created_at < fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC')\n"
         "  AND path IN {filter_1:Array(String)}\n"
         "  AND NOT multiSearchAnyCaseInsensitiveUTF8(name, {filter_2:Array(String)})\n"
-        "GROUP BY GROUPING SETS ((query_bucket), ())\n"
+        "GROUP BY query_bucket WITH ROLLUP\n"
         "ORDER BY query_is_total, query_bucket\n");
     assert_text(parameter(&statements[0], "tenant"), "t'1");
     assert_text(parameter(&statements[0], "from_ms"), "1767225600000");
