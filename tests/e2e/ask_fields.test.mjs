@@ -6,8 +6,8 @@ import { Server } from './harness.mjs';
 
 // One person each, so that "visitors" counts the events that pass.
 const people = [
-  { device_id: 'd1', path: '/a', utm_source: 'News', profile_id: 'ann', properties: { plan: 'pro', seats: '10', 'tags.0': 'red', 'tags.1': 'blue' } },
-  { device_id: 'd2', path: '/A/b', utm_source: 'news', properties: { plan: 'free', seats: '9.5', 'tags.0': 'blue' } },
+  { device_id: 'd1', path: '/a', utm_source: 'News', profile_id: 'ann', groups: ['acme', 'beta'], properties: { plan: 'pro', seats: '10', 'tags.0': 'red', 'tags.1': 'blue' } },
+  { device_id: 'd2', path: '/A/b', groups: ['beta'], utm_source: 'news', properties: { plan: 'free', seats: '9.5', 'tags.0': 'blue' } },
   { device_id: 'd3', path: '/c%', utm_source: '', properties: { plan: "o'neil \\ \"x\"\ttab", seats: 'many' } },
   { device_id: 'd4', path: '/ä', utm_source: 'ads', revenue: 12.5, properties: { plan: 'pro', when: '2026-01-02T03:04:05Z', yes: 'true' } },
 ];
@@ -19,6 +19,10 @@ before(async () => {
   const answer = await server.post('/v1/events', people.map((person) => ({ name: 'screen_view', session_id: `visit of ${person.device_id}`, ...person })), { key: write_key });
   assert.equal(answer.status, 200, answer.text);
   await server.post('/v1/events', [{ name: 'screen_view', device_id: 'foreign', path: '/a' }], { key: server.tenants.other.write_key });
+  for (const [id, name, seats] of [['acme', 'Acme Inc', 12], ['beta', 'Beta', 3]]) {
+    const made = await server.post('/track', { type: 'group', payload: { id, type: 'company', name, properties: { seats } } }, { headers: { 'openpanel-client-id': write_key } });
+    assert.equal(made.status, 200, made.text);
+  }
   for (const tenant of Object.values(server.tenants)) await server.settle(tenant.write_key);
 });
 after(() => server?.remove());
@@ -59,6 +63,26 @@ for (const [filter, holds] of cases) {
     assert.deepEqual(answer.json, { visitors: wanted, sessions: wanted });
   });
 }
+
+// Each group's row passes or not; a person counts when one of their groups does.
+const groupCases = [['group.id:is:acme', 1], ['group.type:is:company', 2], ['group.name:contains:Acme', 1], ['group.properties.seats:gt:9', 1], ['group.id:is:nothing', 0]];
+for (const [filter, wanted] of groupCases) {
+  test(`live visitors by ${filter}`, async () => {
+    const answer = await live([filter]);
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.json.visitors, wanted);
+  });
+}
+
+test('no name of a field becomes SQL', async () => {
+  const evil = "1) OR tenant_id != '' OR toString(1";
+  for (const name of [evil, `properties.${evil}`, `group.${evil}`, `group.properties.${evil}`, `group.properties.${evil}${'x'.repeat(300)}`, `profile.${evil}`,
+    `profile.properties.${evil}`, `profile.properties.${evil}${'x'.repeat(300)}`, `properties.${evil}${'x'.repeat(300)}`, `properties.*${evil}`]) {
+    const answer = await server.get(`/v1/query/live?filter=${encodeURIComponent(`${name.replaceAll(':', '')}:is:x`)}`, key);
+    assert.ok([200, 400].includes(answer.status), `${name}: ${answer.text}`);
+    if (answer.status === 200) assert.equal(answer.json.visitors, 0, name);
+  }
+});
 
 test('filters are combined with and', async () => {
   assert.equal((await live(['path:contains:a', 'properties.plan:is:free'])).json.visitors, 1);

@@ -204,11 +204,25 @@ static enum error_code unknown_field(enum analytics_scope scope, struct slice na
                            query_words_list(field_name_at, fields[scope], counts[scope]).text);
 }
 
+static enum error_code check_name(struct slice name, struct error *error)
+{
+    if (name.size <= FIELD_NAME_BYTES) return ERROR_NONE;
+    return error_set_field(error, ERROR_INVALID, "name", "a field's name may have %d bytes", FIELD_NAME_BYTES);
+}
+
+enum error_code analytics_group_field_find(struct query_context *context, struct query_text *text, struct slice name,
+                                           struct query_term *ret_term, struct error *error)
+{
+    enum error_code code = check_name(name, error);
+    if (code || find_of_group(text, name, ret_term)) return code;
+    return error_set_field(error, ERROR_INVALID, "name", "of a group there are id, type, name and properties.<key>");
+}
+
 enum error_code analytics_field_find(struct query_context *context, struct query_text *text, enum analytics_scope scope,
                                      struct slice name, struct query_term *ret_term, struct error *error)
 {
-    if (name.size > FIELD_NAME_BYTES)
-        return error_set_field(error, ERROR_INVALID, "name", "a field's name may have %d bytes", FIELD_NAME_BYTES);
+    enum error_code code = check_name(name, error);
+    if (code) return code;
     struct slice plain = snake_case(name, context->arena);
     bool found = false;
     if (scope != ANALYTICS_PROFILES && slice_starts_with(plain, SLICE("profile."))) {

@@ -20,6 +20,10 @@ enum analytics_scope { ANALYTICS_EVENTS, ANALYTICS_SESSIONS, ANALYTICS_PROFILES,
 enum error_code analytics_field_find(struct query_context *context, struct query_text *text, enum analytics_scope scope,
                                      struct slice name, struct query_term *ret_term, struct error *error) MUST_CHECK;
 
+/* Over a row of analytics.groups: id, type, name, properties.<key>. */
+enum error_code analytics_group_field_find(struct query_context *context, struct query_text *text, struct slice name,
+                                           struct query_term *ret_term, struct error *error) MUST_CHECK;
+
 /*
  * Appends " AND (condition)" for each filter of a JSON array [{"name" (or "field"), "operator" (or "op"), "value" (text,
  * number, boolean or a list of them; or "values"), "type"?}], or nothing when `filters` is no array. At most QUERY_FILTER_LIMIT.

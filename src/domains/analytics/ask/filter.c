@@ -87,14 +87,8 @@ static enum error_code write_of_other(struct query_context *context, struct quer
         query_text_add(text, " IN (SELECT id FROM analytics.profiles WHERE tenant_id = {tenant:String} AND ");
     }
     struct slice name = slice_from(filter->name, (size_t)slice_index_of(filter->name, '.') + 1);
-    if (is_group && !slice_starts_with(name, SLICE("properties.")) && !slice_equal(name, SLICE("id")) &&
-        !slice_equal(name, SLICE("type")) && !slice_equal(name, SLICE("name")))
-        return error_set_field(error, ERROR_INVALID, "name", "of a group there are id, type, name and properties.<key>");
-    enum error_code code = analytics_field_find(context, text, ANALYTICS_PROFILES, name, &term, error);
-    if (code && is_group) { /* type and name are columns of groups only */
-        term = (struct query_term){arena_printf(context->arena, "toString(%.*s)", SLICE_ARGS(name)), QUERY_VALUE_TEXT};
-        code = ERROR_NONE;
-    }
+    enum error_code code = is_group ? analytics_group_field_find(context, text, name, &term, error)
+                                    : analytics_field_find(context, text, ANALYTICS_PROFILES, name, &term, error);
     if (!code)
         code = query_condition_write(text, &term, filter->comparison, filter->cast, filter->values, filter->value_count, "filters", error);
     query_text_add(text, is_group ? "), groups)" : ")");

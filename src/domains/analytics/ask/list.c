@@ -170,7 +170,7 @@ enum error_code analytics_list_write_person(struct query_context *context, struc
     struct slice person = analytics_person(context, error);
     if (!person.size) return error->code;
     for (int of_visits = 0; of_visits < 2; of_visits++) {
-        query_text_add(text, of_visits ? " OR (NOT " ANALYTICS_IS_IDENTIFIED " AND session_id IN (SELECT id FROM analytics.sessions WHERE "
+        query_text_add(text, of_visits ? " OR (NOT " ANALYTICS_IS_IDENTIFIED " AND session_id IN (SELECT id FROM analytics.sessions FINAL WHERE "
                                          "tenant_id = {tenant:String} AND " : " AND (");
         query_text_slice(text, person);
         query_text_add(text, " = ");
