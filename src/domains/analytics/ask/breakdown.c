@@ -63,7 +63,7 @@ enum error_code analytics_breakdown_write(struct query_context *context, size_t 
 {
     struct query_text text;
     struct analytics_visits visits;
-    struct slice conditions, person = analytics_person_number(context, error);
+    struct slice conditions, person = analytics_person_hash_of_visit(context, error);
     if (!person.size) return error->code;
     query_text_init(&text, context->arena);
     enum error_code code = analytics_visits_conditions(context, &text, listing->filters, listing->range, &conditions, error);

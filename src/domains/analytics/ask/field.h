@@ -45,6 +45,8 @@ struct slice analytics_person(struct query_context *context, struct error *error
 /* The same as a number, several times cheaper to count and to group by: cityHash64 of the name, 0 where there is none. Over a row of
  * events or device_days. Empty with `error` set on failure. */
 struct slice analytics_person_hash(struct query_context *context, struct error *error);
+/* The same over rows of sessions. */
+struct slice analytics_person_hash_of_visit(struct query_context *context, struct error *error);
 /* Whether the person is identified: a profile that is not just the device. */
 #define ANALYTICS_IS_IDENTIFIED "(profile_id != '' AND profile_id != device_id)"
 #define ANALYTICS_IS_PAGE_VIEW "name IN ('screen_view', 'page_view', 'pageview')"

@@ -14,7 +14,7 @@ struct asking {
     unsigned measures;
     bool is_filtered, is_of_pages;
     struct analytics_visits visits;
-    struct slice person;
+    struct slice person, visitor; /* over rows of events, of visits */
     struct analytics_overview *overview;
     struct error *error;
 };
@@ -96,7 +96,7 @@ static enum error_code ask_visits(struct asking *asking)
     query_text_init(&text, asking->context->arena);
     query_text_bucket(&text, "created_at", asking->range);
     query_text_add(&text, " AS query_bucket, ");
-    query_text_slice(&text, wants(asking, OVERVIEW_VISITORS) ? asking->person : SLICE("toUInt64(0)"));
+    query_text_slice(&text, wants(asking, OVERVIEW_VISITORS) ? asking->visitor : SLICE("toUInt64(0)"));
     query_text_add(&text, " AS query_person, screen_view_count, is_bounce, duration");
     const char *columns = cut_string(&text);
     enum error_code code = conditions_of(asking, &text, ANALYTICS_SESSIONS, &conditions);
@@ -200,10 +200,10 @@ static enum error_code ask_new(struct asking *asking)
     struct slice conditions;
     enum error_code code = analytics_visits_find(asking->context, 0, past.to_ms, &all, asking->error);
     query_text_init(&text, asking->context->arena);
-    query_text_printf(&text, "toUnixTimestamp64Milli(created_at) AS query_at, %.*s AS query_person", SLICE_ARGS(asking->person));
+    query_text_printf(&text, "toUnixTimestamp64Milli(created_at) AS query_at, %.*s AS query_person", SLICE_ARGS(asking->visitor));
     const char *times = cut_string(&text);
     query_text_bucket(&text, "created_at", asking->range);
-    query_text_printf(&text, " AS query_bucket, %.*s AS query_person", SLICE_ARGS(asking->person));
+    query_text_printf(&text, " AS query_bucket, %.*s AS query_person", SLICE_ARGS(asking->is_of_pages ? asking->person : asking->visitor));
     const char *columns = cut_string(&text);
     if (!code) code = conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS, &conditions);
     if (code) return code;
@@ -256,8 +256,9 @@ enum error_code analytics_overview_ask(struct query_context *context, const stru
     enum error_code code = analytics_filters_look(context, filters, &asking.is_filtered, &asking.is_of_pages, error);
     if (!code) code = analytics_visits_find(context, widened(range).from_ms, range->to_ms, &asking.visits, error);
     if (code) return code;
-    asking.person = analytics_person_number(context, error);
-    if (!asking.person.size) return error->code;
+    asking.person = analytics_person_hash(context, error);
+    asking.visitor = analytics_person_hash_of_visit(context, error);
+    if (!asking.person.size || !asking.visitor.size) return error->code;
     if (asking.measures & ~(1U << OVERVIEW_REVENUE)) code = asking.is_of_pages ? ask_views(&asking) : ask_visits(&asking);
     if (!code && wants(&asking, OVERVIEW_REVENUE)) code = ask_revenue(&asking);
     if (!code && wants(&asking, OVERVIEW_NEW_VISITORS)) code = ask_new(&asking);

@@ -14,7 +14,7 @@ static enum error_code write_top(struct query_context *context, const struct ana
                                  struct error *error)
 {
     struct query_text text;
-    struct slice person = analytics_person_number(context, error);
+    struct slice person = analytics_person_hash(context, error);
     if (!person.size) return error->code;
     query_text_init(&text, context->arena);
     bool is_ours = listing->rows == ANALYTICS_ROWS_OURS;
@@ -43,7 +43,7 @@ static enum error_code write_ends(struct query_context *context, bool is_entry, 
 {
     struct query_text text;
     struct analytics_visits visits;
-    struct slice conditions, person = analytics_person_number(context, error);
+    struct slice conditions, person = analytics_person_hash_of_visit(context, error);
     if (!person.size) return error->code;
     query_text_init(&text, context->arena);
     enum error_code code = analytics_visits_conditions(context, &text, listing->filters, listing->range, &conditions, error);

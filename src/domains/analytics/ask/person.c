@@ -26,6 +26,10 @@ static pthread_mutex_t slots_lock = PTHREAD_MUTEX_INITIALIZER;
 #define HASH_FOLLOWED                                                                                                  \
     "transform(" HASH_SAID ", tupleElement(" HASH_IDENTITIES ", 1), tupleElement(" HASH_IDENTITIES ", 2), " HASH_SAID ")"
 
+/* Visits have the hash of who was said. */
+#define VISIT_FOLLOWED                                                                                                 \
+    "transform(person_hash, tupleElement(" HASH_IDENTITIES ", 1), tupleElement(" HASH_IDENTITIES ", 2), person_hash)"
+
 static size_t slot_of(struct slice tenant)
 {
     size_t hash = 5381;
@@ -79,4 +83,11 @@ struct slice analytics_person_hash(struct query_context *context, struct error *
     bool has_aliases;
     if (find_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
     return has_aliases ? SLICE(HASH_FOLLOWED) : SLICE(HASH_SAID);
+}
+
+struct slice analytics_person_hash_of_visit(struct query_context *context, struct error *error)
+{
+    bool has_aliases;
+    if (find_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
+    return has_aliases ? SLICE(VISIT_FOLLOWED) : SLICE("person_hash");
 }

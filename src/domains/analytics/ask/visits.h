@@ -45,7 +45,8 @@ void analytics_visits_write(struct query_text *text, const struct analytics_visi
 enum error_code analytics_visits_conditions(struct query_context *context, struct query_text *text, const struct analytics_filters *filters,
                                             const struct query_range *range, struct slice *ret_conditions, struct error *error) MUST_CHECK;
 
-/* The person as a number: a hash of analytics_person; 0 where there is nobody. Counting numbers costs half of counting texts. */
+/* The person as a number, for tables that have no hashes: that of analytics_person; 0 where there is nobody. Counting numbers costs half of
+ * counting texts. */
 struct slice analytics_person_number(struct query_context *context, struct error *error);
 
 #endif
