@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { chartOf, randomEvents, randomFrom } from './chart_reference.mjs';
-import { Server } from './harness.mjs';
+import { Server, waitFor } from './harness.mjs';
 
 const EVENTS = 900;
 const events = randomEvents(EVENTS, Date.parse('2026-03-05T00:00:00Z'), Date.parse('2026-04-06T00:00:00Z'), 42);
@@ -189,6 +189,18 @@ test('one tenant sees nothing of another', async () => {
   assert.ok(!JSON.stringify(chart).includes('XX'));
   const foreign = await server.api('POST', '/v1/query/chart', { ...march, from: '2026-03-01', to: '2026-04-30', series: [{ name: '*' }], breakdowns: ['country'] }, server.tenants.other.secret_key);
   assert.deepEqual(foreign.json.series.map(({ breakdown, metrics }) => [breakdown.country, metrics.sum]), [['XX', 50]]);
+});
+
+test('two names of one person are one person', async () => {
+  const { secret_key: key } = server.tenants.other;
+  const person = { created_at: '2025-06-01T12:00:00Z', device_id: 'phone' };
+  await server.post('/v1/events', ['ann', 'ann@example.org', 'bob'].map((profile_id) => ({ ...person, name: 'login', profile_id })), { key });
+  await server.post('/v1/events', [{ type: 'alias', profile_id: 'ann', alias: 'ann@example.org' }], { key });
+  const count = async (measure) => (await server.api('POST', '/v1/query/chart', { from: '2025-06-01', to: '2025-06-01', chart: 'metric', series: [{ name: 'login', measure }] }, key)).json.series[0].metrics;
+  await waitFor('the alias counts', async () => (await count('people')).total === 2 && (await count('events')).total === 3);
+  assert.equal((await count('events_per_person')).total, 1.5);
+  assert.equal((await count('one_event_per_person')).total, 2);
+  assert.equal((await count('events')).people, 2);
 });
 
 // ---- saved reports ----
