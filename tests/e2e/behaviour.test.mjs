@@ -47,7 +47,7 @@ const byHand = [
 
 let randomEvents;
 before(async () => {
-  server = await Server.start({ tenants: ['hand', 'random', 'other', 'few', 'seen'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['hand', 'random', 'other', 'few', 'seen', 'paths'], settings: ['--spool.seal_age', '100ms'] });
   for (const [name, tenant] of Object.entries(server.tenants)) keys[name] = tenant.secret_key;
   await send('hand', byHand);
   await send('other', line('foreign', 'a@0 b@1 c@2'));
@@ -55,6 +55,9 @@ before(async () => {
   await send('few', [
     ...line('phone', `a@0 b@${week + 5}`, { profile_id: 'ann' }), ...line('laptop', `a@${2 * week + 9} x@${2 * week + 10}`, { profile_id: 'ann' }),
     ...line('bob', `a@${3 * DAY} a@${3 * week - 1}`), ...line('cyd', `a@${week} a@${2 * week}`), ...line('dee', `a@${2 * week + DAY}`)]);
+  const view = (device, at, path) => ({ name: 'screen_view', path, device_id: device, session_id: `visit ${device}`, created_at: MONDAY + at });
+  await send('paths', [...line('p', 'open@0 buy@9'), view('p', 5, '/a'), view('p', 6, '/a'), ...line('q', 'open@0 buy@50'), view('q', 1, '/a'), view('q', 2, '/b'), view('q', 3, '/a'), view('q', 4, '/b'),
+    ...line('r', 'open@5 buy@6'), view('s', 1, '/a'), view('s', 2, '/b'), view('s', 3, '/a')]);
   const midnight = Math.floor(Date.now() / DAY) * DAY;
   const ago = (device, ...days) => days.map((day) => ({ name: 'a', device_id: device, created_at: midnight - day * DAY }));
   await send('seen', [...ago('now', 0, 90), ...ago('seven', 7), ...ago('eight', 8), ...ago('thirty', 30), ...ago('sixty', 60), ...ago('more', 61)]);
@@ -273,4 +276,52 @@ test('engagement counts the days since somebody was last seen', async () => {
   const answer = await server.get('/v1/query/engagement', keys.seen);
   assert.equal(answer.status, 200, answer.text);
   assert.deepEqual(answer.json, { total: 6, data: [['0-7', 2, 33.33], ['8-14', 1, 16.67], ['15-30', 1, 16.67], ['31-60', 1, 16.67], ['60+', 1, 16.67]].map(([days, count, percent]) => ({ days, people: count, percent })) });
+});
+
+const idOf = (answer) => answer.links.map(({ source, target, count }) => [source, target, count]).sort();
+test('paths after, before and between, worked by hand', async () => {
+  const after = await ask('paths', 'paths', { mode: 'after', start: 'open', depth: 3 });
+  assert.equal(after.total, 3);
+  assert.deepEqual(idOf(after), [['1:open', '2:/a', 2], ['1:open', '2:buy', 1], ['2:/a', '3:/b', 1], ['2:/a', '3:buy', 1]]);
+  assert.deepEqual(after.nodes.map(({ id, count, percent }) => [id, count, percent]).sort(), [['1:open', 3, 100], ['2:/a', 2, 66.67], ['2:buy', 1, 33.33], ['3:/b', 1, 33.33], ['3:buy', 1, 33.33]]);
+  assert.deepEqual(idOf(await ask('paths', 'paths', { mode: 'before', end: 'buy', depth: 2 })), [['1:/a', '2:buy', 1], ['1:/b', '2:buy', 1], ['1:open', '2:buy', 1]]);
+  assert.deepEqual(idOf(await ask('paths', 'paths', { mode: 'between', start: 'open', end: 'buy', depth: 3 })), [['1:open', '2:/a', 1], ['1:open', '2:buy', 1], ['2:/a', '3:buy', 1]]);
+  const pages = await ask('paths', 'paths', { nodes: 'pages', cut_repeats: true, limit: 1 });
+  assert.deepEqual([pages.total, idOf(pages)], [2, [['1:/a', '2:/b', 2]]]);
+  const other = await ask('paths', 'paths', { mode: 'after', start: 'open', depth: 2, limit: 1 });
+  assert.deepEqual(idOf(other), [['1:open', '2', 1], ['1:open', '2:/a', 2]]);
+  assert.match((await ask('paths', 'paths', { mode: 'before' }, 400)).error.message, /end/);
+});
+
+test('paths of random events are what their definition says', async () => {
+  for (const [body, nodes] of [[{ mode: 'after', start: 'a', depth: 4, limit: 50, nodes: 'names' }, (e) => e.name], [{ mode: 'before', end: { page: '/b' }, depth: 3, limit: 50 }, (e) => (isView(e) ? e.path : e.name)]]) {
+    const want = new Map();
+    for (const events of groupBy(randomEvents, key.session).values()) {
+      const fits = body.start ? (e) => e.name === 'a' : (e) => isView(e) && e.path === '/b/';
+      const list = events.map((e) => [nodes(e), fits(e), e.created_at]).sort((p, q) => p[2] - q[2] || (p[0] < q[0] ? -1 : p[0] > q[0] ? 1 : p[1] - q[1]));
+      const slim = list.filter((item, i) => !i || item[0] !== list[i - 1][0] || (item[1] && !list[i - 1][1]));
+      const at = slim.findIndex((item) => item[1]);
+      if (at < 0) continue;
+      const names = (body.start ? slim.slice(at, at + 4) : slim.slice(Math.max(0, at - 2), at + 1)).map((item) => item[0]);
+      const first = body.start ? 1 : 4 - names.length;
+      for (let i = 0; i + 1 < names.length; i++) {
+        const link = JSON.stringify([`${first + i}:${names[i]}`, `${first + i + 1}:${names[i + 1]}`]);
+        want.set(link, (want.get(link) ?? 0) + 1);
+      }
+    }
+    const answer = await ask('random', 'paths', body);
+    assert.deepEqual(idOf(answer), [...want].map(([link, count]) => [...JSON.parse(link), count]).sort());
+    assert.ok(want.size > 10);
+  }
+});
+
+test('goals are people who did something, and their share of visitors', async () => {
+  const answer = await ask('random', 'goals', { goals: ['a', { page: '/a', name: 'saw a' }, 'never'] });
+  const people = (fits) => new Set(randomEvents.filter(fits).map(key.person)).size;
+  const visitors = people(isView);
+  const rate = (n) => Math.round((10000 * n) / visitors) / 100;
+  const saw = (e) => isView(e) && e.path === '/a';
+  assert.deepEqual(answer, { visitors, goals: [
+    { name: 'a', completions: people((e) => e.name === 'a'), events: randomEvents.filter((e) => e.name === 'a').length, rate: rate(people((e) => e.name === 'a')) },
+    { name: 'saw a', completions: people(saw), events: randomEvents.filter(saw).length, rate: rate(people(saw)) }, { name: 'never', completions: 0, events: 0, rate: 0 }] });
 });

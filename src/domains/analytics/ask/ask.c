@@ -24,5 +24,6 @@ const struct domain_question *const analytics_questions[] = {
     analytics_funnel_questions,
     analytics_retention_questions,
     analytics_active_questions,
+    analytics_paths_questions,
     NULL,
 };

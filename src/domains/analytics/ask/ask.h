@@ -31,6 +31,7 @@ enum error_code analytics_live_count(struct query_context *context, int64_t *ret
 extern const struct domain_question analytics_funnel_questions[];
 extern const struct domain_question analytics_retention_questions[];
 extern const struct domain_question analytics_active_questions[];
+extern const struct domain_question analytics_paths_questions[];
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \
