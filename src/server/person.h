@@ -14,7 +14,7 @@
  * rows that name it, and those that only name a session of it. Which tables have such columns is read from the event store, so a new
  * table needs nothing here.
  *
- * Counts and sketches of distinct people (events_hourly, dau, ...) stay: nobody can be found in them. Property values
+ * Counts and sketches of distinct people (dau, daily_pageviews, ...) stay: nobody can be found in them. Property values
  * that only this person sent are removed from event_property_values.
  */
 #define PERSON_NAME_LIMIT_BYTES 256

@@ -208,7 +208,7 @@ for (const running of [false, true])
       assert.equal(code, DONE, stderr);
       return stdout;
     };
-    const state = () => sql("SELECT sorting_key, (SELECT count() FROM analytics.events), (SELECT sum(count) FROM analytics.events_hourly) "
+    const state = () => sql("SELECT sorting_key, (SELECT count() FROM analytics.events), (SELECT sum(event_count) FROM analytics.distinct_event_names) "
       + "FROM system.tables WHERE database = 'analytics' AND name = 'events'");
     await sql("INSERT INTO analytics.events (tenant_id, id, name, created_at) SELECT 't', generateUUIDv4(), 'kept', now64(3)");
     const names = (text, word) => [...text.matchAll(new RegExp(`${word} (\\d{4}_\\w+)`, 'g'))].map(([, name]) => name);

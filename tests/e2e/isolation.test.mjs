@@ -256,12 +256,12 @@ const selects = [
   ['merge()', "SELECT toString(tenant_id) AS tenant FROM merge('analytics', '.*')"],
   ['a subquery', 'SELECT tenant FROM (SELECT toString(tenant_id) AS tenant FROM analytics.events)'],
   ['a join', 'SELECT toString(b.tenant_id) AS tenant FROM analytics.events AS a INNER JOIN analytics.events AS b ON a.device_id = b.device_id'],
-  ['IN', 'SELECT toString(tenant_id) AS tenant FROM analytics.events WHERE tenant_id IN (SELECT tenant_id FROM analytics.events_hourly)'],
+  ['IN', 'SELECT toString(tenant_id) AS tenant FROM analytics.events WHERE tenant_id IN (SELECT tenant_id FROM analytics.dau)'],
   ['WITH', 'WITH all AS (SELECT toString(tenant_id) AS tenant FROM analytics.events) SELECT tenant FROM all'],
   ['view()', 'SELECT tenant FROM view(SELECT toString(tenant_id) AS tenant FROM analytics.events)'],
   ['PREWHERE', "SELECT toString(tenant_id) AS tenant FROM analytics.events PREWHERE tenant_id != ''"],
   ['an alias', 'SELECT client_id AS tenant FROM analytics.events'],
-  ['UNION', 'SELECT toString(tenant_id) AS tenant FROM analytics.events UNION ALL SELECT toString(tenant_id) FROM analytics.events_hourly'],
+  ['UNION', 'SELECT toString(tenant_id) AS tenant FROM analytics.events UNION ALL SELECT toString(tenant_id) FROM analytics.dau'],
 ];
 for (const [what, statement] of selects)
   test(`${what} goes through the policies too`, async () => {

@@ -77,7 +77,7 @@ test('a purged tenant leaves nothing in any table, and another one everything', 
   json(await tenant('delete', a.code));
   await refused(server, a.secret_key);
   const before = await rowsOfTenants(server, [a.tenant, b.tenant]);
-  for (const table of ['analytics.events', 'analytics.events_hourly', 'analytics.daily_pageviews', 'shape.samples'])
+  for (const table of ['analytics.events', 'analytics.device_days', 'analytics.daily_pageviews', 'shape.samples'])
     assert.ok(before[table][0] > 0 && before[table][1] > 0, `${table}: ${before[table]}`);
   assert.equal((await tenant('purge', a.code)).code, 2, 'not without --yes');
   const { purged, rows } = json(await tenant('purge', a.code, '--yes'));

@@ -29,8 +29,6 @@ static const struct domain_table tables[] = {
 };
 /* A view over a table needs a policy of its own: reading it by name would show all tenants. */
 static const struct domain_view views[] = {
-    {"analytics", "events_hourly", "tenant_id"},
-    {"analytics", "events_hourly_mv", "tenant_id"},
     {"analytics", "daily_pageviews", "tenant_id"},
     {"analytics", "daily_pageviews_mv", "tenant_id"},
     {"analytics", "events_imports", "tenant_id"},
