@@ -5,7 +5,7 @@
 /* Visits whose first page view came from an assistant. */
 #define AI_VISITS                                                                                                      \
     "(SELECT * FROM " SESSIONS(", " FIRST("toString(referrer_type)") " AS kind, " FIRST("if(referrer_name != '', toString(referrer_name), domainWithoutWWW(toString(referrer)))") " AS product, " \
-    "groupUniqArrayIf(device_id, device_id != '') AS who, countIf(event_type = 'custom') AS custom") " WHERE kind = 'ai')"
+    "groupUniqArrayIf(device_hash, device_hash != 0) AS who, countIf(event_type = 'custom') AS custom") " WHERE kind = 'ai')"
 
 static const struct databuddy_type ai_types[] = {
     {"ai_products", "name,visitors,sessions,pageviews,percentage",

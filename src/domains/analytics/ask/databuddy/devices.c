@@ -25,7 +25,7 @@ static const struct databuddy_type devices_types[] = {
      "CAST((version, version_views, length(version_who)), 'Tuple(version String, pageviews UInt64, visitors UInt64)'))) AS versions "
      "FROM (SELECT label, version, sum(views) AS version_views, groupUniqArrayArray(who) AS version_who FROM (SELECT "
      FIRST("toString(browser)") " AS label, " FIRST("toString(browser_version)") " AS version, countIf((" VIEW ") AND $where) AS views, "
-     "groupUniqArrayIf(device_id, (" VIEW ") AND device_id != '' AND $where) AS who FROM $all GROUP BY session_id, if(session_id = '', toString(id), '') "
+     WHO_IF("(" VIEW ") AND $where") " AS who FROM $all " BY_VISIT " "
      "HAVING views > 0) WHERE label != '' GROUP BY label, version) GROUP BY label)",
      BY_VISITORS, DATABUDDY_EVENTS},
     BY("screen_resolution", "screen_resolution", true),

@@ -11,7 +11,7 @@
 static const struct databuddy_type engagement_types[] = {
     {"scroll_depth_summary", "avg_scroll_depth,median_scroll_depth,samples,visitors,sessions",
      "SELECT " MEAN("scroll_depth", "1") " AS avg_scroll_depth, " MEDIAN("scroll_depth", "1") " AS median_scroll_depth, count() AS samples, "
-     DISTINCT("device_id") " AS visitors, " DISTINCT("session_id") " AS sessions FROM " EXITS, NULL, DATABUDDY_EVENTS},
+     VISITORS " AS visitors, " DISTINCT("session_id") " AS sessions FROM " EXITS, NULL, DATABUDDY_EVENTS},
     {"scroll_depth_distribution", "name,samples,visitors,percentage",
      "SELECT part.1 AS name, countIf(has_value AND depth >= part.2 AND depth < part.3) AS samples, uniqExactIf(who, has_value AND who != '' AND depth >= part.2 AND depth < part.3) AS visitors, "
      "part.2 AS position, if(countIf(has_value) = 0, 0, round(100 * samples / countIf(has_value), 2)) AS percentage FROM (SELECT arrayJoin([('0-25%', 0, 25), ('25-50%', 25, 50), "

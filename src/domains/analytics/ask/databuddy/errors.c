@@ -33,7 +33,7 @@ static const struct databuddy_type errors_types[] = {
     {"error_summary", "totalErrors,uniqueErrorTypes,affectedUsers,affectedSessions,errorRate",
      "SELECT totalErrors, uniqueErrorTypes, affectedUsers, affectedSessions, errorRate FROM (SELECT count() AS totalErrors, "
      "uniqExact(error_type) AS uniqueErrorTypes, " DISTINCT(WHO) " AS affectedUsers, " DISTINCT("session_id") " AS affectedSessions FROM $errors) AS found CROSS JOIN "
-     "(SELECT " RATE("countIf(session_id IN (SELECT session_id FROM $errors))", "count()") " AS errorRate FROM " SESSIONS("") ") AS visits",
+     "(SELECT " RATE("countIf(session_id IN (SELECT session_id FROM $errors))", "count()") " AS errorRate FROM " NAMED_SESSIONS("") ") AS visits",
      NULL, DATABUDDY_ERRORS, .is_public = true},
     {"error_fingerprints", "fingerprint,message,error_type,count,users,sessions,pages,first_seen@,last_seen@",
      "SELECT fingerprint, sample AS message, kind AS error_type, count, users, sessions, pages, first_seen, last_seen FROM (SELECT " FINGERPRINT " AS fingerprint, "
@@ -42,7 +42,7 @@ static const struct databuddy_type errors_types[] = {
      "count DESC, fingerprint", DATABUDDY_ERRORS},
     {"error_customer_impact", "name,errors,users,identified_users,paying_users,sessions",
      "SELECT message AS name, count() AS errors, " DISTINCT(WHO) " AS users, "
-     "uniqExactIf(profile_id, profile_id != '' AND profile_id != device_id) AS identified_users, uniqExactIf(if(profile_id != '', profile_id, device_id), "
+     "uniqExactIf(cityHash64(profile_id), profile_id != '' AND profile_id != device_id) AS identified_users, uniqExactIf(cityHash64(if(profile_id != '', profile_id, device_id)), "
      "(profile_id != '' AND profile_id IN (SELECT profile_id FROM analytics.revenue FINAL WHERE $tenant AND " PAID ")) OR "
      "(device_id != '' AND device_id IN (SELECT device_id FROM analytics.revenue FINAL WHERE $tenant AND " PAID "))) AS paying_users, "
      DISTINCT("session_id") " AS sessions FROM $errors GROUP BY message",

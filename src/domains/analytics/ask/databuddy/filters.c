@@ -130,7 +130,7 @@ static enum error_code condition(struct query_text *text, const struct databuddy
 static enum error_code write_visits(const struct databuddy_query *query, struct query_text *text, const struct databuddy_filter *filter,
                                     const struct field *field, struct error *error)
 {
-    struct slice first = arena_printf(text->arena, "argMin(%s, (NOT (" VIEW "), created_at, id))", field->expression);
+    struct slice first = arena_printf(text->arena, "argMin(%s, " ORDER_IN_VISIT ")", field->expression);
     query_text_add(text, "session_id IN (SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND ");
     query_text_range(text, "created_at", &query->range);
     query_text_add(text, " AND session_id != '' AND " ANALYTICS_IS_SENT " GROUP BY session_id HAVING ");

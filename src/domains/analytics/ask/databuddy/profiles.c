@@ -10,7 +10,7 @@
     "(SELECT *, if(owner != '' AND NOT is_known, owner, person) AS who FROM (SELECT $person AS person, " ANALYTICS_IS_IDENTIFIED " AS is_known, device_id, session_id, " \
     "created_at, id, name, event_type, path, country, region, city, device, browser, os, referrer, properties FROM " from " AND (device_id != '' OR profile_id != '')) AS seen LEFT JOIN " OWNERS " USING (device_id))"
 #define OWNERS                                                                                                         \
-    "(SELECT device_id, argMin(person, (created_at, id)) AS owner FROM (SELECT $person AS person, device_id, created_at, id FROM $all AND device_id != '' AND " \
+    "(SELECT device_id, argMin(person, created_at) AS owner FROM (SELECT $person AS person, device_id, created_at FROM $all AND device_id != '' AND " \
     ANALYTICS_IS_IDENTIFIED ") GROUP BY device_id) AS owners"
 /* What a person ever paid, less refunds: a payment without a profile is of whoever the device belongs to. */
 #define LTV                                                                                                            \
@@ -21,7 +21,7 @@
 #define ASKED(from) "who IN (SELECT who FROM " SEEN(from) " WHERE who = $needed OR device_id = $needed)"
 #define PERSON_COLUMNS                                                                                                 \
     "visitor_id,profile_id,first_visit@,last_visit@,session_count,total_events,unique_pages,custom_event_count,ltv,country,region,city,device,browser,os"
-#define LAST(column) "argMax(toString(" column "), (" column " != '', created_at, id))"
+#define LAST(column) "argMaxIf(toString(" column "), created_at, " column " != '')"
 #define PERSON(condition, from)                                                                                        \
     "(SELECT *, ltv FROM (SELECT who, " LAST("device_id") " AS visitor, max(is_known) OR any(owner) != '' AS has_profile, min(created_at) AS first_at, max(created_at) AS last_at, " \
     DISTINCT("session_id") " AS session_count, count() AS total_events, uniqExactIf(" PATH("path") ", " VIEW ") AS unique_pages, countIf(event_type = 'custom') AS custom_event_count, "  \

@@ -9,8 +9,8 @@
     "SELECT label AS name, pageviews, visitors, " SHARE("visitors") ", address AS referrer, domainWithoutWWW(address) AS domain, kind AS referrer_type $also "   \
     "FROM (SELECT label $also, sum(views) AS pageviews, uniqExactArray(who) AS visitors, min(link) AS address, max(link_type) AS kind FROM ("    \
     "SELECT " FIRST(REFERRER_NAME) " AS label, " FIRST("toString(referrer)") " AS link, " FIRST("toString(referrer_type)") " AS link_type $also_first, "       \
-    "countIf((" VIEW ") AND $where) AS views, groupUniqArrayIf(device_id, (" VIEW ") AND device_id != '' AND $where) AS who FROM $all "                  \
-    "GROUP BY session_id, if(session_id = '', toString(id), '') HAVING views > 0) WHERE " condition " GROUP BY label $also)"
+    "countIf((" VIEW ") AND $where) AS views, " WHO_IF("(" VIEW ") AND $where") " AS who FROM $all " BY_VISIT                  \
+    " HAVING views > 0) WHERE " condition " GROUP BY label $also)"
 #define R B ",referrer,domain,referrer_type"
 
 static const struct databuddy_type traffic_types[] = {
