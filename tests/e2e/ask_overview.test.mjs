@@ -2,7 +2,7 @@
 // The overview: a hand-worked example of every figure, then random visits against the same computed here.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Server } from './harness.mjs';
+import { Server, waitFor } from './harness.mjs';
 import { DAY, mean, median, randomVisits, rounded, send, time, visit, visitsOf } from './visits.mjs';
 
 const MINUTE = 60_000;
@@ -11,7 +11,7 @@ const begin = midnight - 9 * DAY; // all of it lies in the past
 let server, keys, many;
 
 before(async () => {
-  server = await Server.start({ tenants: ['hand', 'many'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['hand', 'many', 'alias'], settings: ['--spool.seal_age', '100ms'] });
   keys = server.tenants;
   // By hand: three visits of two people in the range, one before it.
   await send(server, keys.hand, [
@@ -20,6 +20,9 @@ before(async () => {
     ...visit('h2', begin + 2 * MINUTE, 'bob', [[0, 'screen_view', { path: '/a' }]], { country: 'DE' }),
     ...visit('h3', begin + DAY + MINUTE, 'bob', [[0, 'screen_view', { path: '/b' }], [20_000, 'screen_view', { path: '/a' }], [25_000, 'order', { revenue: 12.5 }]], { country: 'DE' }),
   ]);
+  // One person under two names, seen by two devices.
+  await send(server, keys.alias, [...visit('a1', begin, 'dev1', [[0, 'screen_view', { path: '/a' }]], { profile_id: 'old' }), ...visit('a2', begin, 'dev2', [[0, 'screen_view', { path: '/a' }]], { profile_id: 'new' })]);
+  assert.equal((await server.post('/v1/events', { type: 'alias', profile_id: 'new', alias: 'old' }, { key: keys.alias.write_key })).status, 200);
   await send(server, keys.many, (many = randomVisits(7, 600, begin)));
 });
 after(() => server?.remove());
@@ -46,6 +49,11 @@ test('every figure of an example worked by hand', async () => {
   assert.deepEqual(totals, { visitors: 2, sessions: 3, page_views: 5, bounce_rate: 33.33, average_duration: 32.5, median_duration: 32.5, views_per_session: 1.67, revenue: 12.5, new_visitors: 1, returning_visitors: 1 });
   assert.deepEqual([previous.totals.visitors, previous.totals.sessions, previous.totals.bounce_rate, previous.totals.new_visitors], [1, 1, 100, 1]);
   assert.equal(previous.points.length, 3);
+});
+
+test('an alias makes two visitors one, in visits and in page views', async () => {
+  await waitFor('the alias is known', async () => (await ask('alias', range(begin, begin + DAY))).totals.visitors === 1);
+  assert.deepEqual((await ask('alias', [...range(begin, begin + DAY), ['filter', 'path:is:/a'], ['measures', 'visitors,sessions']])).totals, { visitors: 1, sessions: 2 });
 });
 
 test('a filter on the path counts page views and how long they were looked at', async () => {
