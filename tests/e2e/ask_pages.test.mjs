@@ -21,7 +21,7 @@ before(async () => {
 after(() => { if (process.env.SHOW_LOG) console.error(server.log.slice(-3000)); return server?.remove(); });
 
 async function ask(tenant, question, words = []) {
-  const query = new URLSearchParams([['from', begin - 2 * DAY], ['to', begin + 8 * DAY], ...words].map((pair) => pair.map(String)));
+  const query = new URLSearchParams(Object.entries({ from: begin - 2 * DAY, to: begin + 8 * DAY }).filter(([name]) => !words.some(([other]) => other === name)).concat(words).map((pair) => pair.map(String)));
   const answer = await server.get(`/v1/query/${question}?${query}`, keys[tenant].secret_key);
   assert.equal(answer.status, 200, answer.text);
   return answer.json.rows;
@@ -65,6 +65,17 @@ test('a page filter chooses the visits that saw the page; limit, offset and orde
   const names = async (...words) => (await ask('many', 'breakdown', [['dimension', 'country'], ...words])).map(({ name }) => name);
   assert.deepEqual(await names(['sort', 'name'], ['order', 'asc']), ['DE', 'SE', 'US']);
   assert.deepEqual(await names(['sort', 'name'], ['order', 'asc'], ['limit', 1], ['offset', 1]), ['SE']);
+});
+
+test('breakdowns show the period before beside each row', async () => {
+  const rows = await ask('many', 'breakdown', [['dimension', 'country'], ['from', begin + 2 * DAY], ['to', begin + 6 * DAY], ['interval', 'day'], ['compare', 'previous']]);
+  const of = (name, from) => visitsOf(many).filter((one) => one.country === name && one.start >= from && one.start < from + 4 * DAY);
+  assert.equal(rows.length, 3);
+  for (const row of rows) {
+    const now = of(row.name, begin + 2 * DAY), before = of(row.name, begin - 2 * DAY);
+    assert.deepEqual([row.sessions, row.visitors], [now.length, new Set(now.map((one) => one.person)).size], row.name);
+    assert.deepEqual(row.previous, { sessions: before.length, visitors: new Set(before.map((one) => one.person)).size, page_views: sum(before.map((one) => one.views.length)) });
+  }
 });
 
 test('what is wrong is said', async () => {

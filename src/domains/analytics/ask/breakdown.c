@@ -58,17 +58,26 @@ void analytics_listing_end(struct query_text *text, const struct analytics_listi
                       listing->ascending ? "ASC" : "DESC", then, listing->limit, listing->offset);
 }
 
+/* The visits of one range, for FROM. */
+static enum error_code write_visits(struct query_context *context, struct query_text *text, const struct analytics_listing *listing,
+                                    const struct query_range *range, bool is_now, const char *columns, struct error *error)
+{
+    struct analytics_visits visits;
+    struct slice conditions;
+    enum error_code code = analytics_visits_conditions(context, text, listing->filters, range, &conditions, error);
+    if (!code) code = analytics_visits_find(context, range->from_ms, range->to_ms, &visits, error);
+    if (code) return code;
+    query_text_printf(text, "SELECT *, %d AS query_now FROM ", is_now);
+    analytics_visits_write(text, &visits, range, columns, conditions);
+    return ERROR_NONE;
+}
+
 enum error_code analytics_breakdown_write(struct query_context *context, size_t dimension, const struct analytics_listing *listing,
                                           struct json_writer *writer, struct error *error)
 {
     struct query_text text;
-    struct analytics_visits visits;
-    struct slice conditions, person = analytics_person_hash_of_visit(context, error);
+    struct slice person = analytics_person_hash_of_visit(context, error);
     if (!person.size) return error->code;
-    query_text_init(&text, context->arena);
-    enum error_code code = analytics_visits_conditions(context, &text, listing->filters, listing->range, &conditions, error);
-    if (!code) code = analytics_visits_find(context, listing->range->from_ms, listing->range->to_ms, &visits, error);
-    if (code) return code;
     const char *prefix = dimensions[dimension].prefix;
     bool is_ours = listing->rows == ANALYTICS_ROWS_OURS;
     const char *columns = arena_copy_string(context->arena, arena_printf(context->arena,
@@ -76,16 +85,24 @@ enum error_code analytics_breakdown_write(struct query_context *context, size_t 
         "duration AS query_duration, revenue AS query_money", prefix ? prefix : "''", dimensions[dimension].expression,
         SLICE_ARGS(is_ours ? person : SLICE("toUInt64(0)"))));
     if (!columns) return error_set(error, ERROR_MEMORY, "no memory for a question");
+    query_text_init(&text, context->arena);
     query_text_printf(&text, "SELECT %squery_name AS name, ", prefix ? "query_prefix AS prefix, " : "");
-    query_text_add(&text, is_ours ? "count() AS sessions, uniqExactIf(query_person, query_person != 0) AS visitors, sum(query_views) AS page_views, "
-                                    "" ANALYTICS_ROUND("100 * countIf(query_bounce) / count()", "100") " AS bounce_rate, " ANALYTICS_ROUND("avgIf(query_duration, query_duration > 0) / 1000", "1000") " "
-                                    "AS average_duration, toFloat64(sum(query_money)) AS revenue, " ANALYTICS_ROUND("100 * count() / sum(count()) OVER ()", "100") " AS percentage"
-                                  : "count() AS sessions, sum(query_views) AS pageviews, toFloat64(sum(query_money)) AS revenue");
-    query_text_add(&text, " FROM ");
-    analytics_visits_write(&text, &visits, listing->range, columns, conditions);
-    query_text_add(&text, " GROUP BY query_prefix, query_name");
+    query_text_add(&text, is_ours
+        ? "countIf(query_now) AS sessions, uniqExactIf(query_person, query_person != 0 AND query_now) AS visitors, sumIf(query_views, query_now) AS page_views, "
+          ANALYTICS_ROUND("100 * countIf(query_bounce AND query_now) / countIf(query_now)", "100") " AS bounce_rate, "
+          ANALYTICS_ROUND("avgIf(query_duration, query_duration > 0 AND query_now) / 1000", "1000") " AS average_duration, toFloat64(sumIf(query_money, query_now)) "
+          "AS revenue, " ANALYTICS_ROUND("100 * countIf(query_now) / sum(countIf(query_now)) OVER ()", "100") " AS percentage"
+        : "count() AS sessions, sum(query_views) AS pageviews, toFloat64(sum(query_money)) AS revenue");
+    if (listing->previous)
+        query_text_add(&text, ", CAST((countIf(NOT query_now), uniqExactIf(query_person, query_person != 0 AND NOT query_now), sumIf(query_views, NOT query_now)), "
+                              "'Tuple(sessions UInt64, visitors UInt64, page_views Int64)') AS previous");
+    query_text_add(&text, " FROM (");
+    enum error_code code = write_visits(context, &text, listing, listing->range, true, columns, error);
+    if (listing->previous) query_text_add(&text, " UNION ALL ");
+    if (!code && listing->previous) code = write_visits(context, &text, listing, listing->previous, false, columns, error);
+    query_text_add(&text, ") GROUP BY query_prefix, query_name HAVING countIf(query_now) > 0");
     analytics_listing_end(&text, listing, "sessions", "query_prefix, query_name");
-    return query_context_write_rows(context, &text, writer, error);
+    return code ? code : query_context_write_rows(context, &text, writer, error);
 }
 
 static enum error_code breakdown_answer(struct query_context *context, struct buffer *out, struct error *error)
@@ -103,11 +120,18 @@ static enum error_code breakdown_answer(struct query_context *context, struct bu
     enum error_code code = query_span_parse(context, &span, error);
     if (!code) code = analytics_listing_read(context, sorts, &listing, error);
     if (code) return code;
+    if (span.has_previous) listing.previous = &span.previous;
     struct json_writer writer = {.out = out};
     json_writer_object_begin(&writer);
     analytics_write_question(&writer, "breakdown", &span);
     json_writer_key(&writer, "dimension");
     json_writer_string(&writer, name);
+    if (span.has_previous) {
+        json_writer_key(&writer, "previous");
+        json_writer_object_begin(&writer);
+        analytics_write_range(&writer, span.zone, &span.previous);
+        json_writer_object_end(&writer);
+    }
     json_writer_key(&writer, "rows");
     code = analytics_breakdown_write(context, (size_t)dimension, &listing, &writer, error);
     json_writer_object_end(&writer);
@@ -117,7 +141,7 @@ static enum error_code breakdown_answer(struct query_context *context, struct bu
 static const struct domain_word breakdown_words[] = {
     {"dimension", "referrer, referrer_name, referrer_type, source, channel, campaign, utm_source, utm_medium, utm_campaign, utm_term, utm_content, "
                   "country, region, city, device, brand, model, browser, browser_version, os, os_version, entry_page or exit_page."},
-    ANALYTICS_WORDS_WHEN, {"limit", "1 to 1000; 100 when absent."}, {"offset", "Rows to leave out first."},
+    ANALYTICS_WORDS_WHEN, {"compare", "previous: sessions, visitors and page views of the period before, too."}, {"limit", "1 to 1000; 100 when absent."}, {"offset", "Rows to leave out first."},
     {"sort", "sessions, visitors, page_views, bounce_rate, average_duration, revenue or name."}, {"order", "desc or asc."},
     ANALYTICS_WORDS_WHICH, {NULL, NULL}};
 const struct domain_question analytics_breakdown_questions[] = {

@@ -27,6 +27,7 @@ const char *analytics_dimension_name(const void *unused, size_t index);
 enum analytics_rows { ANALYTICS_ROWS_OURS, ANALYTICS_ROWS_OPENPANEL };
 struct analytics_listing {
     const struct query_range *range;
+    const struct query_range *previous; /* of breakdowns: figures of this range, too; NULL: not */
     const struct analytics_filters *filters;
     enum analytics_rows rows;
     size_t limit, offset;
