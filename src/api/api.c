@@ -129,23 +129,21 @@ void api_refuse(struct api_call *call, const struct error *error)
     api_answer_error(call, error, 0, SLICE_EMPTY, false);
 }
 
+/* What databases say about our own SQL is for the log; a client can do nothing with it. */
+bool api_error_is_ours(enum error_code code)
+{
+    return code == ERROR_STORE || code == ERROR_CORRUPT || code == ERROR_IO || code == ERROR_INTERNAL || code == ERROR_MEMORY;
+}
+
 void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms,
                             struct slice more_headers)
 {
     struct error said = *error;
-    switch (error->code) {
-    case ERROR_STORE:
-    case ERROR_CORRUPT:
-    case ERROR_IO:
-    case ERROR_INTERNAL:
-    case ERROR_MEMORY:
-        /* What databases say about our own SQL is for the log; a client can do nothing with it. */
+    if (api_error_is_ours(error->code)) {
         log_error("%s %s: %s", request_method_name(call->route->method), call->route->path, error->message);
         error_set(&said, error->code == ERROR_MEMORY ? ERROR_MEMORY : ERROR_INTERNAL,
                   "the server could not do this; its log says why, at request %016llx",
                       (unsigned long long)call->request->id);
-        break;
-    default: break;
     }
     api_answer_error(call, &said, retry_after_ms, more_headers, true);
 }

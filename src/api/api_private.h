@@ -52,6 +52,8 @@ struct api_call {
     struct slice values[API_PATH_VALUE_LIMIT];
     struct slice headers;   /* lines of every answer to it */
     struct api_caller caller;
+    int64_t deadline_ms;    /* of a question that is being computed, by the monotonic clock */
+    size_t answer_bytes;    /* that it got from the event store so far */
     bool is_stored;         /* asks what somebody has stored: api_question_run_stored */
     struct tenant_credentials credentials; /* these two while it is found out who asks */
     struct tenant_verifier_wait wait;
@@ -80,6 +82,7 @@ void api_answer_from_thread(struct api_call *call, int status, const char *conte
                             struct slice body);
 void api_refuse(struct api_call *call, const struct error *error);
 /* Errors that are ours go to the log; the client gets no word of them. `retry_after_ms` 0: by the code. */
+bool api_error_is_ours(enum error_code code);
 void api_refuse_from_thread(struct api_call *call, const struct error *error, int64_t retry_after_ms,
                             struct slice more_headers);
 

@@ -15,7 +15,7 @@ static struct slice question_key(const struct api_question *question)
     char method = (char)('0' + request->method);
     struct slice parts[] = {slice_from_string(call->caller.tenant_id), SLICE("\0"),
                             slice_from_string(call->caller.organization_id), slice_make(&method, 1), request->path, SLICE("\0"),
-                            request->query, SLICE("\0"), request->body};
+                            question->words.data ? question->words : request->query, SLICE("\0"), request->body};
     size_t size = 0, count = sizeof parts / sizeof *parts;
     for (size_t i = 0; i < count; i++) size += parts[i].size;
     char *key = arena_allocate(request->arena, size);
@@ -76,7 +76,8 @@ static void question_run(struct query_job *job, struct store_session *session)
     enum error_code code = ERROR_NONE;
     struct api_answer *computing = NULL;
     int64_t age_ms = 0;
-    bool is_fresh = slice_find(request_header_get(question->call->request, "cache-control"), SLICE("no-cache")) >= 0;
+    bool is_fresh = !question->call->is_stored && /* who was shown something may not have it computed at will */
+                    slice_find(request_header_get(question->call->request, "cache-control"), SLICE("no-cache")) >= 0;
     if (!session) {
         error_set(&error, ERROR_UNAVAILABLE, "the server is stopping; ask again in a moment");
         question_refuse(question, &error);
@@ -96,10 +97,11 @@ static void question_run(struct query_job *job, struct store_session *session)
             return;
         }
     }
+    question->call->deadline_ms = os_clock_monotonic_ms() + api->settings.query_timeout_ms;
     code = question->compute(question, session, &out, &error);
     if (code == ERROR_NONE && out.failed) code = error_set(&error, ERROR_MEMORY, "out of memory for an answer");
     int64_t now_ms = os_clock_monotonic_ms(), until_ms = now_ms;
-    if (question->status == 200) until_ms += question_kept_ms(question);
+    if (question->status == 200 && !question->is_partial) until_ms += question_kept_ms(question);
     struct api_answer_wait *waits = api_answers_give(api->answers, computing, now_ms, until_ms, code == ERROR_NONE ? &out : NULL,
                                                      question->status, question->content_type);
     int status = question->status;
@@ -135,9 +137,17 @@ enum error_code api_question_ask(struct api_call *call, struct store_session *se
     query->tenant = owner;
     query->settings = list;
     query->setting_count = sizeof list / sizeof *list - (settings->query_memory_bytes ? 0 : 3);
-    query->timeout_ms = settings->query_timeout_ms;
+    query->timeout_ms = call->deadline_ms - os_clock_monotonic_ms();
     query->cancelled = &call->request->cancelled;
-    enum error_code code = store_session_query(session, query, out, error);
+    query->answer_limit_bytes = API_QUESTION_ANSWER_BYTES - call->answer_bytes;
+    if (query->timeout_ms <= 0)
+        return error_set(error, ERROR_TIMEOUT, "the question took longer than %lld s (query.timeout): ask about less time, or for less at once",
+                         (long long)settings->query_timeout_ms / 1000);
+    size_t had = out ? out->size : 0;
+    enum error_code code = query->answer_limit_bytes == 0 ? ERROR_TOO_LARGE : store_session_query(session, query, out, error);
+    if (out) call->answer_bytes += out->size - had;
+    if (code == ERROR_TOO_LARGE)
+        return error_set(error, code, "the answer is larger than %u MiB: ask for fewer rows", API_QUESTION_ANSWER_BYTES >> 20);
     if (code == ERROR_NONE && out && out->failed) return error_set(error, ERROR_MEMORY, "out of memory for an answer");
     if (code == ERROR_STORE && error->detail == REGEXP_REFUSED) code = error->code = ERROR_INVALID;
     if (code != ERROR_NONE && error->detail == MEMORY_REFUSED && !strstr(error->message, "(total)"))

@@ -18,15 +18,18 @@ struct api_question {
     int status;                     /* 200 */
     const char *content_type;       /* application/json */
     int64_t to_ms;                  /* the end of the time it is about; 0: not known */
+    bool is_partial;                /* status 200, but a part failed for now: not to be kept */
+    struct slice words;             /* of the address that matter; the whole query string unless set before it is submitted */
     /* Of the run; the key lies in the request's arena. */
     struct slice key;
 };
 /* False when the pool's queue is full: the caller refuses. Any thread. */
 bool api_question_submit(struct api_question *question);
 
+#define API_QUESTION_ANSWER_BYTES (128u << 20) /* of all a question gets from the event store: more is an export */
 /*
- * Asks the event store in the caller's name: row policy of `owner` (a tenant or an organization), the settings' time and memory, and until
- * the client has gone. `query` brings sql, parameters and format. What is wrong with a value (a regular expression) is ERROR_INVALID,
+ * Asks the event store in the caller's name: row policy of `owner` (a tenant or an organization), the settings' memory, what is left of
+ * the question's time, and until the client has gone. `query` brings sql, parameters and format. What is wrong with a value (a regular expression) is ERROR_INVALID,
  * a question that needs more memory than one may have ERROR_TOO_LARGE.
  */
 enum error_code api_question_ask(struct api_call *call, struct store_session *session, const char *owner,

@@ -37,8 +37,7 @@ static void asking_refuse(struct api_question *asked, const struct error *error)
 {
     struct api_call *call = asked->call;
     const struct domain_question *question = call->route->question;
-    bool is_ours = error->code == ERROR_STORE || error->code == ERROR_INTERNAL || error->code == ERROR_CORRUPT;
-    if (!question->refuse || is_ours) { /* what is wrong with us is logged there */
+    if (!question->refuse || api_error_is_ours(error->code)) { /* what is wrong with us is logged there */
         api_refuse_from_thread(call, error, 0, SLICE_EMPTY);
         return;
     }
@@ -83,9 +82,23 @@ static enum error_code asking_compute(struct api_question *question, struct stor
     question->status = context->status;
     question->content_type = context->content_type;
     question->to_ms = context->to_ms;
+    question->is_partial = context->is_partial;
     query_context_close(context);
     json_parser_destroy(parser);
     return code;
+}
+
+/* Others make no difference to the answer, nor to which one it is. */
+static struct slice asking_stored_words(struct asking *asking)
+{
+    struct query_context *context = &asking->context;
+    struct slice words = SLICE("");
+    if (api_read_parameters(asking->call->request, asking->parameters, &context->parameter_count, NULL) != ERROR_NONE) return words;
+    asking_keep_time(context, asking->parameters);
+    for (size_t i = 0; i < context->parameter_count; i++)
+        words = arena_printf(context->arena, "%.*s&%.*s=%.*s", SLICE_ARGS(words), SLICE_ARGS(asking->parameters[i].name),
+                             SLICE_ARGS(asking->parameters[i].value));
+    return words;
 }
 
 /* Before a thread of the pool had it. */
@@ -117,6 +130,7 @@ void api_question_handle(struct api_call *call)
     };
     asking->call = call;
     asking->question = (struct api_question){.call = call, .compute = asking_compute, .refuse = asking_refuse};
+    if (call->is_stored) asking->question.words = asking_stored_words(asking);
     if (api_question_submit(&asking->question)) return;
     error_set(&error, ERROR_UNAVAILABLE, "too many questions are waiting; ask again in a moment");
     asking_refuse_early(call, &error);

@@ -35,6 +35,7 @@ struct query_context {
     /* Of the answer; 200 and application/json unless the question sets them. */
     int status;
     const char *content_type; /* lasts as long as the program */
+    bool is_partial;          /* a part of the answer could not be given for now: the next one who asks shall not get this one */
     int64_t to_ms;            /* the end of the time it is about, set by query_span_*; 0: not known */
     /* Of query_context_parse; freed by query_context_close. */
     struct json_parser *parsers[QUERY_CONTEXT_PARSER_LIMIT];
