@@ -140,6 +140,16 @@ test('random charts show what the events say', async () => {
   }
 });
 
+test('without people the rest of the chart is the same', async () => {
+  const sums = [{ name: 'purchase', measure: 'sum', property: 'revenue' }, { name: '*' }, { formula: 'A / B', hide_series: true }, { name: 'signup' }];
+  const others = [...sums, { name: 'purchase', measure: 'p75', property: 'revenue' }, { name: '*', measure: 'one_event_per_person' }];
+  const without = (chart) => JSON.parse(JSON.stringify(chart), (key, value) => (key === 'people' ? undefined : value));
+  for (const plan of [{ series: sums }, { series: others }, { series: others, breakdowns: ['country'] }, { series: others, breakdowns: ['country'], limit: 2, rest: true }, { series: sums, chart: 'bar' }]) {
+    const full = await ask({ ...march, compare: 'previous', ...plan });
+    assert.deepEqual(await ask({ ...march, compare: 'previous', ...plan, people: false }), without(full), JSON.stringify(plan));
+  }
+});
+
 test('every bucket is there, also on the days when clocks change', async () => {
   const hours = await ask({ from: '2026-03-29', to: '2026-03-29', timezone: 'Europe/Berlin', interval: 'hour', series: [{ name: 'never' }] });
   assert.equal(hours.times.length, 23);

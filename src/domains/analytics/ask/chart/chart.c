@@ -43,20 +43,20 @@ static double metric_at(const struct chart_metrics *metrics, size_t index)
 
 /* `before` may be NULL. Figures of all lines together have no total: people of two lines may be the same. */
 static void write_metrics(struct json_writer *writer, const struct chart_metrics *now,
-                          const struct chart_metrics *before, bool of_all)
+                          const struct chart_metrics *before, bool of_all, bool has_people)
 {
     json_writer_object_begin(writer);
     for (size_t i = 0; i < METRIC_COUNT - of_all; i++) {
         json_writer_key(writer, metric_names[i].name);
         json_writer_double(writer, metric_at(now, i));
     }
-    if (!of_all) {
+    if (has_people) {
         json_writer_key(writer, "people");
         json_writer_uint(writer, now->people);
     }
     if (before) {
         json_writer_key(writer, "previous");
-        write_metrics(writer, before, NULL, of_all);
+        write_metrics(writer, before, NULL, of_all, has_people);
         json_writer_key(writer, "change");
         json_writer_object_begin(writer);
         for (size_t i = 0; i < METRIC_COUNT - of_all; i++) {
@@ -111,7 +111,8 @@ static void write_line(struct json_writer *writer, const struct chart_plan *plan
     if (plan->is_dated && plan->span.has_previous)
         write_values(writer, "previous", line->before.values, result->value_count);
     json_writer_key(writer, "metrics");
-    write_metrics(writer, &line->now.metrics, plan->span.has_previous ? &line->before.metrics : NULL, false);
+    write_metrics(writer, &line->now.metrics, plan->span.has_previous ? &line->before.metrics : NULL, false,
+                  plan->has_people);
     json_writer_object_end(writer);
 }
 
@@ -132,7 +133,7 @@ static void write_chart(struct json_writer *writer, const struct chart_plan *pla
     for (size_t i = 0; i < result->line_count; i++) write_line(writer, plan, result, &result->lines[i]);
     json_writer_array_end(writer);
     json_writer_key(writer, "metrics");
-    write_metrics(writer, &result->now, span->has_previous ? &result->before : NULL, true);
+    write_metrics(writer, &result->now, span->has_previous ? &result->before : NULL, true, false);
     if (span->has_previous) {
         json_writer_key(writer, "previous");
         json_writer_object_begin(writer);

@@ -50,6 +50,7 @@ struct chart_plan {
     bool has_filters;
     size_t limit;         /* of labels */
     bool has_rest;        /* the labels behind them are shown together */
+    bool has_people;      /* people of every line, whatever its measure: costs more than counting events */
     bool is_openpanel;
 };
 /* `is_openpanel`: ranges by its words and defaults. ERROR_INVALID names the member. */
@@ -61,7 +62,7 @@ struct chart_metrics { double sum, average, least, most, total; uint64_t people;
 struct chart_figures {
     double *values;       /* by bucket; the total alone unless dated */
     double total;         /* of the whole time */
-    uint64_t people, rows;
+    uint64_t people, rows; /* people 0 unless plan->has_people */
     struct chart_metrics metrics;
 };
 struct chart_line {

@@ -107,6 +107,27 @@ static enum error_code ask_scan(struct query_context *context, const struct tabl
     return code;
 }
 
+/* Whether the buckets of a scan's series add up to their totals, so that nobody need ask for these. */
+static bool adds_up(const struct chart_plan *plan, uint32_t letters)
+{
+    for (size_t i = 0; i < plan->series_count; i++)
+        if (letters >> i & 1 && plan->series[i].measure != CHART_EVENTS && plan->series[i].measure != CHART_SUM)
+            return false;
+    return plan->is_dated && !plan->has_people && !plan->breakdown_count;
+}
+
+static void add_up(const struct table *table, uint32_t letters, struct chart_figures *figures)
+{
+    for (size_t i = 0; i < table->plan->series_count; i++) {
+        if (!(letters >> i & 1)) continue;
+        struct chart_figures *at = &figures[i * table_width(table) + 1]; /* without breakdowns there is one label */
+        double total = 0;
+        for (size_t point = 0; point < table->value_count; point++) total += at->values[point];
+        at->total = clean(total);
+        at->rows = 1;
+    }
+}
+
 /* `is_ranked`: the totals of the labels are known from their ranking. */
 static enum error_code ask_period(struct query_context *context, const struct table *table,
                                   const struct query_range *range, bool is_ranked, struct chart_figures *figures,
@@ -124,8 +145,10 @@ static enum error_code ask_period(struct query_context *context, const struct ta
     enum error_code code = ERROR_NONE;
     if (is_ranked) take_labels(table, figures);
     for (size_t i = 0; i < count && !code; i++) {
-        if (!is_ranked || scans[i] != together) code = ask_scan(context, table, scans[i], range, false, figures, error);
+        bool is_known = (is_ranked && scans[i] == together) || adds_up(table->plan, scans[i]);
+        if (!is_known) code = ask_scan(context, table, scans[i], range, false, figures, error);
         if (!code && table->plan->is_dated) code = ask_scan(context, table, scans[i], range, true, figures, error);
+        if (!code && adds_up(table->plan, scans[i])) add_up(table, scans[i], figures);
     }
     return code;
 }

@@ -378,6 +378,7 @@ enum error_code chart_plan_read(struct query_context *context, bool is_openpanel
         code = query_context_integer(context, "limit", 1, CHART_TOP_LIMIT,
                                      is_openpanel ? CHART_TOP_OPENPANEL : CHART_TOP_DEFAULT, &limit, error);
     if (!code) code = query_context_boolean(context, "rest", false, &ret_plan->has_rest, error);
+    if (!code) code = query_context_boolean(context, "people", true, &ret_plan->has_people, error);
     if (code) return code;
     ret_plan->limit = (size_t)limit;
     return check_points(ret_plan, error);

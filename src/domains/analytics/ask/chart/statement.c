@@ -281,11 +281,13 @@ static void add_figures(struct scan *scan, bool has_counts)
         query_text_add(scan->text, ",\n  toFloat64(ifNull(");
         add_figure(scan, i, scan->plan->series[i].measure);
         query_text_printf(scan->text, ", 0)) AS query_f%zu", i + 1);
-        if (has_counts)
-            query_text_printf(
-                scan->text,
-                ", countIf(query_s%zu), uniqExactIf(query_person, query_s%zu AND query_person != 0) AS query_p%zu",
-                i + 1, i + 1, i + 1);
+        if (!has_counts) continue;
+        bool has_people = scan->plan->has_people || scan->plan->series[i].measure == CHART_ONE_EVENT_PER_PERSON;
+        query_text_printf(scan->text, ", countIf(query_s%zu), ", i + 1);
+        if (has_people)
+            query_text_printf(scan->text, "uniqExactIf(query_person, query_s%zu AND query_person != 0)", i + 1);
+        else query_text_add(scan->text, "toUInt64(0)");
+        query_text_printf(scan->text, " AS query_p%zu", i + 1);
     }
 }
 
@@ -299,7 +301,7 @@ enum error_code chart_labels_find(struct query_context *context, const struct ch
     query_text_init(&text, context->arena);
     struct scan scan = {
         .context = context, .plan = plan, .text = &text, .letters = chart_plan_letters(plan), .error = error};
-    enum error_code code = add_source(&scan, NULL, &plan->span.range, false, true);
+    enum error_code code = add_source(&scan, NULL, &plan->span.range, false, plan->has_people);
     if (code) return code;
     struct slice source = query_text_cut(&text, 0);
     for (size_t i = 1; i <= breakdowns; i++)
@@ -360,7 +362,7 @@ enum error_code chart_statement_write(struct query_context *context, const struc
 {
     struct scan scan = {.context = context, .plan = plan, .text = ret_text, .letters = letters, .error = error};
     query_text_init(ret_text, context->arena);
-    enum error_code code = add_source(&scan, labels, range, by_bucket, !by_bucket);
+    enum error_code code = add_source(&scan, labels, range, by_bucket, !by_bucket && plan->has_people);
     if (code) return code;
     struct slice source = query_text_cut(ret_text, 0);
     query_text_printf(ret_text, "SELECT query_index%s", by_bucket ? ", query_bucket" : "");
