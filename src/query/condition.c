@@ -46,6 +46,15 @@ const char *query_comparison_name(enum query_comparison comparison)
     return comparisons[comparison].name;
 }
 
+bool query_comparison_denies(enum query_comparison comparison, enum query_comparison *ret_denied)
+{
+    static const enum query_comparison denied[QUERY_COMPARISON_COUNT] = {
+        [QUERY_EQUALS_NOT] = QUERY_EQUALS, [QUERY_HAS_NOT] = QUERY_HAS, [QUERY_ABSENT] = QUERY_PRESENT};
+    if (!comparisons[comparison].negative) return false;
+    *ret_denied = denied[comparison];
+    return true;
+}
+
 bool query_comparison_needs_values(enum query_comparison comparison) { return !comparisons[comparison].without_values; }
 
 bool query_comparison_find(struct slice name, enum query_comparison *ret_comparison)

@@ -28,6 +28,8 @@ enum query_comparison {
  * not_contains; startsWith, starts_with; endsWith, ends_with; regex; isNull, is_null; isNotNull, is_not_null; gt, gte, lt, lte. */
 bool query_comparison_find(struct slice name, enum query_comparison *ret_comparison);
 const char *query_comparison_name(enum query_comparison comparison); /* ours: "is", "is_not", "contains", .. */
+/* Of a negative one the positive one it denies; false for positive ones. */
+bool query_comparison_denies(enum query_comparison comparison, enum query_comparison *ret_denied);
 bool query_comparison_needs_values(enum query_comparison comparison);
 
 /* How text is to be read before it is compared; QUERY_AS_STORED: by the term's type and the comparison. */

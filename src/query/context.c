@@ -124,20 +124,25 @@ enum error_code query_context_word(const struct query_context *context, const ch
     return ERROR_NONE;
 }
 
-enum error_code query_context_write_rows(struct query_context *context, const struct query_text *text,
-                                         struct json_writer *writer, struct error *error)
+enum error_code query_context_append_rows(struct query_context *context, const struct query_text *text,
+                                          struct json_writer *writer, struct error *error)
 {
     struct buffer lines = {0};
     enum error_code code = context->run(context, text, "JSONEachRow", &lines, error);
     if (code == ERROR_NONE && lines.failed) code = error_set(error, ERROR_MEMORY, "no memory for an answer");
-    if (code == ERROR_NONE) {
-        json_writer_array_begin(writer);
-        for (struct slice rest = buffer_slice(&lines); rest.size > 0;) {
-            struct slice line = slice_cut(&rest, '\n');
-            if (line.size) json_writer_raw(writer, line);
-        }
-        json_writer_array_end(writer);
+    for (struct slice rest = buffer_slice(&lines); code == ERROR_NONE && rest.size > 0;) {
+        struct slice line = slice_cut(&rest, '\n');
+        if (line.size) json_writer_raw(writer, line);
     }
     buffer_free(&lines);
+    return code;
+}
+
+enum error_code query_context_write_rows(struct query_context *context, const struct query_text *text,
+                                         struct json_writer *writer, struct error *error)
+{
+    json_writer_array_begin(writer);
+    enum error_code code = query_context_append_rows(context, text, writer, error);
+    json_writer_array_end(writer);
     return code;
 }

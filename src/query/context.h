@@ -82,6 +82,9 @@ enum error_code query_span_make(struct query_context *context, struct slice time
                                 enum query_interval interval, bool has_previous, struct query_span *ret_span,
                                 struct error *error) MUST_CHECK;
 
+/* All rows as members of a JSON array that the caller begins and ends; otherwise as query_context_write_rows. */
+enum error_code query_context_append_rows(struct query_context *context, const struct query_text *text,
+                                          struct json_writer *writer, struct error *error) MUST_CHECK;
 /* All rows as a JSON array of objects, written by the event store itself: [{"column": value, ..}, ..]. Numbers are numbers
  * (64-bit integers too), not-a-number is null, times are ISO 8601 with Z. */
 enum error_code query_context_write_rows(struct query_context *context, const struct query_text *text,

@@ -24,3 +24,21 @@ struct slice query_parameter_strings(const struct slice *values, size_t count, s
     buffer_free(&text);
     return copy;
 }
+
+struct slice query_parameter_take_value(struct slice *rest, char *out, bool *ret_more)
+{
+    size_t size = 0, at = 0;
+    *ret_more = false;
+    while (at < rest->size) {
+        char byte = rest->data[at++];
+        if (byte == '|') {
+            *ret_more = true;
+            break;
+        }
+        if (byte == '\\' && at < rest->size && (rest->data[at] == '|' || rest->data[at] == '\\'))
+            byte = rest->data[at++];
+        out[size++] = byte;
+    }
+    *rest = slice_from(*rest, at);
+    return slice_make(out, size);
+}

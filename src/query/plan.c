@@ -3,6 +3,7 @@
 #include "query/query.h"
 
 #include "query/plan_time.h"
+#include "query/parameter.h"
 #include "query/words.h"
 
 static const char *const question_names[QUERY_QUESTION_COUNT] = {"timeseries", "top"};
@@ -142,26 +143,6 @@ static enum error_code find_dimension(const char *field, struct slice name, cons
     return ERROR_NONE;
 }
 
-/* Takes one value off the front: up to a bare '|'. "\|" is a '|', "\\" a backslash, any other backslash stands for
- * itself. */
-static struct slice take_value(struct slice *rest, char *out, bool *ret_more)
-{
-    size_t size = 0, at = 0;
-    *ret_more = false;
-    while (at < rest->size) {
-        char byte = rest->data[at++];
-        if (byte == '|') {
-            *ret_more = true;
-            break;
-        }
-        if (byte == '\\' && at < rest->size && (rest->data[at] == '|' || rest->data[at] == '\\'))
-            byte = rest->data[at++];
-        out[size++] = byte;
-    }
-    *rest = slice_from(*rest, at);
-    return slice_make(out, size);
-}
-
 static enum error_code check_value(const struct query_filter *filter, struct slice value, struct error *error)
 {
     const char *dimension = filter->dimension->name;
@@ -218,7 +199,7 @@ static enum error_code parse_filter(struct slice text, struct arena *arena, stru
     if (!values || !room) return error_set(error, ERROR_MEMORY, "no memory for a filter");
     bool more = true;
     while (more) {
-        struct slice value = take_value(&rest, room, &more);
+        struct slice value = query_parameter_take_value(&rest, room, &more);
         room += value.size;
         if ((code = check_value(&filter, value, error))) return code;
         if (filter.value_count == QUERY_VALUE_LIMIT) {

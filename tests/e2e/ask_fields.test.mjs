@@ -19,6 +19,7 @@ before(async () => {
   const answer = await server.post('/v1/events', people.map((person) => ({ name: 'screen_view', session_id: `visit of ${person.device_id}`, ...person })), { key: write_key });
   assert.equal(answer.status, 200, answer.text);
   await server.post('/v1/events', [{ name: 'screen_view', device_id: 'foreign', path: '/a' }], { key: server.tenants.other.write_key });
+  assert.equal((await server.post('/track', { type: 'identify', payload: { profileId: 'ann', firstName: 'Ann', email: 'ann@example.org' } }, { headers: { 'openpanel-client-id': write_key } })).status, 200);
   for (const [id, name, seats] of [['acme', 'Acme Inc', 12], ['beta', 'Beta', 3]]) {
     const made = await server.post('/track', { type: 'group', payload: { id, type: 'company', name, properties: { seats } } }, { headers: { 'openpanel-client-id': write_key } });
     assert.equal(made.status, 200, made.text);
@@ -38,6 +39,8 @@ const cases = [
   ['path:isNot:/a', (p) => p.path !== '/a'],
   ['path:not_in:/a|/c%', (p) => !['/a', '/c%'].includes(p.path)],
   ['path:contains:A', (p) => p.path.toLowerCase().includes('a')],
+  ['utm_source:is:', (p) => p.utm_source === ''],
+  ['path:is:/a\\|b|/c%', (p) => p.path === '/c%'],
   ['path:contains:%', (p) => p.path.includes('%')],
   ['path:doesNotContain:a|ä', (p) => !/[aä]/i.test(p.path)],
   ['path:starts_with:/a', (p) => p.path.toLowerCase().startsWith('/a')],
@@ -65,7 +68,10 @@ for (const [filter, holds] of cases) {
 }
 
 // Each group's row passes or not; a person counts when one of their groups does.
-const groupCases = [['group.id:is:acme', 1], ['group.type:is:company', 2], ['group.name:contains:Acme', 1], ['group.properties.seats:gt:9', 1], ['group.id:is:nothing', 0]];
+const groupCases = [['group.id:is:acme', 1], ['group.type:is:company', 2], ['group.name:contains:Acme', 1], ['group.properties.seats:gt:9', 1], ['group.id:is:nothing', 0],
+  // Negative: no group of theirs is one, and who has none passes.
+  ['group.name:is_not:Acme Inc', 3], ['group.id:is_not:beta', 2], ['group.type:is_null:', 2],
+  ['profile.email:is_not:ann@example.org', 3], ['profile.email:is_null:', 3], ['profile.email:contains:ANN', 1], ['profile.first_name:is_not:Nobody', 4]];
 for (const [filter, wanted] of groupCases) {
   test(`live visitors by ${filter}`, async () => {
     const answer = await live([filter]);

@@ -130,6 +130,16 @@ test('one person and what they come to', async () => {
   await ask('profile?profile_id=nobody', 404);
 });
 
+test('a page of long ids is whole', async () => {
+  const ids = Array.from({ length: 600 }, (_, i) => `${'x'.repeat(110)}${i}`);
+  const sent = ids.map((session_id) => ({ name: 'screen_view', path: '/long', device_id: `long ${session_id}`, session_id }));
+  assert.equal((await server.post('/v1/events', sent, { key: other.write_key })).status, 200);
+  await server.settle(other.write_key);
+  const listed = async (list) => (await server.get(`/v1/query/${list}?limit=1000`, other.secret_key)).json.data;
+  assert.equal((await listed('events')).filter(({ path }) => path === '/long').length, ids.length);
+  await waitFor('visits are written', async () => (await listed('sessions')).filter(({ id }) => ids.includes(id)).length === ids.length);
+});
+
 test('what is wrong is said', async () => {
   for (const query of ['events?cursor=x', 'events?cursor=1.2.notauuid', 'events?limit=0', 'events?limit=1001', 'events?from=never', 'profiles?identified=perhaps', 'sessions?filter=nothing:is:x'])
     await ask(query, 400);

@@ -162,10 +162,11 @@ static bool find_of_group(struct query_text *text, struct slice name, struct que
 static struct query_term looked_up(struct query_text *text, const char *table, const char *key, const struct query_term *term)
 {
     struct slice value = arena_printf(text->arena, "ifNull(toString(%.*s), '')", SLICE_ARGS(term->expression));
-    struct slice from = arena_printf(text->arena, "FROM analytics.%s WHERE tenant_id = {tenant:String} AND %.*s != ''", table, SLICE_ARGS(value));
-    struct slice whole = arena_printf(text->arena,
-        "transform(%s, (SELECT groupArray(id) FROM (SELECT id %.*s ORDER BY id)), (SELECT groupArray(query_value) FROM (SELECT id, %.*s AS query_value %.*s ORDER BY id)), '')",
-        key, SLICE_ARGS(from), SLICE_ARGS(value), SLICE_ARGS(from));
+    /* Twice the same text: it is asked once, so that ids and values are of one moment. */
+    struct slice pairs = arena_printf(text->arena, "(SELECT (groupArray(id), groupArray(%.*s)) FROM analytics.%s WHERE tenant_id = "
+                                      "{tenant:String} AND %.*s != '')", SLICE_ARGS(value), table, SLICE_ARGS(value));
+    struct slice whole = arena_printf(text->arena, "transform(%s, tupleElement(%.*s, 1), tupleElement(%.*s, 2), '')", key,
+                                      SLICE_ARGS(pairs), SLICE_ARGS(pairs));
     return (struct query_term){whole, QUERY_VALUE_TEXT};
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Filters of a question, from JSON or from the address, as conditions. */
 #include "domains/analytics/ask/field.h"
+#include "query/parameter.h"
 #include "query/words.h"
 
 struct filter {
@@ -73,13 +74,16 @@ static enum error_code read_filter(struct query_context *context, struct json_va
     return ERROR_NONE;
 }
 
-/* Over the rows of another table: people by their profile, groups by what they are. */
+/* Over the rows of another table: people by their profile, groups by what they are. Who has no row there, or a row without
+ * the value, passes what is negative: so that is written as not being among those who pass the opposite. */
 static enum error_code write_of_other(struct query_context *context, struct query_text *text, struct filter *filter, bool is_group,
                                       struct error *error)
 {
     struct query_term term;
     struct slice person = analytics_person(context, error);
     if (!person.size) return error->code;
+    enum query_comparison comparison = filter->comparison;
+    if (query_comparison_denies(filter->comparison, &comparison)) query_text_add(text, "NOT ");
     if (is_group) {
         query_text_add(text, "arrayExists(query_group -> query_group IN (SELECT id FROM analytics.groups WHERE tenant_id = {tenant:String} AND ");
     } else {
@@ -90,7 +94,7 @@ static enum error_code write_of_other(struct query_context *context, struct quer
     enum error_code code = is_group ? analytics_group_field_find(context, text, name, &term, error)
                                     : analytics_field_find(context, text, ANALYTICS_PROFILES, name, &term, error);
     if (!code)
-        code = query_condition_write(text, &term, filter->comparison, filter->cast, filter->values, filter->value_count, "filters", error);
+        code = query_condition_write(text, &term, comparison, filter->cast, filter->values, filter->value_count, "filters", error);
     query_text_add(text, is_group ? "), groups)" : ")");
     return code;
 }
@@ -153,8 +157,15 @@ enum error_code analytics_filters_write_parameters(struct query_context *context
         struct slice rest = asked[i];
         filter->name = slice_cut(&rest, ':');
         filter->comparison_word = slice_cut(&rest, ':');
-        while (rest.size && filter->value_count < QUERY_VALUE_LIMIT) filter->values[filter->value_count++] = slice_cut(&rest, '|');
-        if (rest.size) return error_set_field(error, ERROR_TOO_LARGE, "filter", "a filter may have %d values", QUERY_VALUE_LIMIT);
+        /* Nothing behind the colon is the empty value for is and is_not, and none for the others. */
+        bool more = rest.size > 0 || (query_comparison_find(filter->comparison_word, &filter->comparison) &&
+                                      (filter->comparison == QUERY_EQUALS || filter->comparison == QUERY_EQUALS_NOT));
+        while (more && filter->value_count < QUERY_VALUE_LIMIT) {
+            char *value = arena_allocate(context->arena, rest.size + 1);
+            if (!value) return error_set(error, ERROR_MEMORY, "no memory for a question");
+            filter->values[filter->value_count++] = query_parameter_take_value(&rest, value, &more);
+        }
+        if (more) return error_set_field(error, ERROR_TOO_LARGE, "filter", "a filter may have %d values", QUERY_VALUE_LIMIT);
         enum error_code code = write_filter(context, text, scope, filter, "filter", error);
         if (code) return code;
     }

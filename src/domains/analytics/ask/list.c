@@ -23,6 +23,7 @@
     "screen_view_count, event_count, revenue, country, region, city, longitude, latitude, os, os_version, browser, browser_version, device, "  \
     "brand, model, utm_source, utm_medium, utm_campaign, utm_term, utm_content, referrer, referrer_name, referrer_type"
 
+static const char id_column[] = "id";
 /* Where rows of each list are, and how a row of a page is found again: by a second key that prunes what is read. */
 static const struct list {
     const char *table;
@@ -33,8 +34,8 @@ static const struct list {
     bool is_whole;         /* a view that reads everything anyway: one stretch */
 } lists[] = {
     [ANALYTICS_LIST_EVENTS] = {"analytics.events", "device_id", "toString(id)", "toUUID(", EVENT_LIST, false},
-    [ANALYTICS_LIST_SESSIONS] = {"analytics.sessions FINAL", "id", "id", "toString(", SESSION_LIST, false},
-    [ANALYTICS_LIST_PROFILES] = {"analytics.profiles", "id", "id", "toString(",
+    [ANALYTICS_LIST_SESSIONS] = {"analytics.sessions FINAL", id_column, id_column, "toString(", SESSION_LIST, false},
+    [ANALYTICS_LIST_PROFILES] = {"analytics.profiles", id_column, id_column, "toString(",
                                  "id, is_external, first_name, last_name, email, avatar, properties, groups, created_at, last_seen_at", true},
 };
 
@@ -130,12 +131,30 @@ static enum error_code read_page(struct query_context *context, const struct lis
     query_text_printf(&text, "SELECT %s", list->columns);
     struct query_range range = {.from_ms = found[count - 1].ms, .to_ms = found[0].ms + 1};
     write_source(&text, list, &range);
-    query_text_printf(&text, " AND %s IN ", list->key);
-    query_text_values(&text, keys, count);
+    if (list->key != list->id) {
+        query_text_printf(&text, " AND %s IN ", list->key);
+        query_text_values(&text, keys, count);
+    }
     query_text_printf(&text, " AND %s IN ", list->id);
     query_text_values(&text, ids, count);
     query_text_add(&text, "\nORDER BY created_at DESC, id DESC");
-    return query_context_write_rows(context, &text, writer, error);
+    return query_context_append_rows(context, &text, writer, error);
+}
+
+/* Ids and keys travel as parameters: pages of long ones are read in parts. */
+#define PART_BYTES (QUERY_TEXT_PARAMETER_BYTES / 2)
+static enum error_code read_parts(struct query_context *context, const struct list *list, const struct found *found, size_t count,
+                                  struct json_writer *writer, struct error *error)
+{
+    enum error_code code = ERROR_NONE;
+    json_writer_array_begin(writer);
+    for (size_t first = 0, next; !code && first < count; first = next) {
+        size_t bytes = 0;
+        for (next = first; next < count && (next == first || bytes < PART_BYTES); next++) bytes += found[next].id.size + found[next].key.size + 8;
+        code = read_page(context, list, found + first, next - first, writer, error);
+    }
+    json_writer_array_end(writer);
+    return code;
 }
 
 enum error_code analytics_list_write(struct query_context *context, enum analytics_list kind, const struct analytics_page *page,
@@ -158,10 +177,7 @@ enum error_code analytics_list_write(struct query_context *context, enum analyti
         *ret_next_cursor = arena_printf(context->arena, "%lld.%lld.%.*s", (long long)found[count - 1].ms,
                                         (long long)(stretch_ms / DAY_MS), SLICE_ARGS(found[count - 1].id));
     }
-    if (count) return read_page(context, list, found, count, writer, error);
-    json_writer_array_begin(writer);
-    json_writer_array_end(writer);
-    return ERROR_NONE;
+    return read_parts(context, list, found, count, writer, error);
 }
 
 enum error_code analytics_list_write_person(struct query_context *context, struct query_text *text, struct slice profile_id,

@@ -90,8 +90,8 @@ static enum error_code write_visits(struct query_context *context, struct slice 
     query_text_add(&text,
         "SELECT\n    count() AS sessions,\n    round(100 * countIf(is_bounce) / count(), 2) AS bounce_rate,\n"
         "    round(avgIf(duration, duration > 0) / 1000, 3) AS average_duration,\n"
-        "    round(quantileExactIf(0.9)(duration, duration > 0) / 1000, 3) AS p90_duration,\n"
-        "    round((max(toUnixTimestamp64Milli(created_at)) - min(toUnixTimestamp64Milli(created_at))) / (count() - 1) / 1000, 3) AS average_time_between,\n"
+        "    if(countIf(duration > 0) = 0, NULL, round(quantileExactIf(0.9)(duration, duration > 0) / 1000, 3)) AS p90_duration,\n"
+        "    if(count() < 2, NULL, round((max(toUnixTimestamp64Milli(created_at)) - min(toUnixTimestamp64Milli(created_at))) / (count() - 1) / 1000, 3)) AS average_time_between,\n"
         "    round(sum(screen_view_count + event_count) / count(), 2) AS events_per_session\n"
         "FROM analytics.sessions FINAL WHERE tenant_id = {tenant:String} AND ");
     query_text_slice(&text, person);
