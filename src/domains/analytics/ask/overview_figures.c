@@ -174,8 +174,8 @@ static enum error_code ask_revenue(struct asking *asking)
         ? conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS, &conditions) : ERROR_NONE;
     query_text_add(&text, "SELECT grouping(query_bucket), ");
     query_text_bucket(&text, "created_at", asking->range);
-    query_text_add(&text, " AS query_bucket, toFloat64(sum(revenue)) FROM analytics.events WHERE tenant_id = {tenant:String} AND revenue > 0 AND "
-                          ANALYTICS_IS_SENT " AND ");
+    /* The names are not looked at: session_start and session_end have no amount. */
+    query_text_add(&text, " AS query_bucket, toFloat64(sum(revenue)) FROM analytics.events WHERE tenant_id = {tenant:String} AND revenue > 0 AND ");
     query_text_range(&text, "created_at", asking->range);
     if (asking->is_filtered) query_text_add(&text, " AND session_id IN ");
     if (asking->is_filtered && asking->is_of_pages) write_chosen_visits(asking, &text, conditions);

@@ -27,8 +27,7 @@ static enum error_code write_top(struct query_context *context, const struct ana
                              "query_visit, revenue AS query_money, ", is_ours ? "page_views" : "pageviews",
                       is_ours ? ", " ANALYTICS_ROUND("100 * countIf(query_view) / sum(countIf(query_view)) OVER ()", "100") " AS percentage" : "");
     query_text_slice(&text, is_ours ? person : SLICE("toUInt64(0)"));
-    query_text_add(&text, " AS query_person FROM analytics.events WHERE tenant_id = {tenant:String} AND (" IS_VIEW " OR revenue > 0) AND path != '' AND "
-                          ANALYTICS_IS_SENT " AND ");
+    query_text_add(&text, " AS query_person FROM analytics.events WHERE tenant_id = {tenant:String} AND (" IS_VIEW " OR revenue > 0) AND path != '' AND ");
     query_text_range(&text, "created_at", listing->range);
     enum error_code code = analytics_filters_write_of(context, &text, ANALYTICS_EVENTS, listing->filters, error);
     query_text_add(&text, ") GROUP BY query_origin, query_path HAVING countIf(query_view) > 0");
