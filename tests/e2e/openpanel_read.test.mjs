@@ -9,7 +9,7 @@ import { DAY, mean, randomVisits, rounded, send, sum, time, visitsOf } from './v
 const begin = Math.floor(Date.now() / DAY) * DAY - 9 * DAY; // seven days of visits from two days before
 let server, keys, many, project, ann;
 before(async () => {
-  server = await Server.start({ tenants: ['main', 'other', 'many'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['main', 'other', 'many', 'alias'], settings: ['--spool.seal_age', '100ms'] });
   keys = server.tenants.main;
   const answer = await server.post('/v1/events', [
     { name: 'screen_view', session_id: 's1', device_id: 'd1', path: '/a' },
@@ -153,6 +153,17 @@ test('export: whole rows with their properties, in pages that neither repeat nor
   assert.match((await read('/export/events', { filters: '[{' }, 400)).message, /filters/);
 });
 
+test('export: whoever an event is of by an alias comes with it, too', async () => {
+  const { write_key, secret_key, tenant } = server.tenants.alias, path = '/export/events?includes=profile&event=screen_view';
+  const sent = [{ name: 'screen_view', device_id: 'd1', profile_id: 'old', path: '/a' }, { type: 'identify', profile_id: 'new', first_name: 'Eve' }, { type: 'alias', profile_id: 'new', alias: 'old' }];
+  assert.equal((await server.post('/v1/events', sent, { key: write_key })).status, 200);
+  await server.settle(write_key);
+  await waitFor('the profile and its alias are stored', async () => (await server.sql('SELECT count() AS n FROM analytics.profile_identities', tenant))[0].n > 0 && (await server.sql("SELECT count() AS n FROM analytics.profiles WHERE id = 'new'", tenant))[0].n === 1);
+  let row; // that a tenant has no aliases is remembered for a moment
+  await waitFor('the alias counts', async () => ([row] = (await ask(path, client(secret_key, write_key))).json.data)[0].profile.id !== '');
+  assert.deepEqual([row.profileId, row.profile.id, row.profile.firstName], ['old', 'new', 'Eve']);
+});
+
 test('events, their names, properties and values', async () => {
   const events = await read('events', { ...whole, limit: 100, event: 'order' });
   const orders = many.filter((event) => event.name === 'order');
@@ -161,6 +172,10 @@ test('events, their names, properties and values', async () => {
   const next = await read('events', { ...whole, limit: 10, cursor: 2, event: 'order' });
   assert.deepEqual(next, events.slice(10, 20));
   assert.deepEqual(await read('events', { ...whole, limit: 100, cursor: 50, event: 'order' }), []);
+  const all = await read('events', { ...whole, limit: 100, cursor: 1 }), far = await read('events', { ...whole, limit: 1, cursor: 77 });
+  assert.deepEqual(far, [all[76]]);
+  for (const words of [{ limit: 100, cursor: 101 }, { limit: 3, page: 3334 }])
+    assert.match((await read('events', { ...whole, ...words }, 400)).message, /10000.*less time/, 'how deep pages go is said');
   const names = await read('events/names');
   assert.equal(names.find((row) => row.name === 'order').count, orders.length);
   assert.deepEqual(await read('events/properties', { event: 'order' }), []);

@@ -68,7 +68,7 @@ static void write_source(struct query_text *text, const struct list *list, const
 
 static enum error_code find_stretch(struct query_context *context, const struct list *list, const struct query_range *range,
                                     const struct cursor *cursor, const struct query_text *bound, struct slice conditions, size_t wanted,
-                                    struct query_rows *ret_rows, struct error *error)
+                                    size_t offset, struct query_rows *ret_rows, struct error *error)
 {
     struct query_text text;
     query_text_init(&text, context->arena);
@@ -86,7 +86,7 @@ static enum error_code find_stretch(struct query_context *context, const struct 
         query_text_add(&text, "))");
     }
     query_text_slice(&text, conditions);
-    query_text_printf(&text, "\nORDER BY created_at DESC, id DESC\nLIMIT %zu", wanted);
+    query_text_printf(&text, "\nORDER BY created_at DESC, id DESC\nLIMIT %zu OFFSET %zu", wanted, offset);
     return query_rows_ask(context, &text, 3, ret_rows, error);
 }
 
@@ -98,14 +98,15 @@ static enum error_code find_page(struct query_context *context, const struct lis
                                  size_t *ret_count, int64_t *ret_stretch_ms, struct error *error)
 {
     size_t count = 0, wanted = page->limit + 1;
-    int64_t end_ms = page->to_ms, stretch_ms = list->is_whole ? STRETCH_MOST_MS : cursor->stretch_ms;
+    bool is_whole = list->is_whole || page->offset > 0; /* what is left out is counted over all of the time asked for */
+    int64_t end_ms = page->to_ms, stretch_ms = is_whole ? STRETCH_MOST_MS : cursor->stretch_ms;
     if (cursor->is_there && cursor->ms + 1 < end_ms) end_ms = cursor->ms + 1;
     *ret_stretch_ms = stretch_ms;
     while (count < wanted && end_ms > page->from_ms) {
         struct query_range range = {.from_ms = end_ms - stretch_ms, .to_ms = end_ms};
-        if (range.from_ms < page->from_ms || list->is_whole) range.from_ms = page->from_ms;
+        if (range.from_ms < page->from_ms || is_whole) range.from_ms = page->from_ms;
         struct query_rows rows;
-        enum error_code code = find_stretch(context, list, &range, cursor, bound, conditions, wanted - count, &rows, error);
+        enum error_code code = find_stretch(context, list, &range, cursor, bound, conditions, wanted - count, page->offset, &rows, error);
         if (code) return code;
         for (size_t i = 0; i < rows.count; i++)
             found[count++] = (struct found){query_rows_integer(&rows, i, 0), query_rows_text(&rows, i, 1), query_rows_text(&rows, i, 2)};
@@ -162,6 +163,7 @@ enum error_code analytics_list_write(struct query_context *context, enum analyti
                                      struct slice *ret_next_cursor, struct error *error)
 {
     ASSERT(page->limit > 0 && page->limit <= ANALYTICS_LIST_LIMIT);
+    ASSERT(!page->offset || (!page->cursor.size && page->offset + page->limit <= ANALYTICS_LIST_DEPTH));
     const struct list *list = &lists[kind];
     struct cursor cursor;
     struct found *found = arena_allocate(context->arena, (page->limit + 1) * sizeof *found);

@@ -14,11 +14,13 @@
 enum analytics_list { ANALYTICS_LIST_EVENTS, ANALYTICS_LIST_SESSIONS, ANALYTICS_LIST_PROFILES };
 #define ANALYTICS_LIST_LIMIT 1000
 #define ANALYTICS_LIST_DEFAULT 50
+#define ANALYTICS_LIST_DEPTH 10000 /* rows a counted page may end at: all before it are sorted each time */
 
 struct analytics_page {
     int64_t from_ms, to_ms; /* to exclusive */
     size_t limit;
     struct slice cursor;    /* empty: the first page */
+    size_t offset;          /* rows to leave out first, for pages that are counted; needs an empty cursor */
 };
 /*
  * Writes the page's rows as a JSON array of objects (columns by their stored names), and where the next page begins: empty when this

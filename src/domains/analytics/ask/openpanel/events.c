@@ -74,10 +74,15 @@ static enum error_code find_page(struct export *export, int64_t *ret_total, size
 static enum error_code write_page(struct export *export, const struct query_range *range, struct json_writer *writer)
 {
     struct query_text *text = export->text;
-    query_text_printf(text, "SELECT " EXPORT_COLUMNS "%s FROM analytics.events%s%.*s AND ", export->has_profiles ? ", query_found.profile AS profile" : "",
-                      export->has_profiles ? " LEFT JOIN (SELECT id AS query_person, " PROFILE " AS profile FROM analytics.profiles AS query_profile WHERE "
-                                             "tenant_id = {tenant:String}) AS query_found ON profile_id = query_found.query_person" : "",
-                      SLICE_ARGS(export->conditions));
+    query_text_printf(text, "SELECT " EXPORT_COLUMNS "%s FROM analytics.events", export->has_profiles ? ", query_found.profile AS profile" : "");
+    if (export->has_profiles) {
+        struct slice person = analytics_person(export->context, export->error);
+        if (!person.size) return export->error->code;
+        query_text_printf(text, " LEFT JOIN (SELECT id AS query_person, " PROFILE " AS profile FROM analytics.profiles AS query_profile WHERE "
+                                "tenant_id = {tenant:String}) AS query_found ON %.*s = query_found.query_person", SLICE_ARGS(person));
+    }
+    query_text_slice(text, export->conditions);
+    query_text_add(text, " AND ");
     query_text_range(text, "created_at", range);
     query_text_printf(text, " AND id IN (SELECT id FROM analytics.events%.*s ORDER BY created_at DESC, id LIMIT %zu OFFSET %zu) ORDER BY created_at DESC, id",
                       SLICE_ARGS(export->conditions), export->limit, export->offset);
@@ -163,23 +168,13 @@ static enum error_code events_answer(struct query_context *context, struct buffe
     }
     if (!code && profile.size) code = analytics_list_write_person(context, &text, profile, error);
     if (!code) code = analytics_filters_write_of(context, &text, ANALYTICS_EVENTS, &filters, error);
+    if (!code && offset + limit > ANALYTICS_LIST_DEPTH)
+        code = error_set_field(error, ERROR_INVALID, "cursor", "pages reach to event %d: cursor may be %zu with limit %zu. Ask for less time, or GET "
+                               "/export/events", ANALYTICS_LIST_DEPTH, ANALYTICS_LIST_DEPTH / limit, limit);
     if (code) return code;
     struct slice conditions = query_text_cut(&text, 0);
-    struct analytics_page page = {.from_ms = span.range.from_ms, .to_ms = span.range.to_ms, .limit = limit, .cursor = SLICE_EMPTY};
-    /* Pages are counted: those before are looked for, and not shown. */
-    for (size_t before = 0; !code && before < offset; before += limit) {
-        struct buffer unused = {0};
-        struct json_writer nowhere = {.out = &unused};
-        code = analytics_list_write(context, ANALYTICS_LIST_EVENTS, &page, &text, conditions, &nowhere, &next, error);
-        buffer_free(&unused);
-        if (!code && !next.size) {
-            json_writer_array_begin(&writer);
-            json_writer_array_end(&writer);
-            return ERROR_NONE;
-        }
-        page.cursor = next;
-    }
-    return code ? code : analytics_list_write(context, ANALYTICS_LIST_EVENTS, &page, &text, conditions, &writer, &next, error);
+    struct analytics_page page = {.from_ms = span.range.from_ms, .to_ms = span.range.to_ms, .limit = limit, .cursor = SLICE_EMPTY, .offset = offset};
+    return analytics_list_write(context, ANALYTICS_LIST_EVENTS, &page, &text, conditions, &writer, &next, error);
 }
 
 typedef enum error_code pick_function(struct query_context *context, const struct analytics_picking *picking, struct json_writer *writer,
