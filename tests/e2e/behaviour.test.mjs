@@ -325,3 +325,16 @@ test('goals are people who did something, and their share of visitors', async ()
     { name: 'a', completions: people((e) => e.name === 'a'), events: randomEvents.filter((e) => e.name === 'a').length, rate: rate(people((e) => e.name === 'a')) },
     { name: 'saw a', completions: people(saw), events: randomEvents.filter(saw).length, rate: rate(people(saw)) }, { name: 'never', completions: 0, events: 0, rate: 0 }] });
 });
+
+test('a funnel from the rollup of actions is the one from the events themselves', async () => {
+  const everything = [{ name: 'name', operator: 'is_not', value: 'nothing is called so' }]; // filters ask the events
+  const asked = [
+    { steps: ['a', 'b', 'c'] }, { steps: ['c', 'a'], window: 3600, by: 'device' }, { steps: ['a', { event: ['b', 'c'] }], equal_times: true },
+    { steps: ['a', 'c'], exclude: [{ event: 'b' }] }, { steps: ['a', 'b'], series: true },
+  ];
+  for (const tenant of ['random', 'hand', 'few'])
+    for (const body of asked) {
+      const rolled = await ask(tenant, 'funnel', body);
+      assert.deepEqual(rolled, await ask(tenant, 'funnel', { ...body, filters: everything }), JSON.stringify(body));
+    }
+});

@@ -56,6 +56,10 @@ const equals = {
     'SELECT toString(tenant_id) AS project_id, toString(toDate(created_at)) AS day, device_hash, profile_hash, count() AS events, '
     + "countIf(name IN ('screen_view', 'page_view', 'pageview')) AS page_views, countIf(name IN ('session_start', 'session_end')) AS boundaries "
     + 'FROM analytics.events GROUP BY ALL ORDER BY ALL'],
+  'what they did besides looking at pages': [
+    'SELECT project_id, name, created_at, device_hash, profile_hash, count() AS times FROM analytics.actions GROUP BY ALL ORDER BY ALL',
+    'SELECT toString(tenant_id) AS project_id, name, created_at, device_hash, profile_hash, count() AS times FROM analytics.events '
+    + "WHERE name NOT IN ('screen_view', 'page_view', 'pageview', 'page_exit', 'session_start', 'session_end') GROUP BY ALL ORDER BY ALL"],
   'names': [
     'SELECT project_id, name, created_at, event_count FROM analytics.distinct_event_names_mv ORDER BY ALL',
     'SELECT toString(tenant_id) AS project_id, name, max(e.created_at) AS created_at, count() AS event_count FROM analytics.events AS e GROUP BY ALL ORDER BY ALL'],
@@ -64,7 +68,7 @@ const equals = {
     "SELECT toString(tenant_id) AS project_id, name, kept.1 AS property_key, toString(kept.2) AS property_value, toDateTime(max(e.created_at), 'UTC') AS created_at, "
     + "count() AS event_count FROM analytics.events AS e ARRAY JOIN properties AS kept WHERE kept.1 NOT IN ('order', 'trace') AND length(kept.2) <= 64 GROUP BY ALL ORDER BY ALL"],
 };
-const rollups = ['dau', 'device_days', 'cohort_events', 'distinct_event_names', 'event_property_values'];
+const rollups = ['dau', 'device_days', 'actions', 'cohort_events', 'distinct_event_names', 'event_property_values'];
 
 for (const [what, [rollup, events]] of Object.entries(equals))
   for (const tenant of ['*', 'a', 'b'])

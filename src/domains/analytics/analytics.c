@@ -38,6 +38,8 @@ static const struct domain_view views[] = {
     {"analytics", "dau_feed", "tenant_id"},
     {"analytics", "dau_mv", "tenant_id"},
     {"analytics", "device_days", "tenant_id"},
+    {"analytics", "actions", "tenant_id"},
+    {"analytics", "actions_feed", "tenant_id"},
     {"analytics", "device_days_feed", "tenant_id"},
     {"analytics", "cohort_events", "tenant_id"},
     {"analytics", "cohort_events_feed", "tenant_id"},

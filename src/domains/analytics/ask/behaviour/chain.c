@@ -96,6 +96,17 @@ static enum error_code write_numbers(struct query_context *context, struct query
     return code;
 }
 
+/* Actions have fewer rows, ordered by name, but only who, what and when. */
+static const char *chain_table(struct query_context *context, const struct analytics_chain *chain)
+{
+    struct json_value filters;
+    bool is_filtered = query_context_text(context, "filter").data ||
+                       (query_context_member(context, "filters", &filters) && (json_value_type(filters) != JSON_ARRAY || json_array_size(filters) > 0));
+    bool fits = !is_filtered && !chain->is_strict && !chain->breakdown.size && chain->by != ANALYTICS_BY_SESSION &&
+                analytics_steps_are_actions(chain->steps, chain->step_count + chain->exclusion_count);
+    return fits ? "analytics.actions" : "analytics.events";
+}
+
 /* One row per person: query_sorted is empty for those who cannot have come farther than step 1. */
 static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
                                     const int *codes, const struct query_range *range, bool has_buckets, struct error *error)
@@ -109,7 +120,7 @@ static enum error_code write_people(struct query_context *context, struct query_
     query_text_add(text, " AS query_all, max(query_is_2) AS query_has_second");
     if (has_buckets) query_text_add(text, ", minIf(created_at, query_is_1) AS query_entry");
     if (!code && chain->breakdown.size) code = write_value(context, text, chain, &is_list, error);
-    query_text_add(text, "\nFROM analytics.events WHERE tenant_id = {tenant:String} AND ");
+    query_text_printf(text, "\nFROM %s WHERE tenant_id = {tenant:String} AND ", chain_table(context, chain));
     query_text_range(text, "created_at", range);
     query_text_add(text, " AND ");
     if (chain->is_strict) query_text_add(text, ANALYTICS_IS_SENT);

@@ -177,3 +177,15 @@ bool analytics_steps_are_disjoint(const struct analytics_step *steps, size_t cou
     }
     return true;
 }
+
+bool analytics_steps_are_actions(const struct analytics_step *steps, size_t count)
+{
+    static const char *const others[] = {"screen_view", "page_view", "pageview", "page_exit", "session_start", "session_end"};
+    for (size_t i = 0; i < count; i++) {
+        if (steps[i].is_any || steps[i].page_count || steps[i].has_filters) return false;
+        for (size_t j = 0; j < steps[i].name_count; j++)
+            for (size_t k = 0; k < sizeof others / sizeof *others; k++)
+                if (slice_equal(steps[i].names[j], slice_from_string(others[k]))) return false;
+    }
+    return true;
+}

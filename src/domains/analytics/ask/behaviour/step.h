@@ -38,4 +38,7 @@ void analytics_steps_write_names(struct query_text *text, const struct analytics
 /* Whether no event can fit two of them, as their names say. */
 bool analytics_steps_are_disjoint(const struct analytics_step *steps, size_t count);
 
+/* Whether all of these are in analytics.actions, which has who, what and when of all that is no page view and no end of a visit. */
+bool analytics_steps_are_actions(const struct analytics_step *steps, size_t count);
+
 #endif

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS analytics.actions_feed;
+DROP TABLE IF EXISTS analytics.actions;
