@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filters of Databuddy's questions: which fields the rows of a source have, and which only the visit they are of has. */
+/* Filters of Databuddy's questions: which fields rows of a source have, and which only the visit they are of has. */
 #include "domains/analytics/ask/databuddy/sql.h"
 #include "query/words.h"
 
@@ -10,8 +10,9 @@
 #define WITH_PERSON (WITH_VISIT | OF(REVENUE))
 
 /*
- * `own`: the sources whose rows have the expression themselves. `is_of_visit`: elsewhere it is a value of the visit: what its first
- * page view says in analytics.events. Payments have the values of the visit they came from ($attributed).
+ * `own`: the sources whose rows have the expression themselves. `is_of_visit`: elsewhere it is a value of the visit:
+ * what its first page view says in analytics.events. Payments have the values of the visit they came from
+ * ($attributed).
  */
 struct field {
     const char *name, *expression;
@@ -22,7 +23,8 @@ struct field {
 #define TEXT QUERY_VALUE_TEXT
 /* As its address, its host, or its name: whatever a list of referrers showed. */
 #define REFERRER                                                                                                       \
-    "[toString(referrer), domainWithoutWWW(toString(referrer)), toString(referrer_name), if(referrer = '' AND referrer_name = '', 'direct', '')]"
+    "[toString(referrer), domainWithoutWWW(toString(referrer)), toString(referrer_name), if(referrer = '' AND "        \
+    "referrer_name = '', 'direct', '')]"
 static const struct field fields[] = {
     {"path", PATH("path"), TEXT, WITH_VISIT | OF(REVENUE) | OF(AI_VISITS), false},
     {"query_string", "query_string", TEXT, OF(EVENTS), true},
@@ -99,7 +101,8 @@ static bool is_of(const struct field *field, enum databuddy_source source)
 bool databuddy_field_is_of(enum databuddy_source source, struct slice name)
 {
     if (slice_starts_with(name, TRAIT)) return (WITH_PERSON >> source & 1) && name.size > TRAIT.size;
-    if (slice_starts_with(name, PROPERTY)) return ((OF(EVENTS) | OF(CUSTOM) | OF(LINKS)) >> source & 1) && name.size > PROPERTY.size;
+    if (slice_starts_with(name, PROPERTY)) return ((OF(EVENTS) | OF(CUSTOM) | OF(LINKS)) >> source & 1) &&
+        name.size > PROPERTY.size;
     const struct field *field = field_find(name);
     return field && is_of(field, source);
 }
@@ -117,21 +120,24 @@ const char *databuddy_group_expression(struct slice name)
     return field && field->is_of_visit && field->type == TEXT ? field->expression : NULL;
 }
 
-static enum error_code condition(struct query_text *text, const struct databuddy_filter *filter, struct slice expression,
-                                 enum query_value_type type, struct error *error)
+static enum error_code condition(struct query_text *text, const struct databuddy_filter *filter,
+                                 struct slice expression, enum query_value_type type, struct error *error)
 {
     struct query_term term = {expression, type};
     char name[80];
     snprintf(name, sizeof name, "%s", query_words_show(slice_first(filter->field, 40)).text);
-    return query_condition_write(text, &term, filter->comparison, QUERY_AS_STORED, filter->values, filter->value_count, name, error);
+    return query_condition_write(text, &term, filter->comparison, QUERY_AS_STORED, filter->values, filter->value_count,
+                                 name, error);
 }
 
 /* Visits whose first values fit, as a list of ids. */
-static enum error_code write_visits(const struct databuddy_query *query, struct query_text *text, const struct databuddy_filter *filter,
-                                    const struct field *field, struct error *error)
+static enum error_code write_visits(const struct databuddy_query *query, struct query_text *text,
+                                    const struct databuddy_filter *filter, const struct field *field,
+    struct error *error)
 {
     struct slice first = arena_printf(text->arena, "argMin(%s, " ORDER_IN_VISIT ")", field->expression);
-    query_text_add(text, "session_id IN (SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND ");
+    query_text_add(text, "session_id IN (SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND "
+                   "");
     query_text_range(text, "created_at", &query->range);
     query_text_add(text, " AND session_id != '' AND " ANALYTICS_IS_SENT " GROUP BY session_id HAVING ");
     enum error_code code = condition(text, filter, first, field->type, error);
@@ -139,15 +145,16 @@ static enum error_code write_visits(const struct databuddy_query *query, struct 
     return code;
 }
 
-static enum error_code write_trait(const struct databuddy_query *query, struct query_text *text, const struct databuddy_filter *filter,
-                                   struct error *error)
+static enum error_code write_trait(const struct databuddy_query *query, struct query_text *text,
+                                   const struct databuddy_filter *filter, struct error *error)
 {
     static const char *const columns[] = {"email", "first_name", "last_name", "avatar"};
     struct slice key = slice_from(filter->field, TRAIT.size), expression = SLICE_EMPTY;
     struct slice person = analytics_person(query->context, error);
     if (!person.size) return error->code;
     if (key.size > TRAIT_KEY_LIMIT_BYTES)
-        return error_set_field(error, ERROR_INVALID, "filters", "the name of a trait may have %d bytes", TRAIT_KEY_LIMIT_BYTES);
+        return error_set_field(error, ERROR_INVALID, "filters", "the name of a trait may have %d bytes",
+                               TRAIT_KEY_LIMIT_BYTES);
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (slice_equal(key, slice_from_string(columns[i]))) expression = slice_from_string(columns[i]);
     if (!expression.size) {
@@ -164,8 +171,9 @@ static enum error_code write_trait(const struct databuddy_query *query, struct q
     return code;
 }
 
-static enum error_code write_one(const struct databuddy_query *query, struct query_text *text, enum databuddy_source source,
-                                 const struct databuddy_filter *filter, struct error *error)
+static enum error_code write_one(const struct databuddy_query *query, struct query_text *text,
+                                 enum databuddy_source source, const struct databuddy_filter *filter,
+    struct error *error)
 {
     if (slice_starts_with(filter->field, TRAIT)) return write_trait(query, text, filter, error);
     if (slice_starts_with(filter->field, PROPERTY)) {
@@ -197,13 +205,14 @@ static bool is_parameter(const struct databuddy_type *type, struct slice field)
     return false;
 }
 
-enum error_code databuddy_filters_write(const struct databuddy_query *query, struct query_text *text, enum databuddy_source source,
-                                        bool as_expression, struct error *error)
+enum error_code databuddy_filters_write(const struct databuddy_query *query, struct query_text *text,
+                                        enum databuddy_source source, bool as_expression, struct error *error)
 {
     bool is_first = true;
     for (size_t i = 0; i < query->filter_count; i++) {
         const struct databuddy_filter *filter = &query->filters[i];
-        if (filter->is_having || is_parameter(query->type, filter->field) || !databuddy_field_is_of(source, filter->field)) continue;
+        if (filter->is_having || is_parameter(query->type, filter->field) || !databuddy_field_is_of(source,
+            filter->field)) continue;
         if (!as_expression || !is_first) query_text_add(text, " AND ");
         is_first = false;
         enum error_code code = write_one(query, text, source, filter, error);
@@ -218,20 +227,22 @@ bool databuddy_filters_need_visits(const struct databuddy_query *query)
     for (size_t i = 0; i < query->filter_count; i++) {
         const struct databuddy_filter *filter = &query->filters[i];
         const struct field *field = field_find(filter->field);
-        if (!filter->is_having && field && (field->own >> DATABUDDY_REVENUE & 1) && (field->is_of_visit || strcmp(field->name, "path") == 0))
+        if (!filter->is_having && field && (field->own >> DATABUDDY_REVENUE & 1) && (field->is_of_visit ||
+            strcmp(field->name, "path") == 0))
             return true;
     }
     return false;
 }
 
-enum error_code databuddy_having_write(const struct databuddy_query *query, struct query_text *text, struct error *error)
+enum error_code databuddy_having_write(const struct databuddy_query *query, struct query_text *text,
+                                       struct error *error)
 {
     for (size_t i = 0; i < query->filter_count; i++) {
         const struct databuddy_filter *filter = &query->filters[i];
         if (!filter->is_having) continue;
         bool is_ordered = filter->comparison >= QUERY_GREATER;
-        struct slice term = arena_printf(text->arena, is_ordered ? "ifNull(toFloat64OrNull(toString(%.*s)), 0)" : "ifNull(toString(%.*s), '')",
-                                         SLICE_ARGS(filter->field));
+        struct slice term = arena_printf(text->arena, is_ordered ? "ifNull(toFloat64OrNull(toString(%.*s)), 0)"
+                                         : "ifNull(toString(%.*s), '')", SLICE_ARGS(filter->field));
         query_text_add(text, " AND ");
         enum error_code code = condition(text, filter, term, is_ordered ? QUERY_VALUE_NUMBER : QUERY_VALUE_TEXT, error);
         if (code) return code;

@@ -13,16 +13,17 @@ enum databuddy_source {
 };
 
 /*
- * One type. `sql` is a SELECT that gives the columns by name, in any order; around it come filters of columns, order, limit and
- * the order of columns. In it a word behind a dollar stands for
- *   $events $vitals $errors $custom $links $engagement $ai_visits $ai_calls $link_visits   the table and its conditions: tenant, range, filters
+ * One type. `sql` is a SELECT that gives the columns by name, in any order; around it come filters of columns, order,
+ * limit and the order of columns. In it a word behind a dollar stands for
+ *   $events $vitals $errors $custom $links $engagement $ai_visits $ai_calls $link_visits   the table, its conditions:
+ *                tenant, range, filters
  *   $payments, $attributed   payments, with the visit they came from when a filter needs it; always
  *   $all         events of tenant and range, without filters; $where: the filters as an expression over them
  *   $sessions    all events of the visits that have an event that passes the filters
  *   $errors_all  as $errors, without filters
  *   $tenant      the tenant's condition
  *   $bucket(column)  the start of its bucket, Unix ms; a type with a `series` gives it as "bucket"
- *   $person      who: analytics_person; $zone: the time zone's name; $needed: the value of the filter that the type needs
+ *   $person      who: analytics_person; $zone: the zone's name; $needed: the value of the filter that the type needs
  *   $from $to $now   instants; $limit: LIMIT and OFFSET, which the type then does itself
  *   $value(name|default)   the value of a filter that is a parameter, see `takes`
  *   $also_first  the fields of groupBy as visits' first values, ", .. AS also_1"; $also: ", also_1"
@@ -35,7 +36,7 @@ enum databuddy_series {
 };
 struct databuddy_type {
     const char *name;
-    const char *columns;        /* names divided by commas, in the order of the answer; "@" behind one: a time, as text */
+    const char *columns;        /* names divided by commas, in the answer's order; "@" behind one: a time, as text */
     const char *sql;
     const char *order;          /* "visitors DESC, name"; a series has its own */
     enum databuddy_source source;
@@ -89,7 +90,8 @@ struct databuddy_query {
     int64_t limit, page;        /* limit 0: the type's */
 };
 /* The whole statement. ERROR_INVALID says what of the question the type cannot do. */
-enum error_code databuddy_statement_write(const struct databuddy_query *query, struct query_text *text, struct error *error) MUST_CHECK;
+enum error_code databuddy_statement_write(const struct databuddy_query *query, struct query_text *text, struct error
+    *error) MUST_CHECK;
 
 /* ---- filters: filters.c ---- */
 
@@ -97,12 +99,14 @@ enum error_code databuddy_statement_write(const struct databuddy_query *query, s
 bool databuddy_field_is_of(enum databuddy_source source, struct slice field);
 /* The names, in the table's order; NULL behind the last. */
 const char *databuddy_field_name(enum databuddy_source source, size_t index);
-/* Appends " AND (..)" for each filter that rows of the source have; the others are not about it. `as_expression`: " AND " is
- * left out before the first, and "1" written when there are none. */
-enum error_code databuddy_filters_write(const struct databuddy_query *query, struct query_text *text, enum databuddy_source source,
+/* Appends " AND (..)" for each filter that rows of the source have; the others are not about it. `as_expression`: "
+ * AND " is left out before the first, and "1" written when there are none. */
+enum error_code databuddy_filters_write(const struct databuddy_query *query, struct query_text *text, enum
+    databuddy_source source,
                                         bool as_expression, struct error *error) MUST_CHECK;
 /* Appends " AND .." for filters of the answer's columns. */
-enum error_code databuddy_having_write(const struct databuddy_query *query, struct query_text *text, struct error *error) MUST_CHECK;
+enum error_code databuddy_having_write(const struct databuddy_query *query, struct query_text *text, struct error
+    *error) MUST_CHECK;
 /* Whether a filter is about what only the visit of a payment knows. */
 bool databuddy_filters_need_visits(const struct databuddy_query *query);
 /* A field of groupBy as an expression over events: the first value of the visit. NULL: cannot be grouped by. */
@@ -129,7 +133,8 @@ struct databuddy_request {
 };
 #define DATABUDDY_PART_LIMIT 50  /* of all questions of one HTTP request: they are answered one after the other */
 /* ERROR_INVALID when nothing of it can be answered. */
-enum error_code databuddy_request_read(struct query_context *context, struct json_value body, struct databuddy_request *ret_request,
+enum error_code databuddy_request_read(struct query_context *context, struct json_value body, struct databuddy_request
+    *ret_request,
                                        struct error *error) MUST_CHECK;
 extern const char *const databuddy_presets[]; /* ended by NULL */
 

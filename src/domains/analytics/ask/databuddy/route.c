@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Databuddy's read API over HTTP: questions, one or a batch of them; what can be asked; the statement behind a question. */
+/* Databuddy's read API over HTTP: questions, one or a batch; what can be asked; the statement behind a question. */
 #include "base/uuid.h"
 #include "domains/analytics/ask/ask.h"
 #include "domains/analytics/ask/databuddy/query.h"
@@ -14,8 +14,10 @@
 static const char *code_of(const struct error *error)
 {
     static const struct { enum error_code code; const char *name; } codes[] = {
-        {ERROR_UNAUTHENTICATED, "AUTH_REQUIRED"}, {ERROR_FORBIDDEN, "ACCESS_DENIED"}, {ERROR_INVALID, "VALIDATION_ERROR"},
-        {ERROR_TOO_LARGE, "VALIDATION_ERROR"}, {ERROR_UNSUPPORTED_MEDIA, "VALIDATION_ERROR"}, {ERROR_NOT_FOUND, "NOT_FOUND"},
+        {ERROR_UNAUTHENTICATED, "AUTH_REQUIRED"}, {ERROR_FORBIDDEN, "ACCESS_DENIED"}, {ERROR_INVALID,
+            "VALIDATION_ERROR"},
+        {ERROR_TOO_LARGE, "VALIDATION_ERROR"}, {ERROR_UNSUPPORTED_MEDIA, "VALIDATION_ERROR"}, {ERROR_NOT_FOUND,
+            "NOT_FOUND"},
         {ERROR_RATE_LIMITED, "RATE_LIMITED"}, {ERROR_UNAVAILABLE, "UNAVAILABLE"}, {ERROR_TIMEOUT, "TIMEOUT"}};
     if (error->code == ERROR_INVALID && strcmp(error->field, "millrace-tenant") == 0) return CODE_MISSING;
     if (strcmp(error->field, "COMPILATION_ERROR") == 0) return error->field;
@@ -57,7 +59,8 @@ static const char *refuse(const struct error *error, const struct request *reque
 }
 
 /* A key of Databuddy's clients; any other Authorization is read as everywhere. */
-static struct slice find_key(const struct request *request) { return slice_trim(request_header_get(request, "x-api-key")); }
+static struct slice find_key(const struct request *request) { return slice_trim(request_header_get(request,
+    "x-api-key")); }
 
 static struct slice make_id(struct query_context *context)
 {
@@ -74,8 +77,8 @@ static enum error_code check_website(const struct query_context *context, struct
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct slice value = query_context_text(context, names[i]);
         if (value.size && !slice_equal_ignore_case(value, context->tenant))
-            return error_set_field(error, ERROR_FORBIDDEN, names[i], "this key does not read %s %s: leave it out, or give %.*s", names[i],
-                                   query_words_show(value).text, SLICE_ARGS(context->tenant));
+            return error_set_field(error, ERROR_FORBIDDEN, names[i], "this key does not read %s %s: leave it out, or "
+                                   "give %.*s", names[i], query_words_show(value).text, SLICE_ARGS(context->tenant));
     }
     if (query_context_text(context, "schedule_id").size)
         return error_set_field(error, ERROR_INVALID, "schedule_id", "uptime monitors are not available yet");
@@ -86,8 +89,8 @@ static enum error_code check_website(const struct query_context *context, struct
 
 static bool is_fatal(enum error_code code) { return code == ERROR_CANCELLED || code == ERROR_MEMORY; }
 
-static enum error_code write_part(struct query_context *context, struct databuddy_part *part, struct json_writer *writer,
-                                  struct error *error)
+static enum error_code write_part(struct query_context *context, struct databuddy_part *part,
+                                  struct json_writer *writer, struct error *error)
 {
     struct buffer rows = {0};
     struct json_writer rows_writer = {.out = &rows};
@@ -136,8 +139,8 @@ static void write_meta(const struct databuddy_request *request, struct json_writ
     json_writer_object_end(writer);
 }
 
-static enum error_code write_request(struct query_context *context, struct databuddy_request *request, struct json_writer *writer,
-                                     struct error *error)
+static enum error_code write_request(struct query_context *context, struct databuddy_request *request,
+                                     struct json_writer *writer, struct error *error)
 {
     json_writer_object_begin(writer);
     json_writer_key(writer, "success");
@@ -176,7 +179,8 @@ static enum error_code answer_batch(struct query_context *context, struct buffer
         enum error_code code = databuddy_request_read(context, item, &request, &reason);
         parts += request.part_count;
         if (!code && parts > DATABUDDY_PART_LIMIT)
-            code = error_set_field(&reason, ERROR_TOO_LARGE, "parameters", "a batch may have %d parameters together", DATABUDDY_PART_LIMIT);
+            code = error_set_field(&reason, ERROR_TOO_LARGE, "parameters", "a batch may have %d parameters together",
+                                   DATABUDDY_PART_LIMIT);
         if (!code) code = write_request(context, &request, &writer, &reason);
         else if (!is_fatal(code)) {
             write_error(&writer, &reason, make_id(context));
@@ -211,7 +215,8 @@ static void write_statement(struct query_context *context, const struct query_te
     json_writer_key(writer, "params");
     json_writer_object_begin(writer);
     write_text(writer, "tenant", context->tenant);
-    for (size_t i = 0; i < text->parameter_count; i++) write_text(writer, text->parameters[i].name.data, text->parameters[i].value);
+    for (size_t i = 0; i < text->parameter_count; i++) write_text(writer, text->parameters[i].name.data,
+                                                                  text->parameters[i].value);
     json_writer_object_end(writer);
 }
 
@@ -234,7 +239,8 @@ static enum error_code compile_answer(struct query_context *context, struct buff
         query_text_init(&text, context->arena);
         code = part->error.code ? part->error.code : databuddy_statement_write(&part->query, &text, &part->error);
         if (code)
-            return error_set_field(error, ERROR_INVALID, "COMPILATION_ERROR", "%s: %s", query_words_show(part->name).text, part->error.message);
+            return error_set_field(error, ERROR_INVALID, "COMPILATION_ERROR", "%s: %s",
+                                   query_words_show(part->name).text, part->error.message);
         json_writer_object_begin(&writer);
         write_text(&writer, "parameter", part->name);
         write_statement(context, &text, &writer);
@@ -281,14 +287,16 @@ static void write_names(struct json_writer *writer, const char *key, const char 
     json_writer_array_end(writer);
 }
 
-static void write_type(struct json_writer *writer, const struct databuddy_family *family, const struct databuddy_type *type)
+static void write_type(struct json_writer *writer, const struct databuddy_family *family,
+                       const struct databuddy_type *type)
 {
     const char *name;
     json_writer_key(writer, type->name);
     json_writer_object_begin(writer);
     json_writer_key(writer, "allowedFilters");
     json_writer_array_begin(writer);
-    for (size_t i = 0; (name = databuddy_field_name(type->source, i)); i++) json_writer_string(writer, slice_from_string(name));
+    for (size_t i = 0; (name = databuddy_field_name(type->source, i)); i++) json_writer_string(writer,
+        slice_from_string(name));
     if (databuddy_field_is_of(type->source, SLICE("trait:x"))) json_writer_string(writer, SLICE("trait:*"));
     if (databuddy_field_is_of(type->source, SLICE("properties.x"))) json_writer_string(writer, SLICE("properties.*"));
     json_writer_array_end(writer);
@@ -343,11 +351,13 @@ static enum error_code websites_answer(struct query_context *context, struct buf
     struct json_writer writer = {.out = out};
     struct query_text text;
     struct query_rows rows;
-    struct query_range range = {.from_ms = context->now_ms - 30 * INT64_C(86400000), .to_ms = context->now_ms + 3600000};
+    struct query_range range = {.from_ms = context->now_ms - 30 * INT64_C(86400000),
+                                .to_ms = context->now_ms + 3600000};
     enum error_code code = check_website(context, error);
     if (code) return code;
     query_text_init(&text, context->arena);
-    query_text_add(&text, "SELECT domainWithoutWWW(toString(origin)) AS host, count() AS views FROM analytics.events WHERE tenant_id = {tenant:String} AND ");
+    query_text_add(&text, "SELECT domainWithoutWWW(toString(origin)) AS host, count() AS views FROM analytics.events "
+                   "WHERE tenant_id = {tenant:String} AND ");
     query_text_range(&text, "created_at", &range);
     query_text_add(&text, " AND origin != '' GROUP BY host HAVING host != '' ORDER BY views DESC, host LIMIT 1");
     code = query_rows_ask(context, &text, 2, &rows, error);
@@ -376,20 +386,26 @@ static enum error_code websites_answer(struct query_context *context, struct buf
 static const struct domain_word asking_words[] = {
     {"parameters", "Names of types (GET /v1/query/types), or objects {name, start_date, end_date, granularity, id}."},
     {"startDate", "YYYY-MM-DD, on the zone's calendar."}, {"endDate", "YYYY-MM-DD, inclusive."},
-    {"preset", "Instead of dates: today, yesterday, last_7d, last_14d, last_30d, last_90d, this_week, last_week, this_month, last_month, this_year."},
-    {"timezone", "IANA name; also in the address. UTC when absent."}, {"granularity", "daily, or hourly (30 days at most)."},
+    {"preset", "Instead of dates: today, yesterday, last_7d, last_14d, last_30d, last_90d, this_week, last_week, "
+     "this_month, last_month, this_year."},
+    {"timezone", "IANA name; also in the address. UTC when absent."}, {"granularity", "daily, or hourly (30 days at "
+                                                                       "most)."},
     {"filters", "[{field, op, value, having}]"}, {"limit", "1 to 10000; by type when absent."}, {"page", "From 1."},
-    {"sortBy", "A column of the answer."}, {"sortOrder", "desc or asc."}, {"groupBy", "Further fields, for types that are customizable."},
+    {"sortBy", "A column of the answer."}, {"sortOrder", "desc or asc."}, {"groupBy", "Further fields, for types that "
+        "are customizable."},
     {"id", "Comes back as queryId."}, {NULL, NULL}};
 static const struct domain_word no_words[] = {{NULL, NULL}};
 const struct domain_question databuddy_query_questions[] = {
-    {METHOD_POST, "/v1/query", TENANT_EVENTS_READ, query_answer, asking_words, .takes_array = true, .find_key = find_key, .refuse = refuse,
+    {METHOD_POST, "/v1/query", TENANT_EVENTS_READ, query_answer, asking_words, .takes_array = true,
+     .find_key = find_key, .refuse = refuse,
      .summary = "Databuddy: named questions, one request or an array of them"},
-    {METHOD_POST, "/v1/query/compile", TENANT_EVENTS_READ, compile_answer, asking_words, .find_key = find_key, .refuse = refuse,
+    {METHOD_POST, "/v1/query/compile", TENANT_EVENTS_READ, compile_answer, asking_words, .find_key = find_key,
+     .refuse = refuse,
      .summary = "Databuddy: the statement behind a question, and its parameters"},
     {METHOD_GET, "/v1/query/types", TENANT_EVENTS_READ, types_answer, no_words, .find_key = find_key, .refuse = refuse,
      .summary = "Databuddy: what can be asked by name"},
-    {METHOD_GET, "/v1/query/websites", TENANT_EVENTS_READ, websites_answer, no_words, .find_key = find_key, .refuse = refuse,
+    {METHOD_GET, "/v1/query/websites", TENANT_EVENTS_READ, websites_answer, no_words, .find_key = find_key,
+     .refuse = refuse,
      .summary = "Databuddy: the sites a key reads: its tenant"},
     {0},
 };

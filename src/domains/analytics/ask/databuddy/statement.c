@@ -24,7 +24,8 @@ struct writing {
     struct error *error;
 };
 static enum error_code expand(struct writing *writing, struct slice sql);
-static enum error_code expand_string(struct writing *writing, const char *sql) { return expand(writing, slice_from_string(sql)); }
+static enum error_code expand_string(struct writing *writing, const char *sql) { return expand(writing,
+    slice_from_string(sql)); }
 
 static void write_table(struct writing *writing, enum databuddy_source source)
 {
@@ -53,39 +54,58 @@ static enum error_code write_sessions(struct writing *writing)
 }
 
 /*
- * Payments with the first values of the visit they came from. By the payment's session, profile, device, or an earlier visit of the
- * same customer of the payment service, whichever is known first; only what happened before the payment, and no session of two people
- * or of somebody else. Looks a year back. `ways` are the ids that may lead to a visit, `touches` what is known of each of them.
+ * Payments with the first values of the visit they came from. By the payment's session, profile, device, or an earlier
+ * visit of the same customer of the payment service, whichever is known first; only what happened before the payment,
+ * and no session of two people or of somebody else. Looks a year back. `ways` are the ids that may lead to a visit,
+ * `touches` what is known of each of them.
  */
 #define LOOK_BACK "INTERVAL 365 DAY"
 #define PAYMENT_COLUMNS                                                                                                \
-    "provider, transaction_id, created, type, status, amount, currency, website_id, session_id, device_id, profile_id, customer_id, " \
+    "provider, transaction_id, created, type, status, amount, currency, website_id, session_id, device_id, "           \
+    "profile_id, customer_id, "                                                                                        \
     "product_id, product_name"
 #define PAID "analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created < $to"
 #define NAMED(id) id " IN (SELECT " id " FROM " PAID " AND " id " != '')"
 static const char attributed[] =
-    "(SELECT " PAYMENT_COLUMNS ", matched_by, multiIf(matched_by != '' OR type IN ('refund', 'subscription_event'), '', "
-    "session_id = '' AND profile_id = '' AND device_id = '', 'missing_browser_identity', 'no_verified_prior_match') AS unmatched_reason, "
-    "touch[1] AS country, touch[2] AS region, touch[3] AS city, touch[4] AS browser, touch[5] AS os, touch[6] AS device, touch[7] AS referrer, "
-    "touch[8] AS referrer_name, touch[9] AS referrer_type, touch[10] AS utm_source, touch[11] AS utm_medium, touch[12] AS utm_campaign, "
-    "touch[13] AS path, touch[14] AS timezone, touch[15] AS language FROM (SELECT " PAYMENT_COLUMNS " FROM " PAID " AND created >= $from) AS paid LEFT JOIN "
-    "(SELECT provider, transaction_id, argMin(way, (rank, touched_at)) AS matched_by, argMin(touch, (rank, touched_at)) AS touch FROM ("
-    "SELECT provider, transaction_id, created AS known_at, profile_id AS payer, candidate.1 AS rank, candidate.2 AS way, candidate.3 AS kind, candidate.4 AS key FROM ("
-    "SELECT provider, transaction_id, created, profile_id, arrayJoin([(1, 'session', 's', session_id), (2, 'profile', 'p', profile_id), (3, 'anonymous', 'd', device_id)]) AS candidate "
+    "(SELECT " PAYMENT_COLUMNS ", matched_by, multiIf(matched_by != '' OR type IN ('refund', 'subscription_event'), "
+        "'', "
+    "session_id = '' AND profile_id = '' AND device_id = '', 'missing_browser_identity', 'no_verified_prior_match') AS "
+        "unmatched_reason, "
+    "touch[1] AS country, touch[2] AS region, touch[3] AS city, touch[4] AS browser, touch[5] AS os, touch[6] AS "
+        "device, touch[7] AS referrer, "
+    "touch[8] AS referrer_name, touch[9] AS referrer_type, touch[10] AS utm_source, touch[11] AS utm_medium, touch[12] "
+        "AS utm_campaign, "
+    "touch[13] AS path, touch[14] AS timezone, touch[15] AS language FROM (SELECT " PAYMENT_COLUMNS " FROM " PAID " "
+        "AND created >= $from) AS paid LEFT JOIN "
+    "(SELECT provider, transaction_id, argMin(way, (rank, touched_at)) AS matched_by, argMin(touch, (rank, "
+        "touched_at)) AS touch FROM ("
+    "SELECT provider, transaction_id, created AS known_at, profile_id AS payer, candidate.1 AS rank, candidate.2 AS "
+        "way, candidate.3 AS kind, candidate.4 AS key FROM ("
+    "SELECT provider, transaction_id, created, profile_id, arrayJoin([(1, 'session', 's', session_id), (2, 'profile', "
+        "'p', profile_id), (3, 'anonymous', 'd', device_id)]) AS candidate "
     "FROM " PAID " AND created >= $from AND type NOT IN ('refund', 'subscription_event')) WHERE key != '' UNION ALL "
     "SELECT provider, transaction_id, known_at, '' AS payer, 4 AS rank, 'customer' AS way, 's' AS kind, key FROM "
-    "(SELECT provider, transaction_id, customer_id, created FROM " PAID " AND created >= $from AND customer_id != '' AND type NOT IN ('refund', 'subscription_event')) AS own INNER JOIN "
-    "(SELECT provider, customer_id, session_id AS key, created AS known_at FROM " PAID " AND customer_id != '' AND session_id != '') AS others USING (provider, customer_id) "
+    "(SELECT provider, transaction_id, customer_id, created FROM " PAID " AND created >= $from AND customer_id != '' "
+        "AND type NOT IN ('refund', 'subscription_event')) AS own INNER JOIN "
+    "(SELECT provider, customer_id, session_id AS key, created AS known_at FROM " PAID " AND customer_id != '' AND "
+        "session_id != '') AS others USING (provider, customer_id) "
     "WHERE known_at <= created) AS ways INNER JOIN "
-    "(SELECT pair.1 AS kind, pair.2 AS key, min(created_at) AS touched_at, argMin(values, toUnixTimestamp64Milli(created_at) + if(is_view, 0, 1000000000000000)) AS touch, groupUniqArrayIf(2)(profile_id, is_person) AS people FROM ("
+    "(SELECT pair.1 AS kind, pair.2 AS key, min(created_at) AS touched_at, argMin(values, "
+        "toUnixTimestamp64Milli(created_at) + if(is_view, 0, 1000000000000000)) AS touch, "
+        "groupUniqArrayIf(2)(profile_id, is_person) AS people FROM ("
     "SELECT created_at, profile_id, " ANALYTICS_IS_IDENTIFIED " AS is_person, " ANALYTICS_IS_PAGE_VIEW " AS is_view, "
     "arrayJoin([('s', session_id), ('p', profile_id), ('d', device_id)]) AS pair, "
-    "[toString(country), toString(region), toString(city), toString(browser), toString(os), toString(device), toString(referrer), "
-    "toString(referrer_name), toString(referrer_type), toString(utm_source), toString(utm_medium), toString(utm_campaign), "
+    "[toString(country), toString(region), toString(city), toString(browser), toString(os), toString(device), "
+        "toString(referrer), "
+    "toString(referrer_name), toString(referrer_type), toString(utm_source), toString(utm_medium), "
+        "toString(utm_campaign), "
     "toString(path), toString(timezone), toString(language)] AS values "
-    "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= $from - " LOOK_BACK " AND created_at < $to AND " ANALYTICS_IS_SENT
-    " AND (" NAMED("session_id") " OR " NAMED("profile_id") " OR " NAMED("device_id") ")) WHERE key != '' GROUP BY kind, key) AS touches USING (kind, key) "
-    "WHERE touched_at <= known_at AND (kind != 's' OR (length(people) < 2 AND (payer = '' OR empty(people) OR has(people, payer)))) "
+    "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= $from - " LOOK_BACK " AND created_at < "
+        "$to AND " ANALYTICS_IS_SENT
+    " AND (" NAMED("session_id") " OR " NAMED("profile_id") " OR " NAMED("device_id") ")) WHERE key != '' GROUP BY "
+        "kind, key) AS touches USING (kind, key) "
+    "WHERE touched_at <= known_at AND (kind != 's' OR (length(people) < 2 AND (payer = '' OR empty(people) OR "
+        "has(people, payer)))) "
     "GROUP BY provider, transaction_id) AS matches USING (provider, transaction_id))";
 
 static enum error_code write_payments(struct writing *writing, bool always)
@@ -99,7 +119,8 @@ static enum error_code write_payments(struct writing *writing, bool always)
         query_text_add(writing->text, ")");
     }
     query_text_add(writing->text, " AS payments WHERE 1");
-    return code ? code : databuddy_filters_write(writing->query, writing->text, DATABUDDY_REVENUE, false, writing->error);
+    return code ? code : databuddy_filters_write(writing->query, writing->text, DATABUDDY_REVENUE, false,
+                                                 writing->error);
 }
 
 static const struct databuddy_filter *find_filter(const struct databuddy_query *query, struct slice field)
@@ -113,8 +134,9 @@ static enum error_code write_needed(struct writing *writing)
 {
     const struct databuddy_filter *filter = find_filter(writing->query, slice_from_string(writing->query->type->needs));
     if (!filter || filter->comparison != QUERY_EQUALS || filter->value_count != 1 || filter->values[0].size == 0)
-        return error_set_field(writing->error, ERROR_INVALID, "filters", "%s needs a filter {\"field\":\"%s\",\"op\":\"eq\",\"value\":..}",
-                               writing->query->type->name, writing->query->type->needs);
+        return error_set_field(writing->error, ERROR_INVALID, "filters",
+                               "%s needs a filter {\"field\":\"%s\",\"op\":\"eq\",\"value\":..}",
+            writing->query->type->name, writing->query->type->needs);
     query_text_value(writing->text, filter->values[0]);
     return ERROR_NONE;
 }
@@ -126,7 +148,8 @@ static void write_limit(struct writing *writing)
     /* A series is whole. */
     if (query->type->series == DATABUDDY_FILLED && !query->limit) return;
     if (query->type->series == DATABUDDY_SPARSE && !query->limit) limit = DATABUDDY_LIMIT;
-    query_text_printf(writing->text, " LIMIT %lld OFFSET %lld", (long long)limit, (long long)(limit * (query->page - 1)));
+    query_text_printf(writing->text, " LIMIT %lld OFFSET %lld", (long long)limit,
+                      (long long)(limit * (query->page - 1)));
 }
 
 static enum error_code write_word(struct writing *writing, struct slice word, struct slice argument)
@@ -134,12 +157,14 @@ static enum error_code write_word(struct writing *writing, struct slice word, st
     struct query_text *text = writing->text;
     const struct databuddy_query *query = writing->query;
     for (int i = 0; i < DATABUDDY_SOURCE_COUNT; i++)
-        if (slice_equal(word, slice_from_string(sources[i].word))) return write_source(writing, (enum databuddy_source)i);
+        if (slice_equal(word, slice_from_string(sources[i].word))) return write_source(writing,
+            (enum databuddy_source)i);
     if (slice_equal(word, SLICE("payments"))) return write_payments(writing, false);
     if (slice_equal(word, SLICE("attributed"))) return write_payments(writing, true);
     if (slice_equal(word, SLICE("sessions"))) return write_sessions(writing);
     if (slice_equal(word, SLICE("needed"))) return write_needed(writing);
-    if (slice_equal(word, SLICE("where"))) return databuddy_filters_write(query, text, DATABUDDY_EVENTS, true, writing->error);
+    if (slice_equal(word, SLICE("where"))) return databuddy_filters_write(query, text, DATABUDDY_EVENTS, true,
+        writing->error);
     if (slice_equal(word, SLICE("person"))) {
         struct slice person = analytics_person(query->context, writing->error);
         if (!person.size) return writing->error->code;
@@ -170,7 +195,8 @@ static enum error_code write_word(struct writing *writing, struct slice word, st
         bool is_first = slice_equal(word, SLICE("also_first"));
         ASSERT(is_first || slice_equal(word, SLICE("also")));
         for (size_t i = 0; i < query->group_count; i++) {
-            if (is_first) query_text_printf(text, ", " FIRST("toString(%s)") " AS also_%zu", databuddy_group_expression(query->groups[i]), i + 1);
+            if (is_first) query_text_printf(text, ", " FIRST("toString(%s)") " AS also_%zu",
+                                            databuddy_group_expression(query->groups[i]), i + 1);
             else query_text_printf(text, ", also_%zu", i + 1);
         }
     }
@@ -188,7 +214,8 @@ static enum error_code expand(struct writing *writing, struct slice sql)
         while (size < sql.size && ((sql.data[size] >= 'a' && sql.data[size] <= 'z') || sql.data[size] == '_')) size++;
         struct slice word = slice_first(sql, size), argument = SLICE_EMPTY;
         sql = slice_from(sql, size);
-        if (sql.size && sql.data[0] == '(' && (slice_equal(word, SLICE("bucket")) || slice_equal(word, SLICE("value")))) {
+        if (sql.size && sql.data[0] == '(' && (slice_equal(word, SLICE("bucket")) || slice_equal(word,
+            SLICE("value")))) {
             sql = slice_from(sql, 1);
             argument = slice_cut(&sql, ')');
         }
@@ -224,7 +251,8 @@ static void write_columns(struct writing *writing)
     while (databuddy_next_column(&rest, &name, &is_time)) {
         if (!is_first) query_text_add(writing->text, ", ");
         if (is_first && query->type->series) query_text_printf(writing->text, "bucket_name AS %.*s", SLICE_ARGS(name));
-        else if (is_time) query_text_printf(writing->text, "toString(%.*s) AS %.*s", SLICE_ARGS(name), SLICE_ARGS(name));
+        else if (is_time) query_text_printf(writing->text, "toString(%.*s) AS %.*s", SLICE_ARGS(name),
+                                            SLICE_ARGS(name));
         else query_text_slice(writing->text, name);
         is_first = false;
     }
@@ -268,7 +296,8 @@ static enum error_code write_order(struct writing *writing)
     return ERROR_NONE;
 }
 
-enum error_code databuddy_statement_write(const struct databuddy_query *query, struct query_text *text, struct error *error)
+enum error_code databuddy_statement_write(const struct databuddy_query *query, struct query_text *text,
+                                          struct error *error)
 {
     struct writing writing = {query, text, error};
     enum error_code code;
