@@ -200,3 +200,18 @@ test('what is wrong is said', async () => {
     assert.match(answer.json.error.message, new RegExp(part), path);
   }
 });
+
+test('whatever stands in the address is answered or refused, never a failure of ours', async () => {
+  const nasty = ["'", '"', '\\', "') OR 1=1 --", '{tenant:String}', 'NaN', '-1', '1e309', '9'.repeat(40), '%00', 'ä€😀', '[]', '{"a":', 'null', '../..', 'a'.repeat(3000), ',', '|', ':::'];
+  const words = { overview: ['measures', 'filter', 'from', 'compare'], breakdown: ['dimension', 'sort', 'offset', 'filter'], pages: ['mode', 'search', 'order', 'filter'], vitals: ['metric', 'by', 'exact', 'filter'], errors: ['fingerprint', 'type', 'limit', 'filter'],
+    revenue: ['by', 'sort', 'filter'], ai: ['model', 'by', 'filter'], links: ['by', 'filter'], event_names: ['search'], properties: ['event'], property_values: ['property', 'search'] };
+  const fields = ['path', 'country', 'properties.x', 'duration', 'created_at', 'utm_source', 'referrer_name'];
+  for (const [question, names] of Object.entries(words))
+    for (const name of names)
+      for (const value of nasty)
+        for (const said of name === 'filter' ? fields.map((field) => `${field}:is:${value}`) : [value]) {
+          const more = question === 'breakdown' && name !== 'dimension' ? { dimension: 'country' } : question === 'property_values' && name !== 'property' ? { property: 'plan' } : {};
+          const answer = await server.get(`/v1/query/${question}?${new URLSearchParams({ ...more, [name]: said })}`, keys.secret_key);
+          assert.ok([200, 400, 413].includes(answer.status), `${question} ${name}=${said.slice(0, 100)}: ${answer.status} ${answer.text}`);
+        }
+});
