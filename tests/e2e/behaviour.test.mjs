@@ -285,17 +285,25 @@ test('paths after, before and between, worked by hand', async () => {
   assert.deepEqual(idOf(after), [['1:open', '2:/a', 2], ['1:open', '2:buy', 1], ['2:/a', '3:/b', 1], ['2:/a', '3:buy', 1]]);
   assert.deepEqual(after.nodes.map(({ id, count, percent }) => [id, count, percent]).sort(), [['1:open', 3, 100], ['2:/a', 2, 66.67], ['2:buy', 1, 33.33], ['3:/b', 1, 33.33], ['3:buy', 1, 33.33]]);
   assert.deepEqual(idOf(await ask('paths', 'paths', { mode: 'before', end: 'buy', depth: 2 })), [['1:/a', '2:buy', 1], ['1:/b', '2:buy', 1], ['1:open', '2:buy', 1]]);
+  const upTo = await ask('paths', 'paths', { mode: 'before', end: 'buy', depth: 3 });
+  assert.deepEqual(idOf(upTo), [['1:/a', '2:/b', 1], ['1:open', '2:/a', 1], ['2:/a', '3:buy', 1], ['2:/b', '3:buy', 1], ['2:open', '3:buy', 1]]);
+  assert.deepEqual([upTo.total, upTo.links[0].percent], [3, 33.33]);
+  assert.deepEqual(upTo.nodes.map(({ id, step, count, percent }) => [id, step, count, percent]).sort(),
+    [['1:/a', 1, 1, 33.33], ['1:open', 1, 1, 33.33], ['2:/a', 2, 1, 33.33], ['2:/b', 2, 1, 33.33], ['2:open', 2, 1, 33.33], ['3:buy', 3, 3, 100]]);
   assert.deepEqual(idOf(await ask('paths', 'paths', { mode: 'between', start: 'open', end: 'buy', depth: 3 })), [['1:open', '2:/a', 1], ['1:open', '2:buy', 1], ['2:/a', '3:buy', 1]]);
   const pages = await ask('paths', 'paths', { nodes: 'pages', cut_repeats: true, limit: 1 });
   assert.deepEqual([pages.total, idOf(pages)], [2, [['1:/a', '2:/b', 2]]]);
   const other = await ask('paths', 'paths', { mode: 'after', start: 'open', depth: 2, limit: 1 });
   assert.deepEqual(idOf(other), [['1:open', '2', 1], ['1:open', '2:/a', 2]]);
   assert.match((await ask('paths', 'paths', { mode: 'before' }, 400)).error.message, /end/);
+  const { error } = await ask('paths', 'paths', { include: Array.from({ length: 51 }, (_, i) => `n${i}`) }, 413);
+  assert.deepEqual([error.field, /50/.test(error.message)], ['include', true]);
 });
 
 test('paths of random events are what their definition says', async () => {
   for (const [body, nodes] of [[{ mode: 'after', start: 'a', depth: 4, limit: 50, nodes: 'names' }, (e) => e.name], [{ mode: 'before', end: { page: '/b' }, depth: 3, limit: 50 }, (e) => (isView(e) ? e.path : e.name)]]) {
-    const want = new Map();
+    const want = new Map(), places = new Map();
+    let total = 0;
     for (const events of groupBy(randomEvents, key.session).values()) {
       const fits = body.start ? (e) => e.name === 'a' : (e) => isView(e) && e.path === '/b/';
       const list = events.map((e) => [nodes(e), fits(e), e.created_at]).sort((p, q) => p[2] - q[2] || (p[0] < q[0] ? -1 : p[0] > q[0] ? 1 : p[1] - q[1]));
@@ -304,6 +312,8 @@ test('paths of random events are what their definition says', async () => {
       if (at < 0) continue;
       const names = (body.start ? slim.slice(at, at + 4) : slim.slice(Math.max(0, at - 2), at + 1)).map((item) => item[0]);
       const first = body.start ? 1 : 4 - names.length;
+      total++;
+      for (const [i, name] of names.entries()) places.set(`${first + i}:${name}`, (places.get(`${first + i}:${name}`) ?? 0) + 1);
       for (let i = 0; i + 1 < names.length; i++) {
         const link = JSON.stringify([`${first + i}:${names[i]}`, `${first + i + 1}:${names[i + 1]}`]);
         want.set(link, (want.get(link) ?? 0) + 1);
@@ -311,6 +321,8 @@ test('paths of random events are what their definition says', async () => {
     }
     const answer = await ask('random', 'paths', body);
     assert.deepEqual(idOf(answer), [...want].map(([link, count]) => [...JSON.parse(link), count]).sort());
+    assert.equal(answer.total, total);
+    assert.deepEqual(Object.fromEntries(answer.nodes.map(({ id, count }) => [id, count])), Object.fromEntries(places));
     assert.ok(want.size > 10);
   }
 });

@@ -70,6 +70,24 @@ static enum error_code write_paths(struct query_context *context, struct query_t
     return code;
 }
 
+/* In mode before, links come from the end backwards: put them into the order of time. Their own node is then their target. */
+static void turn_links(struct analytics_path_link *links, size_t count, size_t depth)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct analytics_path_link *link = &links[i], old = *link;
+        if (old.is_end) {
+            link->step = depth - old.step + 1;
+            continue;
+        }
+        link->step = depth - old.step;
+        link->source = old.target;
+        link->target = old.source;
+        link->source_is_other = old.target_is_other;
+        link->target_is_other = old.source_is_other;
+        link->is_turned = true;
+    }
+}
+
 enum error_code analytics_paths_ask(struct query_context *context, const struct analytics_paths *paths, const struct query_range *range,
                                     struct analytics_path_link **ret_links, size_t *ret_count, struct error *error)
 {
@@ -102,8 +120,9 @@ enum error_code analytics_paths_ask(struct query_context *context, const struct 
         size_t step = (size_t)query_rows_integer(&rows, i, 0);
         bool to_other = query_rows_integer(&rows, i, 4) != 0, is_other = query_rows_integer(&rows, i, 2) != 0;
         answer[i] = (struct analytics_path_link){.step = step, .source = source, .target = target, .source_is_other = is_other, .target_is_other = to_other,
-                                                 .is_end = query_rows_integer(&rows, i, 3) != 0, .count = (uint64_t)query_rows_integer(&rows, i, 6)};
+                                                 .is_first = step == 1, .is_end = query_rows_integer(&rows, i, 3) != 0, .count = (uint64_t)query_rows_integer(&rows, i, 6)};
     }
+    if (paths->mode == ANALYTICS_PATH_BEFORE) turn_links(answer, rows.count, paths->depth);
     *ret_links = answer;
     *ret_count = rows.count;
     return ERROR_NONE;
@@ -134,14 +153,18 @@ void analytics_paths_write(struct query_context *context, struct json_writer *wr
                            double least_percent)
 {
     struct node *nodes = arena_allocate(context->arena, (count + 1) * sizeof *nodes);
-    size_t node_count = 0;
+    size_t node_count = 0, begin = 0;
     uint64_t total = 0;
     for (size_t i = 0; nodes && i < count; i++) {
-        size_t at = 0;
-        if (links[i].step == 1) total += links[i].count;
-        while (at < node_count && (nodes[at].step != links[i].step || nodes[at].is_other != links[i].source_is_other || !slice_equal(nodes[at].name, links[i].source))) at++;
-        if (at == node_count) nodes[node_count++] = (struct node){links[i].step, links[i].source, links[i].source_is_other, 0};
-        nodes[at].count += links[i].count;
+        const struct analytics_path_link *link = &links[i];
+        struct node node = {link->step + link->is_turned, link->is_turned ? link->target : link->source,
+                            link->is_turned ? link->target_is_other : link->source_is_other, 0};
+        if (link->is_first) total += link->count;
+        if (begin < node_count && nodes[begin].step != node.step) begin = node_count; /* links come step by step */
+        size_t at = begin;
+        while (at < node_count && (nodes[at].is_other != node.is_other || !slice_equal(nodes[at].name, node.name))) at++;
+        if (at == node_count) nodes[node_count++] = node;
+        nodes[at].count += link->count;
     }
     json_writer_key(writer, "total");
     json_writer_uint(writer, total);
@@ -172,6 +195,18 @@ void analytics_paths_write(struct query_context *context, struct json_writer *wr
     json_writer_array_end(writer);
 }
 
+static enum error_code parse_names(struct query_context *context, const char *name, struct slice names[ANALYTICS_PATH_NAMES], size_t *ret_count,
+                                   struct error *error)
+{
+    struct slice given[ANALYTICS_PATH_NAMES + 1];
+    size_t count = query_context_texts(context, name, given, ANALYTICS_PATH_NAMES + 1);
+    if (count > ANALYTICS_PATH_NAMES)
+        return error_set_field(error, ERROR_TOO_LARGE, name, "%s may name %d events: use filters for more", name, ANALYTICS_PATH_NAMES);
+    for (size_t i = 0; i < count; i++) names[i] = given[i];
+    *ret_count = count;
+    return ERROR_NONE;
+}
+
 static enum error_code paths_parse(struct query_context *context, struct analytics_paths *paths, struct error *error)
 {
     static const char *const modes[] = {"after", "before", "between", NULL};
@@ -190,8 +225,8 @@ static enum error_code paths_parse(struct query_context *context, struct analyti
     if (!code && paths->has_start) code = analytics_step_parse(context, value, "start", &paths->start, error);
     paths->has_end = query_context_member(context, "end", &value);
     if (!code && paths->has_end) code = analytics_step_parse(context, value, "end", &paths->end, error);
-    paths->include_count = query_context_texts(context, "include", paths->include, ANALYTICS_PATH_NAMES);
-    paths->exclude_count = query_context_texts(context, "exclude", paths->exclude, ANALYTICS_PATH_NAMES);
+    if (!code) code = parse_names(context, "include", paths->include, &paths->include_count, error);
+    if (!code) code = parse_names(context, "exclude", paths->exclude, &paths->exclude_count, error);
     paths->mode = (enum analytics_path_mode)mode;
     paths->nodes = (enum analytics_path_nodes)node;
     paths->depth = (size_t)depth;
@@ -202,23 +237,6 @@ static enum error_code paths_parse(struct query_context *context, struct analyti
     if (paths->mode == ANALYTICS_PATH_AFTER) paths->has_end = false;
     if (paths->mode == ANALYTICS_PATH_BEFORE) paths->has_start = false;
     return ERROR_NONE;
-}
-
-/* In mode before, links come from the end backwards: put them into the order of time. */
-static void turn_links(struct analytics_path_link *links, size_t count, size_t depth)
-{
-    for (size_t i = 0; i < count; i++) {
-        struct analytics_path_link *link = &links[i], old = *link;
-        if (old.is_end) {
-            link->step = depth - old.step + 1;
-            continue;
-        }
-        link->step = depth - old.step;
-        link->source = old.target;
-        link->target = old.source;
-        link->source_is_other = old.target_is_other;
-        link->target_is_other = old.source_is_other;
-    }
 }
 
 static enum error_code paths_answer(struct query_context *context, struct buffer *out, struct error *error)
@@ -234,7 +252,6 @@ static enum error_code paths_answer(struct query_context *context, struct buffer
     if (code) return code;
     struct json_writer writer = {.out = out};
     json_writer_object_begin(&writer);
-    if (paths->mode == ANALYTICS_PATH_BEFORE) turn_links(links, count, paths->depth);
     analytics_paths_write(context, &writer, links, count, 0);
     json_writer_object_end(&writer);
     return ERROR_NONE;

@@ -26,11 +26,16 @@ struct analytics_paths {
     struct slice include[ANALYTICS_PATH_NAMES], exclude[ANALYTICS_PATH_NAMES]; /* names of events */
     size_t include_count, exclude_count;
 };
-/* How many are at `source` in a step and at `target` in the next; a row without target: whose path ends there. */
+/*
+ * How many are at `source` in a step and at `target` in the next; a row without target: whose path ends there (begins there, in mode
+ * before, where the last step is `depth`). Everybody at a node is in one row: with the node as source, in mode before as target.
+ */
 struct analytics_path_link {
     size_t step;               /* from 1, in the order of time */
     struct slice source, target;
     bool source_is_other, target_is_other, is_end;
+    bool is_first;             /* of the node that all paths have: the first, in mode before the last */
+    bool is_turned;            /* in mode before: its own node is the target */
     uint64_t count;
 };
 enum error_code analytics_paths_ask(struct query_context *context, const struct analytics_paths *paths, const struct query_range *range,
