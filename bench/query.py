@@ -272,8 +272,9 @@ def measured(place, work):
     return {"wall": wall, "cpu": cpu, "peak": peak}
 
 
-def list_cursors(place, tenant, depth):
-    """The addresses of page 1 and of the page at `depth`."""
+def list_pages(place, tenant, depth, found={}):
+    """The addresses of page 1 and of the page at `depth`; walked to once."""
+    if found: return found["first"], found["deep"]
     path = f"/v1/query/events?from={date(DAYS30)}&to={date(1)}&limit=50"
     first = deep = path
     for page in range(depth - 1):
@@ -282,6 +283,7 @@ def list_cursors(place, tenant, depth):
         cursor = answer[1].get("next_cursor")
         if not cursor: raise SystemExit(f"the list of events ends at page {page + 1}")
         deep = path + "&cursor=" + urllib.parse.quote(cursor)
+    found.update(first=first, deep=deep)
     return first, deep
 
 
@@ -303,7 +305,7 @@ def questions(place):
     ours["retention: fast form in the event store"] = lambda: store(bare_retention(own_id), **SEED)
     retention = ("/v1/query/retention", {"from": date(7 * WEEKS12), "to": date(1), "interval": "week"})
     if place.ask(tenant, *retention): ours["retention: POST /v1/query/retention"] = over_http(*retention)
-    pages = list_cursors(place, tenant, place.options.query_depth)
+    pages = list_pages(place, tenant, place.options.query_depth)
     if pages:
         ours["events, page 1"] = over_http(pages[0])
         ours[f"events, page {place.options.query_depth:,}"] = over_http(pages[1])
