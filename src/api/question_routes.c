@@ -33,6 +33,17 @@ static enum error_code asking_run(struct query_context *context, const struct qu
     return api_question_ask(asking->call, asking->session, asking->call->caller.tenant_id, &query, out, error);
 }
 
+static enum error_code asking_definition(struct query_context *context, const char *plural, struct slice id, struct buffer *out,
+                                         struct error *error)
+{
+    const struct asking *asking = (const struct asking *)context;
+    const struct control_resource *resource = control_resource_find(slice_from_string(plural));
+    struct control_call control = api_control_call(asking->call, context->arena);
+    ASSERT(resource && resource->scope == CONTROL_TENANT);
+    if (!control.control) return error_set(error, ERROR_NOT_FOUND, "there are no %s", plural);
+    return control_resource_get(&control, resource, id, out, error);
+}
+
 static void asking_refuse(struct api_question *asked, const struct error *error)
 {
     struct api_call *call = asked->call;
@@ -125,6 +136,7 @@ void api_question_handle(struct api_call *call)
         .path_values = call->values,
         .path_value_count = API_PATH_VALUE_LIMIT,
         .run = asking_run,
+        .definition = asking_definition,
         .status = 200,
         .content_type = "application/json",
     };

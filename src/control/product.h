@@ -7,7 +7,7 @@
 
 /* Tables in src/meta/migrations/product and billing; the columns are those of the documents. */
 extern const struct control_resource control_dashboards, control_widgets, control_dashboard_templates, control_reports;
-extern const struct control_resource control_goals, control_funnels, control_annotations;
+extern const struct control_resource control_goals, control_funnels, control_annotations, control_cohorts;
 extern const struct control_resource control_flags, control_target_groups, control_links;
 
 /* control/product_flag_check.c: what flags and groups must be as a whole, and that servers read them again. */

@@ -11,7 +11,7 @@ const char *const purge_service_names[PURGE_SERVICE_COUNT] = {"core", "product",
 
 static const struct purge_step tenant_steps[] = {
     PRODUCT_OF_TENANT(widgets),       PRODUCT_OF_TENANT(reports), PRODUCT_OF_TENANT(dashboards),
-    PRODUCT_OF_TENANT(goals),         PRODUCT_OF_TENANT(funnels), PRODUCT_OF_TENANT(annotations),
+    PRODUCT_OF_TENANT(goals),         PRODUCT_OF_TENANT(funnels), PRODUCT_OF_TENANT(annotations), PRODUCT_OF_TENANT(cohorts),
     PRODUCT_OF_TENANT(target_groups), PRODUCT_OF_TENANT(flags),   PRODUCT_OF_TENANT(links),
     PRODUCT_OF_TENANT(flag_revisions), PRODUCT_OF_TENANT(shares),
     CORE(api_key_usage, "api_key_id in (select api_key_id from api_keys where tenant_id = $1)"),
@@ -122,6 +122,7 @@ const struct purge_step purge_product_rows[] = {
     OLD_PRODUCT(goals),
     OLD_PRODUCT(funnels),
     OLD_PRODUCT(annotations),
+    OLD_PRODUCT(cohorts),
     OLD_PRODUCT(target_groups),
     OLD_PRODUCT(flags),
     OLD_PRODUCT(links),

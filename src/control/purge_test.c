@@ -274,7 +274,7 @@ static void no_table_of_tenants_is_forgotten(void **state)
                                "select count(*) from sqlite_master m join pragma_table_info(m.name) c where m.type = "
                                "'table' and c.name = 'tenant_id'"
                                " and m.name not in ('widgets', 'reports', 'dashboards', 'goals', 'funnels', "
-                               "'annotations', 'target_groups', 'flags', 'links', 'flag_revisions', 'shares')"),
+                               "'annotations', 'target_groups', 'flags', 'links', 'flag_revisions', 'shares', 'cohorts')"),
                      0);
     assert_int_equal(number_in(fixture, fixture->control.billing,
                                "select count(*) from sqlite_master m join pragma_table_info(m.name) c where m.type = "

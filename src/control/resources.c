@@ -241,6 +241,7 @@ const struct control_resource *const control_resources[] = {
     &control_goals,
     &control_funnels,
     &control_annotations,
+    &control_cohorts,
     &control_flags,
     &control_target_groups,
     &control_links,

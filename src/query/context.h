@@ -32,6 +32,9 @@ struct query_context {
      * value (a regular expression, a number) is ERROR_INVALID. */
     enum error_code (*run)(struct query_context *context, const struct query_text *text, const char *format,
                            struct buffer *out, struct error *error);
+    /* A thing of the tenant that somebody has made ("cohorts", its id), as one JSON object appended to `out`. ERROR_NOT_FOUND. Blocks. */
+    enum error_code (*definition)(struct query_context *context, const char *plural, struct slice id, struct buffer *out,
+                                  struct error *error);
     /* Of the answer; 200 and application/json unless the question sets them. */
     int status;
     const char *content_type; /* lasts as long as the program */

@@ -55,6 +55,7 @@ function valueOf(name, schema, side, refers) {
   if (type === 'boolean') return true;
   if (type === 'integer') return schema.minimum > 0 ? schema.minimum : 1;
   if (type === 'array') return [];
+  if (name === 'definition') return { type: 'property', criteria: { properties: [{ name: 'id', operator: 'is', value: word(side) }] } };
   if (type === 'object') return { owner: word(side) };
   if (schema.format === 'uuid') return refers(name);
   if (schema.format === 'date-time') return MOMENT;

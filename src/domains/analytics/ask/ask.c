@@ -25,5 +25,6 @@ const struct domain_question *const analytics_questions[] = {
     analytics_retention_questions,
     analytics_active_questions,
     analytics_paths_questions,
+    analytics_cohort_questions,
     NULL,
 };

@@ -32,6 +32,7 @@ extern const struct domain_question analytics_funnel_questions[];
 extern const struct domain_question analytics_retention_questions[];
 extern const struct domain_question analytics_active_questions[];
 extern const struct domain_question analytics_paths_questions[];
+extern const struct domain_question analytics_cohort_questions[];
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \
