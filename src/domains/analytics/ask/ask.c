@@ -26,5 +26,6 @@ const struct domain_question *const analytics_questions[] = {
     analytics_active_questions,
     analytics_paths_questions,
     analytics_cohort_questions,
+    openpanel_behaviour_questions,
     NULL,
 };

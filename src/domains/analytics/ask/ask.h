@@ -33,6 +33,7 @@ extern const struct domain_question analytics_retention_questions[];
 extern const struct domain_question analytics_active_questions[];
 extern const struct domain_question analytics_paths_questions[];
 extern const struct domain_question analytics_cohort_questions[];
+extern const struct domain_question openpanel_behaviour_questions[];
 
 /* For the tables: what most questions take. */
 #define ANALYTICS_WORDS_WHEN                                                                                           \
