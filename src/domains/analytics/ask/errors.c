@@ -8,8 +8,10 @@
 
 /* The same as in analytics.error_hourly: messages that differ only in numbers and hexadecimal ids are one. */
 #define FINGERPRINT "lower(hex(cityHash64(replaceRegexpAll(message, '0[xX][0-9a-fA-F]+|[0-9a-fA-F]{8,}|[0-9]+', '#'))))"
-static const char *const filters_of_errors[] = {"path", "page", "origin", "country", "region", "city", "browser", "browser_name", "browser_version", "os", "os_name",
-                                                "os_version", "device", "device_type", "device_id", "session_id", "profile_id", NULL};
+static const char *const filters_of_errors[] = {"path", "page", "origin", "country", "region", "city", "browser",
+    "browser_name", "browser_version", "os", "os_name",
+                                                "os_version", "device", "device_type", "device_id", "session_id",
+                                                    "profile_id", NULL};
 
 struct asked {
     struct query_context *context;
@@ -34,8 +36,10 @@ static enum error_code write_totals(struct asked *asked, const struct query_rang
     struct query_rows rows;
     enum error_code code = analytics_visits_find(asked->context, range->from_ms, range->to_ms, &visits, asked->error);
     if (code) return code;
-    query_text_printf(asked->text, "SELECT toFloat64(count()), toFloat64(uniqExact(error_type, " FINGERPRINT ")), toFloat64(uniqExactIf(%.*s AS query_person, query_person != 0)), "
-                      "toFloat64(uniqExactIf(session_id, session_id != '')), toFloat64(floor(10000 * uniqExactIf(session_id, session_id != '') / (SELECT count() FROM ",
+    query_text_printf(asked->text, "SELECT toFloat64(count()), toFloat64(uniqExact(error_type, " FINGERPRINT ")), "
+                      "toFloat64(uniqExactIf(%.*s AS query_person, query_person != 0)), "
+                      "toFloat64(uniqExactIf(session_id, session_id != '')), toFloat64(floor(10000 * "
+                      "uniqExactIf(session_id, session_id != '') / (SELECT count() FROM ",
                       SLICE_ARGS(asked->person));
     analytics_visits_write(asked->text, &visits, range, "id", SLICE_EMPTY);
     query_text_add(asked->text, ") + 0.5) / 100)");
@@ -57,15 +61,22 @@ static enum error_code write_rows(struct asked *asked, struct json_writer *write
 {
     struct query_text *text = asked->text;
     const struct query_range *range = &asked->span.range;
-    query_text_add(text, "SELECT query_fingerprint AS fingerprint, toString(query_type) AS type, query_count AS count, query_users AS users, query_sessions AS sessions, "
-                         "query_first AS first_seen, query_last AS last_seen, query_sample.1 AS message, query_sample.2 AS path, query_sample.3 AS filename, query_sample.4 AS "
-                         "lineno, query_sample.5 AS colno, query_sample.6 AS stack, query_sample.7 AS browser, query_sample.8 AS os, arrayMap(query_at -> if(indexOf(query_trend.1, "
+    query_text_add(text, "SELECT query_fingerprint AS fingerprint, toString(query_type) AS type, query_count AS "
+                         "count, query_users AS users, query_sessions AS sessions, "
+                         "query_first AS first_seen, query_last AS last_seen, query_sample.1 AS message, "
+                         "query_sample.2 AS path, query_sample.3 AS filename, query_sample.4 AS "
+                         "lineno, query_sample.5 AS colno, query_sample.6 AS stack, query_sample.7 AS browser, "
+                         "query_sample.8 AS os, arrayMap(query_at -> if(indexOf(query_trend.1, "
                          "query_at) = 0, 0, query_trend.2[indexOf(query_trend.1, query_at)]), [");
-    for (size_t i = 0; i < range->bucket_count; i++) query_text_printf(text, "%s%lld", i ? "," : "", (long long)range->buckets_ms[i]);
-    query_text_add(text, "]) AS trend FROM (SELECT " FINGERPRINT " AS query_fingerprint, error_type AS query_type, count() AS query_count, uniqExactIf(");
+    for (size_t i = 0; i < range->bucket_count; i++) query_text_printf(text, "%s%lld", i ? "," : "",
+        (long long)range->buckets_ms[i]);
+    query_text_add(text, "]) AS trend FROM (SELECT " FINGERPRINT " AS query_fingerprint, error_type AS query_type, "
+                   "count() AS query_count, uniqExactIf(");
     query_text_slice(text, asked->person);
-    query_text_add(text, " AS query_person, query_person != 0) AS query_users, uniqExactIf(session_id, session_id != '') AS query_sessions, min(timestamp) AS query_first, "
-                         "max(timestamp) AS query_last, argMax((message, path, filename, lineno, colno, stack, toString(browser), toString(os)), (timestamp, id)) AS query_sample, "
+    query_text_add(text, " AS query_person, query_person != 0) AS query_users, uniqExactIf(session_id, session_id != "
+                         "'') AS query_sessions, min(timestamp) AS query_first, "
+                         "max(timestamp) AS query_last, argMax((message, path, filename, lineno, colno, stack, "
+                         "toString(browser), toString(os)), (timestamp, id)) AS query_sample, "
                          "sumMap([toInt64(");
     query_text_bucket(text, "timestamp", range);
     query_text_add(text, ")], [toUInt64(1)]) AS query_trend");
@@ -135,11 +146,15 @@ static enum error_code errors_answer(struct query_context *context, struct buffe
 }
 
 static const struct domain_word error_words[] = {
-    {"fingerprint", "Only this error; may be repeated."}, {"type", "Only errors of this type; may be repeated."}, ANALYTICS_WORDS_WHEN,
-    {"interval", "Of the trend: minute, hour, day, week or month."}, {"compare", "previous: totals of the period before, too."},
-    {"limit", "1 to 1000; 100 when absent."}, {"offset", "Rows to leave out first."}, {"sort", "count, users, sessions, first_seen or last_seen."},
+    {"fingerprint", "Only this error; may be repeated."}, {"type", "Only errors of this type; may be repeated."},
+    ANALYTICS_WORDS_WHEN,
+    {"interval", "Of the trend: minute, hour, day, week or month."},
+    {"compare", "previous: totals of the period before, too."},
+    {"limit", "1 to 1000; 100 when absent."}, {"offset", "Rows to leave out first."},
+    {"sort", "count, users, sessions, first_seen or last_seen."},
     {"order", "desc or asc."}, ANALYTICS_WORDS_WHICH, {NULL, NULL}};
 const struct domain_question analytics_error_questions[] = {
-    {METHOD_GET, "/v1/query/errors", TENANT_EVENTS_READ, errors_answer, error_words, .summary = "Errors in browsers by fingerprint, with whom they met and their trend"},
+    {METHOD_GET, "/v1/query/errors", TENANT_EVENTS_READ, errors_answer, error_words, .summary = "Errors in browsers "
+        "by fingerprint, with whom they met and their trend"},
     {0},
 };

@@ -31,7 +31,8 @@ static enum error_code read_measures(struct query_context *context, unsigned *re
         struct slice name = slice_trim(slice_cut(&rest, ','));
         ptrdiff_t index = query_words_find(measure_name, NULL, OVERVIEW_MEASURE_COUNT, name);
         if (index < 0)
-            return error_set_field(error, ERROR_INVALID, "measures", "measures: %s is not known.%s There are %s", query_words_show(name).text,
+            return error_set_field(error, ERROR_INVALID, "measures", "measures: %s is not known.%s There are %s",
+                                   query_words_show(name).text,
                                    query_words_suggest(measure_name, NULL, OVERVIEW_MEASURE_COUNT, name).text,
                                    query_words_list(measure_name, NULL, OVERVIEW_MEASURE_COUNT).text);
         *ret_measures |= 1U << index;
@@ -71,7 +72,8 @@ static void write_row(struct json_writer *writer, unsigned asked, const struct a
     }
 }
 
-static void write_figures(struct json_writer *writer, unsigned asked, const struct query_zone *zone, const struct query_range *range,
+static void write_figures(struct json_writer *writer, unsigned asked, const struct query_zone *zone,
+                          const struct query_range *range,
                           const struct analytics_overview *overview)
 {
     json_writer_key(writer, "points");
@@ -100,7 +102,8 @@ static enum error_code overview_answer(struct query_context *context, struct buf
     if (!code) code = read_measures(context, &asked, error);
     if (!code) code = analytics_filters_look(context, &filters, &is_filtered, &is_of_pages, error);
     if (!code) code = analytics_overview_ask(context, &span.range, asked, &filters, &now, error);
-    if (!code && span.has_previous) code = analytics_overview_ask(context, &span.previous, asked, &filters, &before, error);
+    if (!code && span.has_previous) code = analytics_overview_ask(context, &span.previous, asked, &filters, &before,
+                                                                  error);
     if (code) return code;
     struct json_writer writer = {.out = out};
     json_writer_object_begin(&writer);
@@ -134,8 +137,10 @@ static enum error_code overview_answer(struct query_context *context, struct buf
 }
 
 static const struct domain_word overview_words[] = {
-    ANALYTICS_WORDS_WHEN, {"interval", "minute, hour, day, week or month."}, {"compare", "previous: the period before, too."},
-    {"measures", "Some of visitors, sessions, page_views, bounce_rate, average_duration, median_duration, views_per_session, revenue; "
+    ANALYTICS_WORDS_WHEN, {"interval", "minute, hour, day, week or month."},
+    {"compare", "previous: the period before, too."},
+    {"measures", "Some of visitors, sessions, page_views, bounce_rate, average_duration, median_duration, "
+                 "views_per_session, revenue; "
                  "new_visitors and returning_visitors, which look at all visits there ever were."},
     ANALYTICS_WORDS_WHICH, {NULL, NULL}};
 const struct domain_question analytics_overview_questions[] = {

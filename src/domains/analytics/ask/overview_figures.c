@@ -19,7 +19,8 @@ struct asking {
     struct error *error;
 };
 
-static bool wants(const struct asking *asking, enum analytics_overview_measure measure) { return asking->measures >> measure & 1; }
+static bool wants(const struct asking *asking,
+                  enum analytics_overview_measure measure) { return asking->measures >> measure & 1; }
 
 /* The row that an answer's row (is_total, bucket, ..) is about; NULL: a bucket that is not in the range. */
 static struct analytics_overview_row *row_of(const struct asking *asking, const struct query_rows *rows, size_t row)
@@ -36,7 +37,8 @@ static struct analytics_overview_row *row_of(const struct asking *asking, const 
 }
 
 /* " AND (..)" for each filter, over rows of that scope. */
-static enum error_code conditions_of(const struct asking *asking, struct query_text *text, enum analytics_scope scope, struct slice *ret)
+static enum error_code conditions_of(const struct asking *asking, struct query_text *text,
+                                     enum analytics_scope scope, struct slice *ret)
 {
     size_t from = text->size;
     enum error_code code = analytics_filters_write_of(asking->context, text, scope, asking->filters, asking->error);
@@ -85,7 +87,8 @@ static enum error_code read_visits(struct asking *asking, const struct query_tex
 static void write_lengths(const struct asking *asking, struct query_text *text, const char *length)
 {
     query_text_printf(text, "avgIf(%s, %s > 0), ", length, length);
-    if (wants(asking, OVERVIEW_MEDIAN_DURATION)) query_text_printf(text, "quantileExactInclusiveIf(0.5)(%s, %s > 0)", length, length);
+    if (wants(asking, OVERVIEW_MEDIAN_DURATION)) query_text_printf(text, "quantileExactInclusiveIf(0.5)(%s, %s > "
+                                                                   "0)", length, length);
     else query_text_add(text, "toFloat64(0)");
 }
 
@@ -101,7 +104,8 @@ static enum error_code ask_visits(struct asking *asking)
     const char *columns = cut_string(&text);
     enum error_code code = conditions_of(asking, &text, ANALYTICS_SESSIONS, &conditions);
     if (code) return code;
-    query_text_add(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_person != 0), count(), "
+    query_text_add(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_person != "
+                          "0), count(), "
                           "sum(screen_view_count), countIf(is_bounce), ");
     write_lengths(asking, &text, "duration");
     query_text_add(&text, " FROM ");
@@ -114,7 +118,8 @@ static enum error_code ask_visits(struct asking *asking)
 
 static void write_chosen_visits(const struct asking *asking, struct query_text *text, struct slice conditions)
 {
-    query_text_add(text, "(SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND " ANALYTICS_IS_PAGE_VIEW
+    query_text_add(text, "(SELECT session_id FROM analytics.events WHERE tenant_id = {tenant:String} AND "
+                         "" ANALYTICS_IS_PAGE_VIEW
                          " AND session_id != '' AND ");
     query_text_range(text, "created_at", asking->range);
     query_text_slice(text, conditions);
@@ -125,16 +130,21 @@ static void write_chosen_visits(const struct asking *asking, struct query_text *
 static void write_views(const struct asking *asking, struct query_text *text, struct slice conditions)
 {
     struct query_range range = *asking->range;
-    query_text_add(text, "(SELECT query_bucket, query_person, query_visit, query_length FROM (SELECT query_bucket, query_person, query_visit, "
-                         "query_fits, query_at, if(query_visit = 0, 0, leadInFrame(query_at, 1, query_at) OVER (PARTITION BY query_visit "
-                         "ORDER BY query_at, query_page ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - query_at) AS query_length FROM (SELECT ");
+    query_text_add(text, "(SELECT query_bucket, query_person, query_visit, query_length FROM (SELECT query_bucket, "
+                         "query_person, query_visit, "
+                         "query_fits, query_at, if(query_visit = 0, 0, leadInFrame(query_at, 1, query_at) OVER "
+                         "(PARTITION BY query_visit "
+                         "ORDER BY query_at, query_page ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - "
+                         "query_at) AS query_length FROM (SELECT ");
     query_text_bucket(text, "created_at", asking->range);
-    query_text_add(text, " AS query_bucket, toUnixTimestamp64Milli(created_at) AS query_at, concat(origin, path) AS query_page, if(session_id = '', 0, cityHash64(session_id)) "
+    query_text_add(text, " AS query_bucket, toUnixTimestamp64Milli(created_at) AS query_at, concat(origin, path) AS "
+                         "query_page, if(session_id = '', 0, cityHash64(session_id)) "
                          "AS query_visit, ");
     query_text_slice(text, asking->person);
     query_text_add(text, " AS query_person, (1");
     query_text_slice(text, conditions);
-    query_text_add(text, ") AS query_fits FROM analytics.events WHERE tenant_id = {tenant:String} AND " ANALYTICS_IS_PAGE_VIEW " AND ");
+    query_text_add(text, ") AS query_fits FROM analytics.events WHERE tenant_id = {tenant:String} AND "
+                         "" ANALYTICS_IS_PAGE_VIEW " AND ");
     range.to_ms += LONGEST_VISIT_MS;
     query_text_range(text, "created_at", &range);
     query_text_add(text, " AND (session_id = '' OR session_id IN ");
@@ -151,7 +161,8 @@ static enum error_code ask_views(struct asking *asking)
     enum error_code code = conditions_of(asking, &text, ANALYTICS_EVENTS, &conditions);
     if (code) return code;
     query_text_add(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_person != 0), "
-                          "uniqExactIf(query_visit, query_visit != 0), count(), uniqExactIf(query_visit, query_visit IN (SELECT cityHash64(id) FROM ");
+                          "uniqExactIf(query_visit, query_visit != 0), count(), uniqExactIf(query_visit, query_visit "
+                          "IN (SELECT cityHash64(id) FROM ");
     analytics_visits_write(&text, &asking->visits, &wide, "id", SLICE(" AND is_bounce"));
     query_text_add(&text, ")), ");
     write_lengths(asking, &text, "query_length");
@@ -171,11 +182,13 @@ static enum error_code ask_revenue(struct asking *asking)
     struct slice conditions = SLICE_EMPTY;
     query_text_init(&text, asking->context->arena);
     enum error_code code = asking->is_filtered
-        ? conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS, &conditions) : ERROR_NONE;
+        ? conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS,
+                        &conditions) : ERROR_NONE;
     query_text_add(&text, "SELECT grouping(query_bucket), ");
     query_text_bucket(&text, "created_at", asking->range);
     /* The names are not looked at: session_start and session_end have no amount. */
-    query_text_add(&text, " AS query_bucket, toFloat64(sum(revenue)) FROM analytics.events WHERE tenant_id = {tenant:String} AND revenue > 0 AND ");
+    query_text_add(&text, " AS query_bucket, toFloat64(sum(revenue)) FROM analytics.events WHERE tenant_id = "
+                          "{tenant:String} AND revenue > 0 AND ");
     query_text_range(&text, "created_at", asking->range);
     if (asking->is_filtered) query_text_add(&text, " AND session_id IN ");
     if (asking->is_filtered && asking->is_of_pages) write_chosen_visits(asking, &text, conditions);
@@ -200,18 +213,24 @@ static enum error_code ask_new(struct asking *asking)
     struct slice conditions;
     enum error_code code = analytics_visits_find(asking->context, 0, past.to_ms, &all, asking->error);
     query_text_init(&text, asking->context->arena);
-    query_text_printf(&text, "toUnixTimestamp64Milli(created_at) AS query_at, %.*s AS query_person", SLICE_ARGS(asking->visitor));
+    query_text_printf(&text, "toUnixTimestamp64Milli(created_at) AS query_at, %.*s AS query_person",
+                      SLICE_ARGS(asking->visitor));
     const char *times = cut_string(&text);
     query_text_bucket(&text, "created_at", asking->range);
-    query_text_printf(&text, " AS query_bucket, %.*s AS query_person", SLICE_ARGS(asking->is_of_pages ? asking->person : asking->visitor));
+    query_text_printf(&text, " AS query_bucket, %.*s AS query_person",
+                      SLICE_ARGS(asking->is_of_pages ? asking->person : asking->visitor));
     const char *columns = cut_string(&text);
-    if (!code) code = conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS, &conditions);
+    if (!code) code = conditions_of(asking, &text, asking->is_of_pages ? ANALYTICS_EVENTS : ANALYTICS_SESSIONS,
+                                    &conditions);
     if (code) return code;
-    query_text_printf(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_first >= greatest(query_start, %lld)), "
-                             "uniqExactIf(query_person, query_first >= %lld) FROM (SELECT query_bucket, query_bucket AS query_start, query_person, "
+    query_text_printf(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_first >= "
+                             "greatest(query_start, %lld)), "
+                             "uniqExactIf(query_person, query_first >= %lld) FROM (SELECT query_bucket, query_bucket "
+                             "AS query_start, query_person, "
                              "query_first FROM ", (long long)asking->range->from_ms, (long long)asking->range->from_ms);
     if (asking->is_of_pages) {
-        query_text_printf(&text, "(SELECT %s FROM analytics.events WHERE tenant_id = {tenant:String} AND " ANALYTICS_IS_PAGE_VIEW " AND ", columns);
+        query_text_printf(&text, "(SELECT %s FROM analytics.events WHERE tenant_id = {tenant:String} AND "
+                                 "" ANALYTICS_IS_PAGE_VIEW " AND ", columns);
         query_text_range(&text, "created_at", asking->range);
         query_text_slice(&text, conditions);
         query_text_add(&text, ")");
@@ -220,7 +239,8 @@ static enum error_code ask_new(struct asking *asking)
     }
     query_text_add(&text, " AS query_here INNER JOIN (SELECT query_person, min(query_at) AS query_first FROM ");
     analytics_visits_write(&text, &all, &past, times, SLICE_EMPTY);
-    query_text_add(&text, " WHERE query_person != 0 GROUP BY query_person) AS query_ever USING (query_person)) GROUP BY query_bucket WITH ROLLUP");
+    query_text_add(&text, " WHERE query_person != 0 GROUP BY query_person) AS query_ever USING (query_person)) GROUP "
+                          "BY query_bucket WITH ROLLUP");
     code = query_rows_ask(asking->context, &text, 4, &rows, asking->error);
     for (size_t i = 0; !code && i < rows.count; i++) {
         struct analytics_overview_row *at = row_of(asking, &rows, i);
@@ -231,7 +251,8 @@ static enum error_code ask_new(struct asking *asking)
 
 static void begin_row(struct analytics_overview_row *row)
 {
-    static const enum analytics_overview_measure ratios[] = {OVERVIEW_BOUNCE_RATE, OVERVIEW_AVERAGE_DURATION, OVERVIEW_MEDIAN_DURATION,
+    static const enum analytics_overview_measure ratios[] = {OVERVIEW_BOUNCE_RATE, OVERVIEW_AVERAGE_DURATION,
+        OVERVIEW_MEDIAN_DURATION,
                                                              OVERVIEW_VIEWS_PER_SESSION};
     *row = (struct analytics_overview_row){0};
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios; i++) row->values[ratios[i]] = NAN;
@@ -242,11 +263,13 @@ static void end_row(struct analytics_overview_row *row)
     row->values[OVERVIEW_RETURNING_VISITORS] = row->values[OVERVIEW_VISITORS] - row->values[OVERVIEW_NEW_VISITORS];
 }
 
-enum error_code analytics_overview_ask(struct query_context *context, const struct query_range *range, unsigned measures,
+enum error_code analytics_overview_ask(struct query_context *context, const struct query_range *range,
+                                       unsigned measures,
                                        const struct analytics_filters *filters, struct analytics_overview *ret_overview,
                                        struct error *error)
 {
-    struct asking asking = {.context = context, .range = range, .filters = filters, .measures = measures, .overview = ret_overview, .error = error};
+    struct asking asking = {.context = context, .range = range, .filters = filters, .measures = measures,
+        .overview = ret_overview, .error = error};
     ret_overview->points = arena_allocate(context->arena, (range->bucket_count + 1) * sizeof *ret_overview->points);
     if (!ret_overview->points) return error_set(error, ERROR_MEMORY, "no memory for a question");
     for (size_t i = 0; i < range->bucket_count; i++) begin_row(&ret_overview->points[i]);

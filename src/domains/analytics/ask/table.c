@@ -59,7 +59,8 @@ static enum error_code ask(struct asked *asked, struct query_rows *ret_rows)
     return code;
 }
 
-static void write_figures(const struct asked *asked, const struct query_rows *rows, ptrdiff_t row, struct json_writer *writer)
+static void write_figures(const struct asked *asked, const struct query_rows *rows, ptrdiff_t row,
+                          struct json_writer *writer)
 {
     for (size_t i = 0; i < asked->figure_count; i++) {
         const struct analytics_figure *figure = &asked->table->figures[i];
@@ -118,13 +119,15 @@ static enum error_code write_by_key(struct asked *asked, struct json_writer *wri
 }
 
 /* All buckets from the first row on that are of one split: `*row` moves on to the next one's. */
-static void write_series(const struct asked *asked, const struct query_rows *rows, size_t *row, struct json_writer *writer)
+static void write_series(const struct asked *asked, const struct query_rows *rows, size_t *row,
+                         struct json_writer *writer)
 {
     const struct query_range *range = &asked->span.range;
     struct slice split = rows->count ? query_rows_text(rows, *row, 0) : SLICE_EMPTY;
     for (size_t i = 0; i < range->bucket_count; i++) {
         char text[QUERY_TIME_TEXT_SIZE];
-        bool is_there = *row < rows->count && query_rows_integer(rows, *row, 1) == range->buckets_ms[i] && slice_equal(query_rows_text(rows, *row, 0), split);
+        bool is_there = *row < rows->count && query_rows_integer(rows, *row,
+                                                                 1) == range->buckets_ms[i] && slice_equal(query_rows_text(rows, *row, 0), split);
         query_calendar_format(asked->span.zone, range->buckets_ms[i], text);
         json_writer_object_begin(writer);
         write_split(asked, split, writer);
@@ -173,19 +176,22 @@ static enum error_code read_words(struct asked *asked)
     asked->by_time = slice_equal(by, SLICE("time"));
     ptrdiff_t key = query_words_find(key_name, asked->table->keys, key_count, by);
     if (by.size && !asked->by_time && key < 0)
-        return error_set_field(error, ERROR_INVALID, "by", "by=%s is not known: use time or one of %s", query_words_show(by).text,
+        return error_set_field(error, ERROR_INVALID, "by", "by=%s is not known: use time or one of %s",
+                               query_words_show(by).text,
                                query_words_list(key_name, asked->table->keys, key_count).text);
     asked->key = key >= 0 ? &asked->table->keys[key] : NULL;
     enum error_code code = query_span_parse(context, &asked->span, error);
     if (!code) code = analytics_listing_read(context, sorts, &asked->listing, error);
     if (!code && asked->listing.order) {
-        asked->listing.order = arena_copy_string(context->arena, arena_printf(context->arena, "query_%s", asked->listing.order));
+        asked->listing.order = arena_copy_string(context->arena, arena_printf(context->arena, "query_%s",
+            asked->listing.order));
         if (!asked->listing.order) code = error_set(error, ERROR_MEMORY, "no memory for a question");
     }
     return code;
 }
 
-enum error_code analytics_table_answer(struct query_context *context, const struct analytics_table *table, struct query_text *text,
+enum error_code analytics_table_answer(struct query_context *context, const struct analytics_table *table,
+                                       struct query_text *text,
                                        struct slice conditions, struct buffer *out, struct error *error)
 {
     struct asked asked = {.context = context, .table = table, .text = text, .error = error};

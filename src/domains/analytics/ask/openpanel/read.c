@@ -8,7 +8,8 @@
 
 struct slice openpanel_read_find_key(const struct request *request)
 {
-    static const char *const headers[] = {"openpanel-client-secret", "mixan-client-secret", "openpanel-client-id", "mixan-client-id"};
+    static const char *const headers[] = {"openpanel-client-secret", "mixan-client-secret", "openpanel-client-id",
+        "mixan-client-id"};
     for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         struct slice value = request_header_get(request, headers[i]);
         if (value.size) return value;
@@ -20,13 +21,15 @@ static const char *reason_of(int status)
 {
     static const struct { int status; const char *name; } reasons[] = {
         {400, "Bad Request"}, {401, "Unauthorized"}, {403, "Forbidden"}, {404, "Not Found"}, {413, "Payload Too Large"},
-        {429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"}, {504, "Gateway Timeout"}};
+        {429, "Too Many Requests"}, {500, "Internal Server Error"}, {503, "Service Unavailable"},
+        {504, "Gateway Timeout"}};
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
         if (reasons[i].status == status) return reasons[i].name;
     return "Error";
 }
 
-const char *openpanel_read_refuse(const struct error *error, const struct request *request, int *status, struct buffer *body)
+const char *openpanel_read_refuse(const struct error *error, const struct request *request, int *status,
+                                  struct buffer *body)
 {
     struct json_writer writer = {.out = body};
     bool is_about_the_key = *status == 401 || *status == 403;
@@ -48,7 +51,8 @@ enum error_code openpanel_read_project(const struct query_context *context, stru
     struct uuid other;
     struct slice project = named.size ? named : context->path_value_count ? context->path_values[0] : SLICE_EMPTY;
     if (!uuid_parse(project, &other) || slice_equal_ignore_case(project, context->tenant)) return ERROR_NONE;
-    return error_set_field(error, ERROR_NOT_FOUND, "projectId", "there is no project of that id that this key may read");
+    return error_set_field(error, ERROR_NOT_FOUND, "projectId", "there is no project of that id that this key may "
+                           "read");
 }
 
 static bool looks_like_json(struct slice text)
@@ -77,14 +81,16 @@ static enum error_code take_word(struct slice word, const char *name, struct sli
     return ERROR_NONE;
 }
 
-static enum error_code take_json_words(struct query_context *context, const char *name, struct slice text, struct slice *values,
+static enum error_code take_json_words(struct query_context *context, const char *name, struct slice text,
+                                       struct slice *values,
                                        size_t limit, size_t *count, struct error *error)
 {
     struct json_value list, item;
     struct slice key;
     enum error_code code = query_context_parse(context, name, text, &list, error);
     if (code) return code;
-    if (json_value_type(list) != JSON_ARRAY) return error_set_field(error, ERROR_INVALID, name, "%s must be a list", name);
+    if (json_value_type(list) != JSON_ARRAY) return error_set_field(error, ERROR_INVALID, name, "%s must be a list",
+                                                                    name);
     for (struct json_iterator it = json_iterate(list); !code && json_next(&it, &key, &item);) {
         struct buffer written = {0};
         if (json_value_type(item) == JSON_STRING) buffer_append_slice(&written, json_value_string(item));
@@ -117,20 +123,23 @@ enum error_code openpanel_read_words(struct query_context *context, const char *
     return code;
 }
 
-enum error_code openpanel_read_span(struct query_context *context, const char *fallback, struct query_span *ret_span, struct error *error)
+enum error_code openpanel_read_span(struct query_context *context, const char *fallback,
+                                    struct query_span *ret_span, struct error *error)
 {
     struct openpanel_range_words words = openpanel_range_words_asked(context);
     enum error_code code = openpanel_read_project(context, SLICE_EMPTY, error);
     return code ? code : openpanel_range_parse(context, &words, fallback, false, ret_span, error);
 }
 
-enum error_code openpanel_read_filters(struct query_context *context, struct analytics_filters *ret_filters, struct error *error)
+enum error_code openpanel_read_filters(struct query_context *context, struct analytics_filters *ret_filters,
+                                       struct error *error)
 {
     *ret_filters = (struct analytics_filters){.field = "filters"};
     return openpanel_read_json(context, "filters", &ret_filters->is_given, &ret_filters->json, error);
 }
 
-enum error_code openpanel_read_paging(struct query_context *context, int64_t usual, int64_t most, size_t *ret_limit, size_t *ret_offset,
+enum error_code openpanel_read_paging(struct query_context *context, int64_t usual, int64_t most, size_t *ret_limit,
+                                      size_t *ret_offset,
                                       struct error *error)
 {
     int64_t limit, page, cursor;
