@@ -47,7 +47,7 @@ const byHand = [
 
 let randomEvents;
 before(async () => {
-  server = await Server.start({ tenants: ['hand', 'random', 'other', 'few', 'seen', 'paths'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['hand', 'random', 'other', 'few', 'seen', 'paths', 'lists', 'bare'], settings: ['--spool.seal_age', '100ms'] });
   for (const [name, tenant] of Object.entries(server.tenants)) keys[name] = tenant.secret_key;
   await send('hand', byHand);
   await send('other', line('foreign', 'a@0 b@1 c@2'));
@@ -58,6 +58,11 @@ before(async () => {
   const view = (device, at, path) => ({ name: 'screen_view', path, device_id: device, session_id: `visit ${device}`, created_at: MONDAY + at });
   await send('paths', [...line('p', 'open@0 buy@9'), view('p', 5, '/a'), view('p', 6, '/a'), ...line('q', 'open@0 buy@50'), view('q', 1, '/a'), view('q', 2, '/b'), view('q', 3, '/a'), view('q', 4, '/b'),
     ...line('r', 'open@5 buy@6'), view('s', 1, '/a'), view('s', 2, '/b'), view('s', 3, '/a')]);
+  const groups = (...ids) => ({ groups: ids });
+  await send('lists', [...line('both', 'a@0 b@1', groups('g1', 'g2')), ...line('one', 'a@0 b@1', groups('g1')), ...line('others', 'a@0', groups('g2', 'g3', 'g2')), ...line('none', 'a@0 b@1')]);
+  const amount = (value) => ({ properties: { amount: value } });
+  await send('bare', [...line('said', 'a@0'), ...line('said', 'b@5', amount(20)), ...line('unsaid between', 'a@0 b@3'), ...line('unsaid between', 'b@5', amount(20)),
+    ...line('too little', 'a@0'), ...line('too little', 'b@5', amount(3))]);
   const midnight = Math.floor(Date.now() / DAY) * DAY;
   const ago = (device, ...days) => days.map((day) => ({ name: 'a', device_id: device, created_at: midnight - day * DAY }));
   await send('seen', [...ago('now', 0, 90), ...ago('seven', 7), ...ago('eight', 8), ...ago('thirty', 30), ...ago('sixty', 60), ...ago('more', 61)]);
@@ -113,6 +118,39 @@ test('a breakdown never splits a chain, and puts what is too much together', asy
   const answer = await ask('hand', 'funnel', { steps: ['a', 'b', 'c'], breakdown: 'country', limit: 2 });
   assert.deepEqual(answer.breakdown.map((part) => [part.value, part.is_other, ...counts(part)]), [['SE', false, 4, 2, 2], ['DE', false, 3, 3, 3], [null, true, 3, 2, 1]]);
   assert.deepEqual(counts(answer), [10, 7, 6]);
+});
+
+test('somebody with several values counts in each, once in the whole and once among the others', async () => {
+  const body = { steps: ['a', 'b'], breakdown: 'group.id', limit: 1, series: true, interval: 'day' };
+  const answer = await ask('lists', 'funnel', body);
+  assert.deepEqual([answer.entered, answer.completed, counts(answer)], [4, 3, [4, 3]]);
+  assert.deepEqual(answer.breakdown.map((part) => [part.value, part.is_other, ...counts(part)]), [['g1', false, 2, 2], [null, true, 3, 2]]);
+  assert.deepEqual(answer.series[0].counts, [4, 3]);
+  const each = await ask('lists', 'funnel', { ...body, limit: 10 });
+  assert.deepEqual(each.breakdown.map((part) => [part.value, ...counts(part)]), [['g1', 2, 2], ['g2', 2, 1], ['', 1, 1], ['g3', 1, 0]]);
+  assert.equal(each.entered, 4);
+  const conversion = await ask('lists', 'conversion', { steps: ['a', 'b'], breakdown: 'group.id', limit: 1, interval: 'week' });
+  assert.deepEqual(conversion.series.map((part) => [part.value, part.data.map((point) => [point.total, point.conversions])]), [['g1', [[2, 2], [0, 0]]], [null, [[3, 2], [0, 0]]]]);
+  const before = await ask('lists', 'funnel', { ...body, from: '2026-09-21', to: '2026-10-04', compare: 'previous' });
+  assert.deepEqual(counts(before.previous), [4, 3]);
+});
+
+test('an event without the property of a step is another event: it breaks a strict chain, and is no step', async () => {
+  const steps = ['a', { event: 'b', filters: [{ name: 'properties.amount', operator: 'gte', value: 20 }] }];
+  assert.deepEqual(counts(await ask('bare', 'funnel', { steps, order: 'strict' })), [3, 1]);
+  assert.deepEqual(counts(await ask('bare', 'funnel', { steps })), [3, 2]);
+  assert.deepEqual(counts(await ask('bare', 'funnel', { steps: ['a', { event: ['a', 'b'], filters: steps[1].filters }] })), [3, 2]);
+  const paths = await ask('bare', 'paths', { mode: 'before', end: steps[1], depth: 2 });
+  assert.deepEqual([paths.total, idOf(paths)], [2, [['1:a', '2:b', 1], ['1:b', '2:b', 1]]]);
+});
+
+test('a conversion has a limit of points, and says it', async () => {
+  const { error } = await ask('hand', 'conversion', { steps: ['a', 'b'], interval: 'hour', breakdown: 'country', limit: 50 }, 413);
+  assert.deepEqual([error.field, /51 lines of 336 points .* 10000/.test(error.message)], ['limit', true], error.message);
+  const most = await ask('random', 'conversion', { steps: ['a', 'b'], interval: 'hour', breakdown: 'country', limit: 28 });
+  const whole = await ask('random', 'funnel', { steps: ['a', 'b'], interval: 'hour', series: true });
+  assert.deepEqual(whole.series.map((point) => point.entered), whole.series.map((_, i) => most.series.reduce((sum, part) => sum + part.data[i].total, 0)));
+  assert.ok(most.series.length > 3 && whole.series.filter((point) => point.entered).length > 5);
 });
 
 const key = { person: (e) => e.profile_id || e.device_id, device: (e) => e.device_id, session: (e) => e.session_id };
@@ -270,6 +308,36 @@ test('active people of random events: by day, in windows, again, new and gone', 
     }));
     if (body.event) assert.ok(lifecycle.data.some((row) => row.resurrecting > 0 && row.dormant > 0));
   }
+});
+
+test('a range that ends within a day, a week or a month ends there', async () => {
+  const end = MONDAY + 3.5 * DAY;
+  const to = new Date(end).toISOString();
+  const early = [...daysOf(() => true, 0, (e) => e.created_at < end).values()];
+  const all = [...daysOf(() => true).values()];
+  const active = await server.get(`/v1/query/active_users?from=2026-09-07&to=${to}`, keys.random);
+  assert.deepEqual(active.json.data.map((row) => row.dau), [0, 1, 2, 3].map((day) => early.filter((days) => days.includes(day)).length));
+  assert.ok(active.json.data[3].dau < all.filter((days) => days.includes(3)).length);
+  const lifecycle = await ask('random', 'lifecycle', { to });
+  assert.deepEqual(lifecycle.data.map((row) => row.new), [0, 1, 2, 3].map((day) => early.filter((days) => days[0] === day).length));
+  for (const filters of [[], [{ name: 'properties.plan', operator: 'is', value: 'pro' }]]) {
+    const passes = (e) => !filters.length || e.properties.plan === 'pro';
+    const begun = daysOf(() => true, 0, (e) => e.created_at < end && passes(e)), came = daysOf(() => true, 0, passes);
+    const { cohorts } = await ask('random', 'retention', { to, interval: 'day', columns: 2, mode: 'on', filters });
+    const last = [...begun].filter(([, days]) => days[0] === 3);
+    assert.deepEqual([cohorts.length, cohorts[3].size, ...cohorts[3].cells.map((cell) => cell.value)], [4, last.length, ...[3, 4, 5].map((day) => last.filter(([who]) => came.get(who).includes(day)).length)]);
+    const week = await ask('random', 'retention', { to: '2026-09-11', interval: 'week', columns: 0, filters });
+    assert.equal(week.cohorts[0].size, daysOf(() => true, 0, (e) => e.created_at < MONDAY + 5 * DAY && passes(e)).size);
+  }
+  const series = await server.get(`/v1/query/retention_series?from=2026-09-07&to=${to}&interval=day`, keys.random);
+  const stayed = [...daysOf(() => true, 0, (e) => e.created_at < end || e.created_at >= MONDAY + 4 * DAY).values()].filter((days) => days.includes(3));
+  assert.deepEqual([series.json.data[3].active_users, series.json.data[3].retained_users], [stayed.length, stayed.filter((days) => days.includes(4)).length]);
+});
+
+test('weeks begin at midnight, also after one whose midnight is skipped', async () => {
+  // In Tehran the clocks went from 00:00 to 01:00 on Monday 2021-03-22.
+  const { cohorts } = await ask('few', 'retention', { from: '2021-03-22', to: '2021-04-04', interval: 'week', columns: 0, timezone: 'Asia/Tehran' });
+  assert.deepEqual(cohorts.map((row) => row.time), ['2021-03-22T01:00:00+04:30', '2021-03-29T00:00:00+04:30']);
 });
 
 test('engagement counts the days since somebody was last seen', async () => {

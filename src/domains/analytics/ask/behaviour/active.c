@@ -16,7 +16,11 @@ static enum error_code write_lists(struct query_context *context, struct query_t
 {
     query_text_add(text, "SELECT query_person, arraySort(groupUniqArray(query_period)) AS query_list FROM (\n");
     enum error_code code = analytics_periods_write(context, text, periods, error);
-    query_text_add(text, ")\nGROUP BY query_person");
+    query_text_add(text, ")");
+    /* Where a period behind the range is read too, the range may end within its last period. */
+    size_t behind = periods->first + periods->range_count;
+    if (periods->count >= behind) query_text_printf(text, "\nWHERE query_is_first OR query_period >= %zu", behind);
+    query_text_add(text, "\nGROUP BY query_person");
     return code;
 }
 
@@ -164,6 +168,7 @@ enum error_code analytics_engagement_ask(struct query_context *context, struct s
     enum error_code code = query_span_make(context, timezone, context->now_ms, context->now_ms + 1, QUERY_DAY, false, &span, error);
     if (!code) code = analytics_periods_make(context, &span, 60, 0, &periods, error);
     if (code) return code;
+    periods.span.range.to_ms = periods.starts_ms[periods.count]; /* all of today */
     periods.has_before = true;
     periods.is_identified = is_identified;
     query_text_init(&text, context->arena);

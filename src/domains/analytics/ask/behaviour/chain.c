@@ -3,6 +3,8 @@
 #include "domains/analytics/ask/behaviour/chain.h"
 
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 /*
  * How it is computed. Each event becomes one number, its time and which step it is, and each person a sorted list of numbers, looked at
@@ -14,6 +16,7 @@
  * exclusion from step a right before step a; when equal times are allowed, exclusions come first and steps in their order.
  */
 #define CODE_BITS 6 /* steps and exclusions are 30 */
+#define BY_ANY_VALUE (ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH)
 #define MASK_BITS ANALYTICS_CHAIN_STEPS /* strict: an event's number holds all steps that it is */
 
 /* The number of a step or exclusion in the low bits; from 1. */
@@ -68,7 +71,7 @@ static enum error_code write_value(struct query_context *context, struct query_t
     enum error_code code = analytics_field_find(context, text, ANALYTICS_EVENTS, name, &term, error);
     if (code) return code;
     *ret_is_list = term.type == QUERY_VALUE_TEXTS;
-    query_text_printf(text, *ret_is_list ? ", argMinIf(%.*s, created_at, query_is_1) AS query_value"
+    query_text_printf(text, *ret_is_list ? ", argMinIf(arrayMap(query_v -> toString(query_v), %.*s), created_at, query_is_1) AS query_values"
                                          : ", argMinIf(ifNull(toString(%.*s), ''), created_at, query_is_1) AS query_value", SLICE_ARGS(term.expression));
     return ERROR_NONE;
 }
@@ -107,11 +110,11 @@ static const char *chain_table(struct query_context *context, const struct analy
     return fits ? "analytics.actions" : "analytics.events";
 }
 
-/* One row per person: query_sorted is empty for those who cannot have come farther than step 1. */
+/* One row per person: query_sorted is empty for those who cannot have come farther than step 1. A list of values is the set of them. */
 static enum error_code write_people(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
-                                    const int *codes, const struct query_range *range, bool has_buckets, struct error *error)
+                                    const int *codes, const struct query_range *range, bool has_buckets, bool *ret_is_list, struct error *error)
 {
-    bool is_list = false;
+    *ret_is_list = false;
     struct slice key = analytics_chain_key(context, chain->by, error);
     if (!key.size) return error->code;
     size_t from = text->size;
@@ -119,7 +122,7 @@ static enum error_code write_people(struct query_context *context, struct query_
     enum error_code code = write_numbers(context, text, chain, codes, error);
     query_text_add(text, " AS query_all, max(query_is_2) AS query_has_second");
     if (has_buckets) query_text_add(text, ", minIf(created_at, query_is_1) AS query_entry");
-    if (!code && chain->breakdown.size) code = write_value(context, text, chain, &is_list, error);
+    if (!code && chain->breakdown.size) code = write_value(context, text, chain, ret_is_list, error);
     query_text_printf(text, "\nFROM %s WHERE tenant_id = {tenant:String} AND ", chain_table(context, chain));
     query_text_range(text, "created_at", range);
     query_text_add(text, " AND ");
@@ -128,10 +131,8 @@ static enum error_code write_people(struct query_context *context, struct query_
     if (!code) code = analytics_filters_write_asked(context, text, ANALYTICS_EVENTS, error);
     query_text_printf(text, "\nGROUP BY %.*s AS query_key HAVING query_key != 0 AND max(query_is_1))", SLICE_ARGS(key));
     struct slice inner = query_text_cut(text, from);
-    query_text_printf(text, "SELECT %s%s", has_buckets ? "query_entry, " : "", is_list ? "query_one AS query_value" : chain->breakdown.size ? "query_value" : "'' AS query_value");
+    query_text_printf(text, "SELECT %s%s", has_buckets ? "query_entry, " : "", *ret_is_list ? "if(empty(query_values), [''], arraySort(arrayDistinct(query_values))) AS query_value" : chain->breakdown.size ? "query_value" : "'' AS query_value");
     query_text_slice(text, inner);
-    /* Somebody in several groups counts in each. */
-    if (is_list) query_text_add(text, "\nARRAY JOIN if(empty(query_value), [''], query_value) AS query_one");
     return code;
 }
 
@@ -172,7 +173,7 @@ static void write_starts(struct query_text *text, const struct analytics_chain *
 
 /* One row per person: how far (query_level), and how long each step took. */
 static enum error_code write_levels(struct query_context *context, struct query_text *text, const struct analytics_chain *chain,
-                                    const struct query_range *range, bool has_buckets, struct error *error)
+                                    const struct query_range *range, bool has_buckets, bool *ret_is_list, struct error *error)
 {
     int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS] = {0};
     int bits = chain->is_strict ? MASK_BITS : CODE_BITS;
@@ -199,7 +200,7 @@ static enum error_code write_levels(struct query_context *context, struct query_
     query_text_add(text, ", 1, query_level - 1) AS query_between FROM (\n"
                          "SELECT *, arrayMap(query_s -> arrayFirstIndex(query_t -> query_t > 0, query_s), query_starts) AS query_places FROM (\n");
     write_starts(text, chain, codes);
-    enum error_code code = write_people(context, text, chain, codes, range, has_buckets, error);
+    enum error_code code = write_people(context, text, chain, codes, range, has_buckets, ret_is_list, error);
     query_text_add(text, ")))");
     return code;
 }
@@ -211,28 +212,39 @@ static enum error_code write_statement(struct query_context *context, struct que
     if (kinds == ANALYTICS_CHAIN_WHOLE) {
         query_text_add(text, "SELECT toUInt8(1) AS query_kind, '' AS query_name, false AS query_is_other, toInt64(0) AS query_at, sumForEach(query_counts),\n"
                              "quantileExactForEach(0.5)(query_between), avgForEach(query_between), quantileExactForEach(0.5)(query_from_start), avgForEach(query_from_start) FROM (\n");
-        enum error_code code = write_levels(context, text, chain, range, false, error);
+        bool is_list;
+        enum error_code code = write_levels(context, text, chain, range, false, &is_list, error);
         query_text_add(text, ")");
         return code;
     }
+    bool is_list;
+    size_t from = text->size;
+    enum error_code code = write_levels(context, text, chain, range, (kinds & (ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH)) != 0, &is_list, error);
+    struct slice levels = query_text_cut(text, from);
     query_text_add(text, "SELECT query_kind, query_name, query_is_other, query_at, sumForEachMerge(query_n) AS query_people, quantileExactForEachMerge(0.5)(query_a) AS query_mb,\n"
                          "avgForEachMerge(query_b) AS query_ab, quantileExactForEachMerge(0.5)(query_c) AS query_ms, avgForEachMerge(query_d) AS query_as FROM (\n"
                          "SELECT *, arrayJoin([");
     for (int kind = ANALYTICS_CHAIN_WHOLE, i = 0; kind <= ANALYTICS_CHAIN_BY_BOTH; kind *= 2)
         if (kinds & kind) query_text_printf(text, "%s%d", i++ ? ", " : "", kind);
     query_text_printf(text, "]) AS query_kind, bitAnd(query_kind, %d) > 0 AND query_rank > %zu AS query_is_other,\n"
-                      "if(bitAnd(query_kind, %d) > 0 AND NOT query_is_other, query_value, '') AS query_name, if(bitAnd(query_kind, %d) > 0, query_bucket, 0) AS query_at FROM (\n"
-                      "SELECT *, dense_rank() OVER (ORDER BY query_total DESC, query_value) AS query_rank FROM (\n",
-                      ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH, chain->value_limit, ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH,
-                      ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH);
-    query_text_add(text, "SELECT *, sum(query_entered) OVER (PARTITION BY query_value) AS query_total FROM (\n"
-                         "SELECT query_value, query_bucket, count() AS query_entered, sumForEachState(query_counts) AS query_n,\n"
-                         "quantileExactForEachState(0.5)(query_between) AS query_a, avgForEachState(query_between) AS query_b,\n"
-                         "quantileExactForEachState(0.5)(query_from_start) AS query_c, avgForEachState(query_from_start) AS query_d FROM (\n");
-    enum error_code code = write_levels(context, text, chain, range, (kinds & (ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH)) != 0, error);
-    query_text_add(text, ")\nGROUP BY query_value, query_bucket))))\n"
-                         "GROUP BY query_kind, query_name, query_is_other, query_at\n"
-                         "ORDER BY query_kind, query_is_other, query_people[1] DESC, query_name, query_at");
+                      "if(bitAnd(query_kind, %d) > 0 AND NOT query_is_other, query_value, '') AS query_name, if(bitAnd(query_kind, %d) > 0, query_bucket, 0) AS query_at FROM (\n",
+                      BY_ANY_VALUE, chain->value_limit, BY_ANY_VALUE, ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH);
+    /* Somebody with several values has a row for each: in the whole one of them counts, among the others together one. */
+    if (is_list)
+        query_text_printf(text, "SELECT *, row_number() OVER (PARTITION BY query_set, query_bucket, query_rank > %zu ORDER BY query_value) AS query_turn FROM (\n", chain->value_limit);
+    query_text_add(text, "SELECT *, dense_rank() OVER (ORDER BY query_total DESC, query_value) AS query_rank FROM (\n"
+                         "SELECT *, sum(query_entered) OVER (PARTITION BY query_value) AS query_total FROM (\n");
+    if (is_list) query_text_add(text, "SELECT *, arrayJoin(query_set) AS query_value FROM (\n");
+    query_text_printf(text, "SELECT query_value%s, query_bucket, count() AS query_entered, sumForEachState(query_counts) AS query_n,\n"
+                      "quantileExactForEachState(0.5)(query_between) AS query_a, avgForEachState(query_between) AS query_b,\n"
+                      "quantileExactForEachState(0.5)(query_from_start) AS query_c, avgForEachState(query_from_start) AS query_d FROM (\n", is_list ? " AS query_set" : "");
+    query_text_slice(text, levels);
+    query_text_printf(text, ")\nGROUP BY %s, query_bucket)%s)))\n", is_list ? "query_set" : "query_value", is_list ? "))" : "");
+    if (is_list)
+        query_text_printf(text, "WHERE if(bitAnd(query_kind, %d) > 0, query_rank <= %zu OR query_turn = 1, query_value = query_set[1])\n", BY_ANY_VALUE, chain->value_limit);
+    /* Values by their people; what has buckets in the order in which analytics_chain_find looks for it. */
+    query_text_printf(text, "GROUP BY query_kind, query_name, query_is_other, query_at\n"
+                      "ORDER BY query_kind, query_is_other, if(query_kind = %d, query_people[1], 0) DESC, query_name, query_at", ANALYTICS_CHAIN_BY_VALUE);
     return code;
 }
 
@@ -271,4 +283,26 @@ enum error_code analytics_chain_ask(struct query_context *context, const struct 
     *ret_rows = answer;
     *ret_count = rows.count;
     return ERROR_NONE;
+}
+
+static int compare_rows(const void *first, const void *second)
+{
+    const struct analytics_chain_row *a = first, *b = second;
+    if (a->kind != b->kind) return a->kind < b->kind ? -1 : 1;
+    if (a->is_other != b->is_other) return a->is_other ? 1 : -1;
+    size_t common = a->value.size < b->value.size ? a->value.size : b->value.size;
+    int order = common ? memcmp(a->value.data, b->value.data, common) : 0;
+    if (order) return order;
+    if (a->value.size != b->value.size) return a->value.size < b->value.size ? -1 : 1;
+    return (a->bucket_ms > b->bucket_ms) - (a->bucket_ms < b->bucket_ms);
+}
+
+const struct analytics_chain_row *analytics_chain_find(const struct analytics_chain_row *rows, size_t count, int kind,
+                                                       const struct analytics_chain_row *like, int64_t bucket_ms)
+{
+    static const struct analytics_chain_row nobody;
+    ASSERT(kind != ANALYTICS_CHAIN_BY_VALUE);
+    struct analytics_chain_row wanted = {.kind = kind, .value = like ? like->value : SLICE_EMPTY, .is_other = like && like->is_other, .bucket_ms = bucket_ms};
+    const struct analytics_chain_row *row = count ? bsearch(&wanted, rows, count, sizeof *rows, compare_rows) : NULL;
+    return row ? row : &nobody;
 }

@@ -12,7 +12,7 @@
  * Somebody's level is the length of his longest chain. Strict: no other event of his, among those that pass the filters, lies between two
  * steps. An exclusion (from a to b) is an event that may not lie between step a and step b of a chain: the chain ends there.
  *
- * Somebody's entry is his first event of step 1 in the range: its time gives the bucket, its value the breakdown. Times are measured when a
+ * Somebody's entry is his first event of step 1 in the range: its time gives the bucket, its value the breakdown (of a list each value, once). Times are measured when a
  * step is first reached: since the latest start, and the latest step before, from which it can be reached.
  */
 #define ANALYTICS_CHAIN_STEPS 20
@@ -20,6 +20,7 @@
 #define ANALYTICS_CHAIN_WINDOW_SECONDS (90 * 86400)
 #define ANALYTICS_CHAIN_WINDOW_DEFAULT 86400
 #define ANALYTICS_CHAIN_VALUES 50 /* of a breakdown: more lines are no chart */
+#define ANALYTICS_CHAIN_POINTS 10000 /* lines times buckets: each has a row of all steps in memory */
 enum analytics_chain_by { ANALYTICS_BY_PERSON, ANALYTICS_BY_SESSION, ANALYTICS_BY_DEVICE };
 struct analytics_chain {
     struct analytics_step steps[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS]; /* exclusions behind the steps */
@@ -47,9 +48,12 @@ struct analytics_chain_row {
     double median_between[ANALYTICS_CHAIN_STEPS], average_between[ANALYTICS_CHAIN_STEPS];
     double median_from_start[ANALYTICS_CHAIN_STEPS], average_from_start[ANALYTICS_CHAIN_STEPS];
 };
-/* One statement; rows by kind, then by people at step 1, most first, then by bucket. Filters are those of the question. */
+/* One statement; rows by kind; those by value by people at step 1, most first, the others at the end. Filters are those of the question. */
 enum error_code analytics_chain_ask(struct query_context *context, const struct analytics_chain *chain, const struct query_range *range,
                                     int kinds, struct analytics_chain_row **ret_rows, size_t *ret_count, struct error *error) MUST_CHECK;
+/* The row of a kind other than BY_VALUE, of the value of `like` (NULL: none) and bucket (0: none); of nobody when there is none. */
+const struct analytics_chain_row *analytics_chain_find(const struct analytics_chain_row *rows, size_t count, int kind,
+                                                       const struct analytics_chain_row *like, int64_t bucket_ms);
 
 /* Whose a row of events is: a number (docs/metrics.md says how certain), 0 where it is nobody's. An expression; empty with `error` set on
  * failure. */

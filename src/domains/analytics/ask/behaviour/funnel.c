@@ -91,20 +91,6 @@ static void write_value(struct json_writer *writer, const struct analytics_chain
 
 struct answered { const struct analytics_chain_row *rows; size_t count; };
 
-static const struct analytics_chain_row *find_row(const struct answered *answered, int kind, const struct analytics_chain_row *like,
-                                                  int64_t bucket_ms)
-{
-    static const struct analytics_chain_row nobody;
-    for (size_t i = 0; i < answered->count; i++) {
-        const struct analytics_chain_row *row = &answered->rows[i];
-        if (row->kind != kind) continue;
-        if (like && (row->is_other != like->is_other || !slice_equal(row->value, like->value))) continue;
-        if (kind & (ANALYTICS_CHAIN_BY_BUCKET | ANALYTICS_CHAIN_BY_BOTH) && row->bucket_ms != bucket_ms) continue;
-        return row;
-    }
-    return &nobody;
-}
-
 static void write_breakdown(struct json_writer *writer, const struct analytics_chain *chain, const struct answered *answered)
 {
     json_writer_key(writer, "breakdown");
@@ -127,7 +113,7 @@ static void write_series(struct json_writer *writer, const struct analytics_chai
     json_writer_key(writer, "series");
     json_writer_array_begin(writer);
     for (size_t i = 0; i < span->range.bucket_count; i++) {
-        const struct analytics_chain_row *row = find_row(answered, ANALYTICS_CHAIN_BY_BUCKET, NULL, span->range.buckets_ms[i]);
+        const struct analytics_chain_row *row = analytics_chain_find(answered->rows, answered->count, ANALYTICS_CHAIN_BY_BUCKET, NULL, span->range.buckets_ms[i]);
         json_writer_object_begin(writer);
         write_time(writer, span, span->range.buckets_ms[i]);
         write_result(writer, chain, row);
@@ -164,7 +150,7 @@ static enum error_code funnel_answer(struct query_context *context, struct buffe
     if (!code && span.has_previous) code = ask(context, chain, &span.previous, ANALYTICS_CHAIN_WHOLE, &before, error);
     if (code) return code;
     struct json_writer writer = {.out = out};
-    const struct analytics_chain_row *whole = find_row(&now, ANALYTICS_CHAIN_WHOLE, NULL, 0);
+    const struct analytics_chain_row *whole = analytics_chain_find(now.rows, now.count, ANALYTICS_CHAIN_WHOLE, NULL, 0);
     json_writer_object_begin(&writer);
     write_result(&writer, chain, whole);
     write_steps(&writer, chain, whole);
@@ -173,7 +159,7 @@ static enum error_code funnel_answer(struct query_context *context, struct buffe
     if (span.has_previous) {
         json_writer_key(&writer, "previous");
         json_writer_object_begin(&writer);
-        whole = find_row(&before, ANALYTICS_CHAIN_WHOLE, NULL, 0);
+        whole = analytics_chain_find(before.rows, before.count, ANALYTICS_CHAIN_WHOLE, NULL, 0);
         write_result(&writer, chain, whole);
         write_steps(&writer, chain, whole);
         json_writer_object_end(&writer);
@@ -188,19 +174,27 @@ static void write_rates(struct json_writer *writer, const struct analytics_chain
     json_writer_key(writer, "data");
     json_writer_array_begin(writer);
     for (size_t i = 0; i < span->range.bucket_count; i++) {
-        const struct analytics_chain_row *row = find_row(now, ANALYTICS_CHAIN_BY_BOTH, like, span->range.buckets_ms[i]);
+        const struct analytics_chain_row *row = analytics_chain_find(now->rows, now->count, ANALYTICS_CHAIN_BY_BOTH, like, span->range.buckets_ms[i]);
         json_writer_object_begin(writer);
         write_time(writer, span, span->range.buckets_ms[i]);
         write_count(writer, "total", row->counts[0]);
         write_count(writer, "conversions", row->counts[chain->step_count - 1]);
         write_number(writer, "rate", analytics_percent((double)row->counts[chain->step_count - 1], (double)row->counts[0]));
         if (span->has_previous) {
-            row = find_row(before, ANALYTICS_CHAIN_BY_BOTH, like, span->previous.buckets_ms[i]);
+            row = analytics_chain_find(before->rows, before->count, ANALYTICS_CHAIN_BY_BOTH, like, span->previous.buckets_ms[i]);
             write_number(writer, "previous_rate", analytics_percent((double)row->counts[chain->step_count - 1], (double)row->counts[0]));
         }
         json_writer_object_end(writer);
     }
     json_writer_array_end(writer);
+}
+
+static enum error_code check_points(const struct analytics_chain *chain, const struct query_span *span, struct error *error)
+{
+    size_t lines = chain->breakdown.size ? chain->value_limit + 1 : 1;
+    if (lines * span->range.bucket_count <= ANALYTICS_CHAIN_POINTS) return ERROR_NONE;
+    return error_set_field(error, ERROR_TOO_LARGE, "limit", "%zu lines of %zu points may be more than the %d points of an answer: use a longer interval, a shorter "
+                           "range or a smaller limit", lines, span->range.bucket_count, ANALYTICS_CHAIN_POINTS);
 }
 
 static enum error_code conversion_answer(struct query_context *context, struct buffer *out, struct error *error)
@@ -212,6 +206,7 @@ static enum error_code conversion_answer(struct query_context *context, struct b
     if (!chain) return error_set(error, ERROR_MEMORY, "no memory for a question");
     enum error_code code = query_span_parse(context, &span, error);
     if (!code) code = analytics_chain_parse(context, 2, ANALYTICS_CHAIN_STEPS, chain, error);
+    if (!code) code = check_points(chain, &span, error);
     if (!code) code = ask(context, chain, &span.range, kinds, &now, error);
     if (!code && span.has_previous) code = ask(context, chain, &span.previous, kinds, &before, error);
     if (code) return code;

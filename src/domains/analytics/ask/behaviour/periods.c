@@ -21,9 +21,8 @@ enum error_code analytics_periods_make(struct query_context *context, const stru
         return error_set_field(error, ERROR_TOO_LARGE, "interval", "%zu periods are too many: at most %d", count, ANALYTICS_PERIOD_LIMIT);
     int64_t *starts = arena_allocate(context->arena, (count + 1) * sizeof *starts);
     if (!starts) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    /* By local dates: a day may have 23 hours. The first bucket's start is a period's. */
-    int64_t first = query_zone_local(span->zone, span->range.buckets_ms[0] / 1000);
-    if (span->interval == QUERY_DAY) first = query_calendar_midnight(first);
+    /* By local dates: a day may have 23 hours, and where a midnight is skipped the first bucket begins at one o'clock, the others do not. */
+    int64_t first = query_calendar_midnight(query_zone_local(span->zone, span->range.buckets_ms[0] / 1000));
     for (size_t i = 0; i <= count; i++)
         starts[i] = query_zone_instant(span->zone, move(span, first, (int64_t)i - (int64_t)before)) * 1000;
     ret_periods->starts_ms = starts;
@@ -90,39 +89,56 @@ static void write_period(struct query_text *text, const struct analytics_periods
     query_text_add(text, periods->has_before ? "))" : ")");
 }
 
-static void write_days(struct query_text *text, const struct analytics_periods *periods, int64_t from_ms)
+/* What of the time is read, and until when somebody may begin: at the range's end, which may lie within its last period. */
+struct bounds { int64_t from_ms, to_ms, first_to_ms; };
+static struct bounds bounds_of(const struct analytics_periods *periods)
 {
-    query_text_add(text, ", 1 AS query_is_first, 1 AS query_is_return, ");
+    const int64_t *starts = periods->starts_ms;
+    int64_t from_ms = periods->span.range.from_ms, to_ms = periods->span.range.to_ms, end_ms = starts[periods->count];
+    bool is_behind = periods->count >= periods->first + periods->range_count;
+    return (struct bounds){.from_ms = periods->first == 1 && from_ms > starts[0] ? from_ms : starts[0],
+                           .to_ms = is_behind || end_ms < to_ms ? end_ms : to_ms, .first_to_ms = to_ms};
+}
+
+static void write_days(struct query_text *text, const struct analytics_periods *periods, const struct bounds *bounds)
+{
+    if (bounds->first_to_ms < bounds->to_ms) query_text_printf(text, ", date < toDate(%lld)", (long long)(bounds->first_to_ms / DAY_MS));
+    else query_text_add(text, ", 1");
+    query_text_add(text, " AS query_is_first, 1 AS query_is_return, ");
     write_period(text, periods, "(toInt64(toUInt32(date)) * 86400000)");
     query_text_add(text, " AS query_period FROM analytics.device_days\nWHERE tenant_id = {tenant:String} AND events > boundaries");
-    if (!periods->has_before) query_text_printf(text, " AND date >= toDate(%lld)", (long long)(from_ms / DAY_MS));
-    query_text_printf(text, " AND date < toDate(%lld)", (long long)(periods->starts_ms[periods->count] / DAY_MS));
+    if (!periods->has_before) query_text_printf(text, " AND date >= toDate(%lld)", (long long)(bounds->from_ms / DAY_MS));
+    query_text_printf(text, " AND date < toDate(%lld)", (long long)(bounds->to_ms / DAY_MS));
 }
 
 static enum error_code write_events(struct query_context *context, struct query_text *text, const struct analytics_periods *periods,
-                                    int64_t from_ms, struct slice filters, struct error *error)
+                                    const struct bounds *bounds, struct slice filters, struct error *error)
 {
     static const char *const names[] = {"query_is_first", "query_is_return"};
     struct analytics_step *both = arena_allocate(context->arena, 2 * sizeof *both);
     enum error_code code = ERROR_NONE;
     if (!both) return error_set(error, ERROR_MEMORY, "no memory for a question");
     for (size_t i = 0; !code && i < 2; i++) {
-        query_text_add(text, ", ");
+        query_text_add(text, ", (");
         analytics_step_of_name(SLICE("*"), &both[i]);
         if (periods->steps[i]) both[i] = *periods->steps[i];
         if (is_plain(periods->steps[i])) query_text_add(text, "1");
         else code = analytics_step_write(context, text, periods->steps[i], i ? "return" : "first", error);
-        query_text_printf(text, " AS %s", names[i]);
+        if (!i && bounds->first_to_ms < bounds->to_ms) {
+            query_text_add(text, " AND created_at < ");
+            query_text_instant(text, bounds->first_to_ms);
+        }
+        query_text_printf(text, ") AS %s", names[i]);
     }
     query_text_add(text, ", ");
     write_period(text, periods, "toUnixTimestamp64Milli(created_at)");
     query_text_add(text, " AS query_period FROM analytics.events\nWHERE tenant_id = {tenant:String}");
     if (!periods->has_before) {
         query_text_add(text, " AND created_at >= ");
-        query_text_instant(text, from_ms);
+        query_text_instant(text, bounds->from_ms);
     }
     query_text_add(text, " AND created_at < ");
-    query_text_instant(text, periods->starts_ms[periods->count]);
+    query_text_instant(text, bounds->to_ms);
     query_text_add(text, " AND ");
     analytics_steps_write_names(text, both, 2);
     query_text_add(text, " AND (query_is_first OR query_is_return)");
@@ -139,13 +155,13 @@ enum error_code analytics_periods_write(struct query_context *context, struct qu
     enum error_code code = analytics_filters_write_asked(context, text, ANALYTICS_EVENTS, error);
     if (code) return code;
     struct slice filters = query_text_cut(text, from);
-    /* A range may begin inside its first period. */
-    int64_t from_ms = periods->first == 1 && periods->span.range.from_ms > periods->starts_ms[0] ? periods->span.range.from_ms : periods->starts_ms[0];
-    bool is_of_days = is_plain(periods->steps[0]) && is_plain(periods->steps[1]) && !filters.size && from_ms % DAY_MS == 0;
+    struct bounds bounds = bounds_of(periods);
+    bool is_of_days = is_plain(periods->steps[0]) && is_plain(periods->steps[1]) && !filters.size && bounds.from_ms % DAY_MS == 0 &&
+                      bounds.first_to_ms % DAY_MS == 0;
     for (size_t i = 0; i <= periods->count; i++) is_of_days &= periods->starts_ms[i] % DAY_MS == 0;
     query_text_printf(text, "SELECT %.*s AS query_person", SLICE_ARGS(person));
-    if (is_of_days) write_days(text, periods, from_ms);
-    else code = write_events(context, text, periods, from_ms, filters, error);
+    if (is_of_days) write_days(text, periods, &bounds);
+    else code = write_events(context, text, periods, &bounds, filters, error);
     query_text_add(text, " AND query_person != 0");
     if (periods->is_identified) query_text_add(text, " AND profile_hash != 0 AND profile_hash != device_hash");
     return code;

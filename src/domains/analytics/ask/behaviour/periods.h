@@ -26,8 +26,9 @@ enum error_code analytics_periods_parse(struct query_context *context, enum quer
 enum error_code analytics_periods_make(struct query_context *context, const struct query_span *span, size_t before, size_t after,
                                        struct analytics_periods *ret_periods, struct error *error) MUST_CHECK;
 /*
- * Appends a SELECT of query_person (a hash, never 0), query_period and, where a step is given, query_is_first and query_is_return (else
- * they are 1). Filters of the question apply.
+ * Appends a SELECT of query_person (a hash, never 0), query_period, and query_is_first and query_is_return: whether the row fits those
+ * steps. Rows end with the range, or with the periods behind it when some were asked for; none at or after the range's end is a first.
+ * Filters of the question apply.
  */
 enum error_code analytics_periods_write(struct query_context *context, struct query_text *text, const struct analytics_periods *periods,
                                         struct error *error) MUST_CHECK;

@@ -126,7 +126,8 @@ enum error_code analytics_step_write(struct query_context *context, struct query
                                      const char *field, struct error *error)
 {
     enum error_code code = ERROR_NONE;
-    query_text_add(text, "(");
+    /* What an event does not have is NULL for a filter: it does not fit, like anything else that does not. */
+    query_text_add(text, step->has_filters ? "ifNull(" : "(");
     if (step->is_any) {
         query_text_add(text, ANALYTICS_IS_SENT);
     } else {
@@ -138,7 +139,7 @@ enum error_code analytics_step_write(struct query_context *context, struct query
         query_text_values(text, step->pages, step->page_count);
     }
     if (step->has_filters) code = analytics_filters_write(context, text, ANALYTICS_EVENTS, step->filters, field, error);
-    query_text_add(text, ")");
+    query_text_add(text, step->has_filters ? ", 0)" : ")");
     return code;
 }
 
