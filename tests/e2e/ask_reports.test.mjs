@@ -27,6 +27,8 @@ before(async () => {
     ...visit('v4', begin + 2 * HOUR, 'dev3', [[0, 'screen_view', { path: '/a', profile_id: 'ann' }], [10, 'screen_view', { path: '/b', profile_id: 'bob' }]], { country: 'US' }),
   ];
   await send(server, keys, visits);
+  assert.equal((await server.post('/v1/events', { type: 'alias', profile_id: 'ann', alias: 'ann@example.org' }, { key: keys.write_key })).status, 200);
+  await waitFor('the alias is stored', async () => (await server.sql('SELECT count() AS n FROM analytics.profile_identities', keys.tenant))[0].n > 0);
   const typed = [...vitals.map((item) => ({ type: 'vital', ...item })), ...errors.map((item) => ({ type: 'error', ...item })), ...calls.map((item) => ({ type: 'ai_call', ...item })),
     { type: 'outgoing_link', href: 'https://elsewhere.example/y', text: 'Y', device_id: 'dev2', session_id: 'v3', path: '/third', timestamp: at(HOUR) }];
   for (let i = 0; i < typed.length; i += 500) {
@@ -45,6 +47,9 @@ before(async () => {
     ['p8', 2, -40, 'EUR', 'refund', 'refunded', 'v2', '', '', 'c1'],
     ['p9', 2, 0, 'EUR', 'subscription_event', 'failed', '', '', '', 'c2'],
     ['p10', 2, 500, 'USD', 'sale', 'succeeded', 'v2', 'zoe', '', ''], // the visit has no profile: hers
+    ['p11', 2, 1000, 'USD', 'sale', 'pending', 'v2', '', '', 'c1'], // not paid
+    ['p12', 2, 3, 'GBP', 'sale', 'paid', 'v3', 'ann@example.org', '', ''], // the visit of ann, who that is
+    ['p13', 2, 4, 'GBP', 'sale', 'paid', '', 'ann@example.org', '', ''], // the same: the first visit of ann
   ];
   const rows = payments.map(([id, day, amount, currency, type, status, session, profile, device, customer]) =>
     `('${keys.tenant}', 'stripe', '${id}', '${randomUUID()}', fromUnixTimestamp64Milli(${begin + day * DAY}, 'UTC'), '${type}', '${status}', ${amount}, '${currency}', '${session}', '${profile}', '${device}', '${customer}', 'product of ${customer}')`);
@@ -146,6 +151,7 @@ test('payments per currency, with refunds and failures apart', async () => {
   // p1..p7 are payments of 227 EUR by c1 (twice), c2, c9, dev1 and nobody (p5, p7 count for no customer).
   assert.deepEqual(totals, [
     { currency: 'EUR', revenue: 227, refunds: 40, net: 187, transactions: 7, refund_count: 1, customers: 4, average: 32.43, failed: 1, payment_failure_rate: 12.5 },
+    { currency: 'GBP', revenue: 7, refunds: 0, net: 7, transactions: 2, refund_count: 0, customers: 1, average: 3.5, failed: 0, payment_failure_rate: 0 },
     { currency: 'USD', revenue: 500, refunds: 0, net: 500, transactions: 1, refund_count: 0, customers: 1, average: 500, failed: 0, payment_failure_rate: 0 },
   ]);
   const { rows } = await ask('revenue', { by: 'product' });
@@ -159,7 +165,9 @@ test('payments are put down to the first visit that fits: its own, the profile\'
   assert.deepEqual(await of('country'), { SE: 150, DE: 50, '': 27 });
   assert.deepEqual(await of('entry_page'), { '/second': 120, '/third': 50, '/first': 30, '': 27 });
   assert.deepEqual(await of('channel', { filter: 'country:is:SE' }), { campaign: 150 });
-  assert.equal((await ask('revenue', { by: 'attribution' })).rows.find((row) => row.currency === 'USD').name, 'session');
+  const rows = (await ask('revenue', { by: 'attribution' })).rows;
+  assert.equal(rows.find((row) => row.currency === 'USD').name, 'session');
+  assert.deepEqual(rows.filter((row) => row.currency === 'GBP').map((row) => [row.name, row.revenue]).sort(), [['profile', 4], ['session', 3]], 'by an alias');
 });
 
 test('model calls: cost, tokens, latency and errors, by model and in total', async () => {

@@ -42,7 +42,9 @@ enum error_code analytics_filters_write_asked(struct query_context *context, str
 /* Who: the profile (aliases count as the person they belong to), or the device of a visitor nobody is known to be. An
  * expression of type String over a row of events or sessions; "" where there is neither. */
 struct slice analytics_person(struct query_context *context, struct error *error);
-/* The same as a number, several times cheaper to count and to group by: cityHash64 of the name, 0 where there is none. Over a row of
+/* Only the profile, aliases followed; "" for visitors. Over rows of any table that has a profile_id. */
+struct slice analytics_profile(struct query_context *context, struct error *error);
+/* The person as a number, several times cheaper to count and to group by: cityHash64 of the name, 0 where there is none. Over a row of
  * events or device_days. Empty with `error` set on failure. */
 struct slice analytics_person_hash(struct query_context *context, struct error *error);
 /* The same over rows of sessions. */

@@ -78,6 +78,13 @@ struct slice analytics_person(struct query_context *context, struct error *error
     return has_aliases ? SLICE(FOLLOWED) : SLICE(SAID);
 }
 
+struct slice analytics_profile(struct query_context *context, struct error *error)
+{
+    bool has_aliases;
+    if (find_aliases(context, &has_aliases, error)) return SLICE_EMPTY;
+    return has_aliases ? SLICE("transform(profile_id, tupleElement(" IDENTITIES ", 1), tupleElement(" IDENTITIES ", 2), profile_id)") : SLICE("profile_id");
+}
+
 struct slice analytics_person_hash(struct query_context *context, struct error *error)
 {
     bool has_aliases;
