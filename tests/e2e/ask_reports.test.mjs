@@ -170,6 +170,17 @@ test('payments are put down to the first visit that fits: its own, the profile\'
   assert.deepEqual(rows.filter((row) => row.currency === 'GBP').map((row) => [row.name, row.revenue]).sort(), [['profile', 4], ['session', 3]], 'by an alias');
 });
 
+test('Databuddy\'s questions count the same payments, put them down to the same visits, and name the same errors', async () => {
+  const words = { startDate: at(-3 * DAY).slice(0, 10), endDate: at(3 * DAY).slice(0, 10), timezone: 'UTC', limit: 100 };
+  const theirs = async (name) => (await server.api('POST', '/v1/query', { parameters: [name], ...words }, null, { 'x-api-key': keys.secret_key })).json.data[0].data;
+  const list = (rows) => rows.sort().map(String);
+  const { totals } = await ask('revenue'), { rows } = await ask('revenue', { by: 'attribution' });
+  assert.deepEqual(list((await theirs('revenue_overview')).map((row) => [row.currency, row.total_revenue, row.transactions, row.customers])), list(totals.map((row) => [row.currency, row.revenue, row.transactions, row.customers])));
+  assert.deepEqual(list((await theirs('revenue_attribution_overview')).map((row) => [row.currency, (row.matched_by || row.unmatched_reason).replace('anonymous', 'device'), row.revenue])),
+    list(rows.filter((row) => row.transactions).map((row) => [row.currency, row.name, row.revenue])));
+  assert.deepEqual(list((await theirs('error_fingerprints')).map((row) => [row.fingerprint, row.error_type])), list((await ask('errors')).rows.map((row) => [row.fingerprint, row.type])));
+});
+
 test('model calls: cost, tokens, latency and errors, by model and in total', async () => {
   const expected = (list) => ({
     calls: list.length, cost: rounded(sum(list.map((one) => one.cost.total_token_cost_usd)), 6), input_tokens: sum(list.map((one) => one.usage.input_tokens)), output_tokens: sum(list.map((one) => one.usage.output_tokens)),

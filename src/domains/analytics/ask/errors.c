@@ -6,8 +6,7 @@
 #include "query/calendar.h"
 #include "query/rows.h"
 
-/* The same as in analytics.error_hourly: messages that differ only in numbers and hexadecimal ids are one. */
-#define FINGERPRINT "lower(hex(cityHash64(replaceRegexpAll(message, '0[xX][0-9a-fA-F]+|[0-9a-fA-F]{8,}|[0-9]+', '#'))))"
+#define FINGERPRINT ANALYTICS_ERROR_FINGERPRINT
 static const char *const filters_of_errors[] = {"path", "page", "origin", "country", "region", "city", "browser",
     "browser_name", "browser_version", "os", "os_name",
                                                 "os_version", "device", "device_type", "device_id", "session_id",

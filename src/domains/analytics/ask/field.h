@@ -52,6 +52,9 @@ struct slice analytics_person_hash_of_visit(struct query_context *context, struc
 /* Whether the person is identified: a profile that is not just the device. */
 #define ANALYTICS_IS_IDENTIFIED "(profile_id != '' AND profile_id != device_id)"
 #define ANALYTICS_IS_PAGE_VIEW "name IN ('screen_view', 'page_view', 'pageview')"
+/* Of a row of errors. The same as in analytics.error_hourly: messages that differ only in numbers and hexadecimal ids are one. */
+#define ANALYTICS_ERROR_FINGERPRINT                                                                                    \
+    "lower(hex(cityHash64(replaceRegexpAll(message, '0[xX][0-9a-fA-F]+|[0-9a-fA-F]{8,}|[0-9]+', '#'))))"
 /* Rows made by ourselves at the ends of visits: not counted where "any event" is meant. */
 #define ANALYTICS_IS_SENT "name NOT IN ('session_start', 'session_end')"
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Databuddy's questions about errors in browsers. */
 #include "domains/analytics/ask/databuddy/families.h"
+#include "domains/analytics/ask/payment.h"
 
 #define WHO "device_id"
-/* Messages that differ only in numbers and hexadecimal ids are one, as in analytics.error_hourly. */
-#define FINGERPRINT "hex(cityHash64(replaceRegexpAll(message, '0[xX][0-9a-fA-F]+|[0-9a-fA-F]{8,}|[0-9]+', '#')))"
-#define PAID "status IN ('completed', 'succeeded', 'paid') AND type IN ('sale', 'subscription')"
+#define FINGERPRINT ANALYTICS_ERROR_FINGERPRINT
+#define PAID ANALYTICS_IS_PAYMENT
 
 static const struct databuddy_type errors_types[] = {
     {"recent_errors", "error_id,timestamp@,message,error_type,filename,lineno,colno,stack,path,session_id,anonymous_id,"

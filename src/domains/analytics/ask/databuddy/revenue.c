@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Databuddy's questions about payments, and the visits they came from. Currencies are never added up. */
 #include "domains/analytics/ask/databuddy/families.h"
+#include "domains/analytics/ask/payment.h"
 
-#define SOLD "type IN ('sale', 'subscription') AND status IN ('completed', 'succeeded', 'paid')"
-#define REFUNDED "type = 'refund'"
-#define FAILED "status = 'failed'"
-#define CUSTOMERS "uniqExactIf(multiIf(customer_id != '', customer_id, profile_id != '', profile_id, device_id), "     \
-    SOLD " AND (customer_id != '' OR profile_id != '' OR device_id != ''))"
+#define SOLD ANALYTICS_IS_PAYMENT
+#define REFUNDED ANALYTICS_IS_REFUND
+#define FAILED ANALYTICS_IS_PAYMENT_FAILURE
+#define CUSTOMERS ANALYTICS_PAYMENT_CUSTOMERS
 #define R "name,currency,revenue,transactions,customers,percentage"
 #define BY_FROM(from, expression)                                                                                      \
     "SELECT label AS name, money AS currency, revenue, transactions, customers, if(sum(revenue) OVER (PARTITION BY "   \

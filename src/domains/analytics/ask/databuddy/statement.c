@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A type's SQL and what was asked become one statement. */
 #include "domains/analytics/ask/databuddy/sql.h"
+#include "domains/analytics/ask/payment.h"
 #include "query/calendar.h"
 #include "query/words.h"
 
@@ -53,68 +54,14 @@ static enum error_code write_sessions(struct writing *writing)
     return code;
 }
 
-/*
- * Payments with the first values of the visit they came from. By the payment's session, profile, device, or an earlier
- * visit of the same customer of the payment service, whichever is known first; only what happened before the payment,
- * and no session of two people or of somebody else. Looks a year back. `ways` are the ids that may lead to a visit,
- * `touches` what is known of each of them.
- */
-#define LOOK_BACK "INTERVAL 365 DAY"
-#define PAYMENT_COLUMNS                                                                                                \
-    "provider, transaction_id, created, type, status, amount, currency, website_id, session_id, device_id, "           \
-    "profile_id, customer_id, "                                                                                        \
-    "product_id, product_name"
-#define PAID "analytics.revenue FINAL WHERE tenant_id = {tenant:String} AND created < $to"
-#define NAMED(id) id " IN (SELECT " id " FROM " PAID " AND " id " != '')"
-static const char attributed[] =
-    "(SELECT " PAYMENT_COLUMNS ", matched_by, multiIf(matched_by != '' OR type IN ('refund', 'subscription_event'), "
-        "'', "
-    "session_id = '' AND profile_id = '' AND device_id = '', 'missing_browser_identity', 'no_verified_prior_match') AS "
-        "unmatched_reason, "
-    "touch[1] AS country, touch[2] AS region, touch[3] AS city, touch[4] AS browser, touch[5] AS os, touch[6] AS "
-        "device, touch[7] AS referrer, "
-    "touch[8] AS referrer_name, touch[9] AS referrer_type, touch[10] AS utm_source, touch[11] AS utm_medium, touch[12] "
-        "AS utm_campaign, "
-    "touch[13] AS path, touch[14] AS timezone, touch[15] AS language FROM (SELECT " PAYMENT_COLUMNS " FROM " PAID " "
-        "AND created >= $from) AS paid LEFT JOIN "
-    "(SELECT provider, transaction_id, argMin(way, (rank, touched_at)) AS matched_by, argMin(touch, (rank, "
-        "touched_at)) AS touch FROM ("
-    "SELECT provider, transaction_id, created AS known_at, profile_id AS payer, candidate.1 AS rank, candidate.2 AS "
-        "way, candidate.3 AS kind, candidate.4 AS key FROM ("
-    "SELECT provider, transaction_id, created, profile_id, arrayJoin([(1, 'session', 's', session_id), (2, 'profile', "
-        "'p', profile_id), (3, 'anonymous', 'd', device_id)]) AS candidate "
-    "FROM " PAID " AND created >= $from AND type NOT IN ('refund', 'subscription_event')) WHERE key != '' UNION ALL "
-    "SELECT provider, transaction_id, known_at, '' AS payer, 4 AS rank, 'customer' AS way, 's' AS kind, key FROM "
-    "(SELECT provider, transaction_id, customer_id, created FROM " PAID " AND created >= $from AND customer_id != '' "
-        "AND type NOT IN ('refund', 'subscription_event')) AS own INNER JOIN "
-    "(SELECT provider, customer_id, session_id AS key, created AS known_at FROM " PAID " AND customer_id != '' AND "
-        "session_id != '') AS others USING (provider, customer_id) "
-    "WHERE known_at <= created) AS ways INNER JOIN "
-    "(SELECT pair.1 AS kind, pair.2 AS key, min(created_at) AS touched_at, argMin(values, "
-        "toUnixTimestamp64Milli(created_at) + if(is_view, 0, 1000000000000000)) AS touch, "
-        "groupUniqArrayIf(2)(profile_id, is_person) AS people FROM ("
-    "SELECT created_at, profile_id, " ANALYTICS_IS_IDENTIFIED " AS is_person, " ANALYTICS_IS_PAGE_VIEW " AS is_view, "
-    "arrayJoin([('s', session_id), ('p', profile_id), ('d', device_id)]) AS pair, "
-    "[toString(country), toString(region), toString(city), toString(browser), toString(os), toString(device), "
-        "toString(referrer), "
-    "toString(referrer_name), toString(referrer_type), toString(utm_source), toString(utm_medium), "
-        "toString(utm_campaign), "
-    "toString(path), toString(timezone), toString(language)] AS values "
-    "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= $from - " LOOK_BACK " AND created_at < "
-        "$to AND " ANALYTICS_IS_SENT
-    " AND (" NAMED("session_id") " OR " NAMED("profile_id") " OR " NAMED("device_id") ")) WHERE key != '' GROUP BY "
-        "kind, key) AS touches USING (kind, key) "
-    "WHERE touched_at <= known_at AND (kind != 's' OR (length(people) < 2 AND (payer = '' OR empty(people) OR "
-        "has(people, payer)))) "
-    "GROUP BY provider, transaction_id) AS matches USING (provider, transaction_id))";
-
+/* With what is known of the visits they came from when that is asked for. */
 static enum error_code write_payments(struct writing *writing, bool always)
 {
     enum error_code code = ERROR_NONE;
     if (always || databuddy_filters_need_visits(writing->query)) {
-        code = expand_string(writing, attributed);
+        code = analytics_payments_write(writing->query->context, writing->text, &writing->query->range, writing->error);
     } else {
-        query_text_add(writing->text, "(SELECT " PAYMENT_COLUMNS " FROM ");
+        query_text_add(writing->text, "(SELECT " ANALYTICS_PAYMENT_COLUMNS " FROM ");
         write_table(writing, DATABUDDY_REVENUE);
         query_text_add(writing->text, ")");
     }
