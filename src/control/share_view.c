@@ -119,10 +119,13 @@ enum error_code control_share_write(const struct control_call *call, const struc
 
 /* ---- a report as a question ---- */
 
-/* Which question draws which type of chart; others are charts. */
-static const struct { const char *chart_type, *path; } share_questions[] = {
-    {"funnel", "/v1/query/funnel"}, {"conversion", "/v1/query/conversion"}, {"retention", "/v1/query/retention"},
-    {"sankey", "/v1/query/flow"}, {NULL, "/v1/query/chart"},
+/* Which question draws which type of chart, and what it calls the series: a list, or the first and the second; others are charts. */
+static const struct share_question { const char *chart_type, *path, *list, *single[2]; } share_questions[] = {
+    {"funnel", "/v1/query/funnel", .list = "steps"},
+    {"conversion", "/v1/query/conversion", .list = "steps"},
+    {"retention", "/v1/query/retention", .single = {"first", "return"}},
+    {"sankey", "/v1/query/flow", .list = "steps"},
+    {NULL, "/v1/query/chart", .list = "series"},
 };
 
 struct share_report {
@@ -163,29 +166,28 @@ static void share_write_text(struct json_writer *writer, const char *key, struct
     else json_writer_string(writer, text);
 }
 
-/* The options are the question's own words; where they say something, the report's other fields do not. */
-static enum error_code share_write_options(const struct share_report *report, struct json_writer *writer, bool has[6], struct error *error)
+/* Calls `take` with the members of a JSON object or the items of a list. */
+static enum error_code share_each(const struct share_report *report, struct slice json, void *context,
+                                  void (*take)(void *context, size_t index, struct slice key, struct slice value), struct error *error)
 {
-    static const char *const words[] = {"series", "breakdowns", "filters", "interval", "compare", "steps"};
     struct json_parser *parser = json_parser_create();
-    struct json_value object, child;
-    struct slice key;
+    struct json_value whole, child;
+    struct slice key = SLICE_EMPTY;
     struct buffer text = {0};
-    char *padded = arena_allocate(report->arena, report->options.size + JSON_PADDING);
+    size_t index = 0;
+    char *padded = arena_allocate(report->arena, json.size + JSON_PADDING);
     if (!parser || !padded) {
         json_parser_destroy(parser);
         return error_set(error, ERROR_MEMORY, "out of memory for a report");
     }
-    memcpy(padded, report->options.data, report->options.size);
-    enum error_code code = json_parse(parser, slice_make(padded, report->options.size), &object, error);
-    bool is_object = !code && json_value_type(object) == JSON_OBJECT;
-    for (struct json_iterator iterator = is_object ? json_iterate(object) : (struct json_iterator){0};
-         is_object && json_next(&iterator, &key, &child);) {
-        for (size_t i = 0; i < 6; i++) has[i] = has[i] || slice_equal(key, slice_from_string(words[i]));
+    memcpy(padded, json.data, json.size);
+    enum error_code code = json_parse(parser, slice_make(padded, json.size), &whole, error);
+    bool has_children = !code && (json_value_type(whole) == JSON_OBJECT || json_value_type(whole) == JSON_ARRAY);
+    for (struct json_iterator iterator = has_children ? json_iterate(whole) : (struct json_iterator){0};
+         has_children && json_next(&iterator, &key, &child);) {
         buffer_clear(&text);
         json_value_write(child, &text);
-        json_writer_key_slice(writer, key);
-        json_writer_raw(writer, buffer_slice(&text));
+        take(context, index++, key, buffer_slice(&text));
     }
     if (!code && text.failed) code = error_set(error, ERROR_MEMORY, "out of memory for a report");
     buffer_free(&text);
@@ -193,31 +195,59 @@ static enum error_code share_write_options(const struct share_report *report, st
     return code;
 }
 
-static enum error_code share_write_question(const struct share_report *report, bool is_chart, struct buffer *body, struct error *error)
+/* What the options say already. */
+enum { SHARE_SERIES, SHARE_BREAKDOWNS, SHARE_FILTERS, SHARE_INTERVAL, SHARE_COMPARE, SHARE_TIME, SHARE_WORDS };
+struct share_asking { struct json_writer writer; const struct share_question *question; bool has[SHARE_WORDS]; };
+
+/* The options are the question's own words; where they say something, the report's other fields do not. */
+static void share_take_option(void *context, size_t index, struct slice key, struct slice value)
 {
-    enum { SERIES, BREAKDOWNS, FILTERS, INTERVAL, COMPARE, STEPS };
-    bool has[6] = {false};
-    struct json_writer writer = {.out = body};
-    json_writer_object_begin(&writer);
-    enum error_code code = share_write_options(report, &writer, has, error);
+    static const struct { const char *name; int word; } words[] = {
+        {"series", SHARE_SERIES}, {"steps", SHARE_SERIES}, {"first", SHARE_SERIES}, {"return", SHARE_SERIES},
+        {"breakdowns", SHARE_BREAKDOWNS}, {"filters", SHARE_FILTERS}, {"interval", SHARE_INTERVAL}, {"compare", SHARE_COMPARE},
+        {"from", SHARE_TIME}, {"to", SHARE_TIME}, {"period", SHARE_TIME}, {"range", SHARE_TIME}, {"startDate", SHARE_TIME},
+        {"endDate", SHARE_TIME},
+    };
+    struct share_asking *asking = context;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (slice_equal(key, slice_from_string(words[i].name))) asking->has[words[i].word] = true;
+    json_writer_key_slice(&asking->writer, key);
+    json_writer_raw(&asking->writer, value);
+}
+
+static void share_take_series(void *context, size_t index, struct slice key, struct slice value)
+{
+    struct share_asking *asking = context;
+    if (index < 2) share_write_text(&asking->writer, asking->question->single[index], value, true);
+}
+
+static enum error_code share_write_question(const struct share_report *report, const struct share_question *question, struct buffer *body,
+                                            struct error *error)
+{
+    bool is_chart = !question->chart_type;
+    struct share_asking asking = {.writer = {.out = body}, .question = question};
+    struct json_writer *writer = &asking.writer;
+    json_writer_object_begin(writer);
+    enum error_code code = share_each(report, report->options, &asking, share_take_option, error);
     if (is_chart) {
-        share_write_text(&writer, "chart", report->chart_type, false);
-        if (!has[SERIES]) share_write_text(&writer, "series", report->series, true);
-        if (!has[BREAKDOWNS]) share_write_text(&writer, "breakdowns", report->breakdowns, true);
-        share_write_text(&writer, "formula", report->formula, false);
-    } else if (!has[STEPS]) {
-        share_write_text(&writer, "steps", report->series, true);
+        share_write_text(writer, "chart", report->chart_type, false);
+        if (!asking.has[SHARE_BREAKDOWNS]) share_write_text(writer, "breakdowns", report->breakdowns, true);
+        share_write_text(writer, "formula", report->formula, false);
     }
-    if (!has[FILTERS]) share_write_text(&writer, "filters", report->filters, true);
-    if (!has[INTERVAL]) share_write_text(&writer, "interval", report->interval, false);
-    if (report->previous && !has[COMPARE]) share_write_text(&writer, "compare", SLICE("previous"), false);
-    if (slice_equal(report->range, SLICE("custom"))) {
-        share_write_time(&writer, "from", report->start_ms);
-        share_write_time(&writer, "to", report->end_ms);
-    } else {
-        share_write_text(&writer, is_chart ? "range" : "period", report->range, false);
+    if (!asking.has[SHARE_SERIES] && question->list) share_write_text(writer, question->list, report->series, true);
+    else if (!code && !asking.has[SHARE_SERIES]) code = share_each(report, report->series, &asking, share_take_series, error);
+    if (!asking.has[SHARE_FILTERS]) share_write_text(writer, "filters", report->filters, true);
+    /* Nobody comes back by the hour: the shortest period of retention is a day. */
+    bool is_short = question->single[0] && (slice_equal(report->interval, SLICE("minute")) || slice_equal(report->interval, SLICE("hour")));
+    if (!asking.has[SHARE_INTERVAL]) share_write_text(writer, "interval", is_short ? SLICE("day") : report->interval, false);
+    if (report->previous && !asking.has[SHARE_COMPARE]) share_write_text(writer, "compare", SLICE("previous"), false);
+    if (!asking.has[SHARE_TIME] && slice_equal(report->range, SLICE("custom"))) {
+        share_write_time(writer, "from", report->start_ms);
+        share_write_time(writer, "to", report->end_ms);
+    } else if (!asking.has[SHARE_TIME]) {
+        share_write_text(writer, "range", report->range, false);
     }
-    json_writer_object_end(&writer);
+    json_writer_object_end(writer);
     return !code && body->failed ? error_set(error, ERROR_MEMORY, "out of memory for a report") : code;
 }
 
@@ -242,5 +272,5 @@ enum error_code control_share_question(const struct control_call *call, const st
     size_t i = 0;
     while (share_questions[i].chart_type && !slice_equal(report.chart_type, slice_from_string(share_questions[i].chart_type))) i++;
     *ret_path = share_questions[i].path;
-    return share_write_question(&report, !share_questions[i].chart_type, body, error);
+    return share_write_question(&report, &share_questions[i], body, error);
 }

@@ -74,6 +74,36 @@ test('a chart is asked as its row says', async () => {
   assert.ok(answer.text.includes('/pricing'));
 });
 
+test('reports of behaviour take series as charts do, ranges by any name, and another time from whoever looks', async () => {
+  const ask = async (question, body) => {
+    const answer = await server.api('POST', `/v1/query/${question}`, body, main.secret_key);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  };
+  const view = { name: 'screen_view', filters: [{ name: 'path', operator: 'is', value: ['/pricing'] }] };
+  const make_ = async (body) => (await make('reports', { name: 'r', series: [view, { name: 'signup' }], ...body })).report_id;
+  const show = async (id, more = '') => {
+    const answer = await manage('GET', `/v1/reports/${id}/data${more}`);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json;
+  };
+  const steps = [{ event: 'screen_view', filters: view.filters }, 'signup'];
+  const today = new Date().toISOString().slice(0, 10);
+  for (const range of ['monthToDate', '6m', 'lastMonth', '30d', '90d', 'today'])
+    assert.deepEqual((await show(await make_({ chart_type: 'funnel', range }))).steps.map(({ name, previous_count: count }) => [name, count]), [['screen_view', range === 'lastMonth' ? 0 : 4], ['signup', range === 'lastMonth' ? 0 : 4]]);
+  const conversion = await make_({ chart_type: 'conversion', range: '6m', interval: 'month' });
+  assert.deepEqual(await show(conversion, `?from=${today}&to=${today}&interval=hour`), await ask('conversion', { steps, from: today, to: today, interval: 'hour' }));
+  assert.deepEqual(await show(conversion, '?period=7d'), await ask('conversion', { steps, period: '7d', interval: 'month' }));
+  assert.deepEqual(await show(conversion, '?range=7d'), await ask('conversion', { steps, range: '7d', interval: 'month' }));
+  const retention = await make_({ chart_type: 'retention', range: '30d', interval: 'hour', series: [{ name: 'signup' }, view] });
+  const shown = await show(retention, `?from=${today}&to=${today}`);
+  assert.deepEqual(shown, await ask('retention', { first: 'signup', return: steps[0], from: today, to: today, interval: 'day' }));
+  assert.deepEqual([shown.cohorts[0].size, shown.cohorts[0].cells[0].value], [4, 4]);
+  assert.deepEqual((await show(await make_({ chart_type: 'retention', range: 'monthToDate', interval: 'week', series: [{ name: 'never' }] }))).cohorts.filter(({ size }) => size), []);
+  const shownRange = await manage('GET', `/v1/reports/${await make_({ chart_type: 'funnel', range: '9y' })}/data`);
+  assert.deepEqual([shownRange.status, shownRange.json.error.field], [400, 'range'], shownRange.text);
+});
+
 test('a report, its own question and no other', async () => {
   const report = await make('reports', { name: 'One', ...FUNNEL });
   const two = await make('reports', { name: 'Two', ...FUNNEL });

@@ -5,6 +5,7 @@
 #include "domains/analytics/ask/ask.h"
 #include "domains/analytics/ask/behaviour/active.h"
 #include "domains/analytics/ask/behaviour/chain.h"
+#include "domains/analytics/ask/openpanel/range.h"
 #include "query/calendar.h"
 #include "query/rows.h"
 
@@ -73,7 +74,7 @@ static enum error_code active_answer(struct query_context *context, struct buffe
     bool is_identified = false;
     uint64_t *counts = NULL;
     enum error_code code = analytics_people_parse(context, &is_identified, error);
-    if (!code) code = query_span_parse(context, &span, error);
+    if (!code) code = openpanel_span_read(context, false, false, &span, error);
     if (!code) code = query_span_make(context, span.timezone, span.range.from_ms, span.range.to_ms, QUERY_DAY, false, &span, error);
     if (!code) code = analytics_periods_make(context, &span, windows[2] - 1, 0, &periods, error);
     periods.is_identified = is_identified;

@@ -4,6 +4,7 @@
 
 #include "domains/analytics/ask/ask.h"
 #include "domains/analytics/ask/behaviour/chain.h"
+#include "domains/analytics/ask/openpanel/range.h"
 #include "query/calendar.h"
 
 #define MS_OF_SECOND 1000.0
@@ -142,7 +143,7 @@ static enum error_code funnel_answer(struct query_context *context, struct buffe
     struct answered now, before = {0};
     bool has_series = false;
     if (!chain) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    enum error_code code = query_span_parse(context, &span, error);
+    enum error_code code = openpanel_span_read(context, false, false, &span, error);
     if (!code) code = analytics_chain_parse(context, 2, ANALYTICS_CHAIN_STEPS, chain, error);
     if (!code) code = query_context_boolean(context, "series", false, &has_series, error);
     int kinds = ANALYTICS_CHAIN_WHOLE | (chain->breakdown.size ? ANALYTICS_CHAIN_BY_VALUE : 0) | (has_series ? ANALYTICS_CHAIN_BY_BUCKET : 0);
@@ -204,7 +205,7 @@ static enum error_code conversion_answer(struct query_context *context, struct b
     struct answered now, before = {0};
     const int kinds = ANALYTICS_CHAIN_BY_VALUE | ANALYTICS_CHAIN_BY_BOTH;
     if (!chain) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    enum error_code code = query_span_parse(context, &span, error);
+    enum error_code code = openpanel_span_read(context, false, false, &span, error);
     if (!code) code = analytics_chain_parse(context, 2, ANALYTICS_CHAIN_STEPS, chain, error);
     if (!code) code = check_points(chain, &span, error);
     if (!code) code = ask(context, chain, &span.range, kinds, &now, error);

@@ -3,6 +3,7 @@
 #include "domains/analytics/ask/behaviour/paths.h"
 
 #include "domains/analytics/ask/ask.h"
+#include "domains/analytics/ask/openpanel/range.h"
 
 /* Rows of events as what they are in a path. */
 static enum error_code write_rows(struct query_context *context, struct query_text *text, const struct analytics_paths *paths,
@@ -246,7 +247,7 @@ static enum error_code paths_answer(struct query_context *context, struct buffer
     struct query_span span;
     size_t count;
     if (!paths) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    enum error_code code = query_span_parse(context, &span, error);
+    enum error_code code = openpanel_span_read(context, false, false, &span, error);
     if (!code) code = paths_parse(context, paths, error);
     if (!code) code = analytics_paths_ask(context, paths, &span.range, &links, &count, error);
     if (code) return code;
@@ -268,7 +269,7 @@ static enum error_code goals_answer(struct query_context *context, struct buffer
     struct slice key, person;
     size_t count = 0;
     if (!goals) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    enum error_code code = query_span_parse(context, &span, error);
+    enum error_code code = openpanel_span_read(context, false, false, &span, error);
     if (code) return code;
     if (!query_context_member(context, "goals", &list) || json_value_type(list) != JSON_ARRAY || !json_array_size(list) || json_array_size(list) > GOAL_LIMIT)
         return error_set_field(error, ERROR_INVALID, "goals", "goals must be a list of 1 to %d steps", GOAL_LIMIT);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Makes periods, and reads people's activity in them from the cheapest table that knows it. */
 #include "domains/analytics/ask/behaviour/periods.h"
+#include "domains/analytics/ask/openpanel/range.h"
 
 #include "query/calendar.h"
 
@@ -38,7 +39,7 @@ enum error_code analytics_periods_parse(struct query_context *context, enum quer
     size_t word = 0;
     while (intervals[word] != fallback) word++;
     enum error_code code = query_context_word(context, "interval", words, word, &word, error);
-    if (!code) code = query_span_parse(context, &span, error);
+    if (!code) code = openpanel_span_read(context, false, false, &span, error);
     if (!code && span.interval != intervals[word]) {
         int64_t to_ms = span.range.to_ms;
         code = query_span_make(context, span.timezone, span.range.from_ms, to_ms, intervals[word], false, &span, error);

@@ -84,18 +84,21 @@ enum error_code analytics_step_parse(struct query_context *context, struct json_
     if (json_value_type(value) == JSON_STRING) {
         code = add(context, ret_step, value, false, field, error);
     } else if (json_value_type(value) != JSON_OBJECT) {
-        return error_set_field(error, ERROR_INVALID, field, "%s: a step is the name of an event, or an object with event or page", field);
+        return error_set_field(error, ERROR_INVALID, field, "%s: a step is the name of an event, or an object with event, page or name", field);
     } else {
         if (member(value, SLICE("event"), &part)) code = add_all(context, ret_step, part, false, field, error);
         if (!code && member(value, SLICE("page"), &part)) code = add_all(context, ret_step, part, true, field, error);
         if (!code) code = add_target(context, ret_step, value, field, error);
         if (!code && member(value, SLICE("name"), &part) && json_value_type(part) == JSON_STRING)
             ret_step->label = arena_copy(context->arena, json_value_string(part));
+        /* As series of charts say it. */
+        if (!code && ret_step->label.size && !ret_step->name_count && !ret_step->is_any && !ret_step->page_count)
+            code = add_name(ret_step, ret_step->label, field, error);
         ret_step->has_filters = member(value, SLICE("filters"), &ret_step->filters) || member(value, SLICE("conditions"), &ret_step->filters);
     }
     if (code) return code;
     if (!ret_step->name_count && !ret_step->is_any && !ret_step->page_count)
-        return error_set_field(error, ERROR_INVALID, field, "%s: a step needs an event or a page", field);
+        return error_set_field(error, ERROR_INVALID, field, "%s: a step needs an event or a page, or the name of an event", field);
     if (ret_step->page_count && !ret_step->name_count && !ret_step->is_any)
         for (size_t i = 0; i < sizeof view_names / sizeof *view_names; i++) ret_step->names[ret_step->name_count++] = view_names[i];
     if (ret_step->is_any) ret_step->name_count = 0;

@@ -7,7 +7,8 @@
 
 /*
  * Model: a step is the name of an event, or {"event": name or names (any of them fits), "page": path or paths of page views,
- * "name": label, "filters": [..]}; {"type": "PAGE_VIEW"|"EVENT"|"CUSTOM", "target": .., "name"} means the same. "*" is any event that
+ * "name": label, "filters": [..]}; {"type": "PAGE_VIEW"|"EVENT"|"CUSTOM", "target": .., "name"} means the same. Where nothing
+ * else says it, the name is that of the event, as in series of charts. "*" is any event that
  * was sent. A page fits with and without a slash at its end.
  */
 #define ANALYTICS_STEP_NAMES 20 /* of one step: more are a filter */

@@ -295,59 +295,7 @@ static enum error_code read_kind(struct query_context *context, struct chart_pla
     return ERROR_NONE;
 }
 
-/* ---- time ---- */
-
-static bool has_any(const struct query_context *context, const char *const *names)
-{
-    for (; *names; names++)
-        if (query_context_text(context, *names).size) return true;
-    return false;
-}
-
-/* Times come in our words or in OpenPanel's; those of the address take the place of all that a body says. */
-static enum error_code read_span(struct query_context *context, bool is_openpanel, bool has_previous,
-                                 struct query_span *span, struct error *error)
-{
-    static const char *const ours[] = {"from", "to", "period", NULL}, *const theirs[] = {"range",    "startDate",
-                                                                                         "endDate",  "start_date",
-                                                                                         "end_date", NULL},
-                             *const starts[] = {"startDate", "start_date", NULL},
-                             *const ends[] = {"endDate", "end_date", NULL};
-    struct query_context address = *context;
-    address.has_body = false;
-    struct query_context outer = *context;
-    struct query_parameter *parameters = NULL;
-    if (context->has_body && (has_any(&address, ours) || has_any(&address, theirs))) {
-        static const char *const kept[] = {"timezone", "interval", "compare", NULL};
-        parameters = arena_allocate(context->arena, (context->parameter_count + 3) * sizeof *parameters);
-        if (!parameters) return error_set(error, ERROR_MEMORY, "no memory for a question");
-        size_t count = context->parameter_count;
-        if (count) memcpy(parameters, context->parameters, count * sizeof *parameters);
-        for (size_t i = 0; kept[i]; i++) {
-            struct slice value = query_context_text(context, kept[i]);
-            if (value.size) parameters[count++] = (struct query_parameter){slice_from_string(kept[i]), value};
-        }
-        context->parameters = parameters;
-        context->parameter_count = count;
-        context->has_body = false;
-    }
-    enum error_code code;
-    if (is_openpanel || (!has_any(context, ours) && has_any(context, theirs))) {
-        struct openpanel_range_words words = openpanel_range_words_asked(context);
-        words.start_date = text_asked(context, starts);
-        words.end_date = text_asked(context, ends);
-        code = openpanel_range_parse(context, &words, "30d", has_previous, span, error);
-    } else {
-        code = query_span_parse(context, span, error);
-        if (!code && has_previous && !span->has_previous)
-            code = query_span_make(context, span->timezone, span->range.from_ms, span->range.to_ms, span->interval,
-                                   true, span, error);
-    }
-    context->parameters = outer.parameters;
-    context->parameter_count = outer.parameter_count;
-    context->has_body = outer.has_body;
-    return code;
-}
+/* ---- all of it ---- */
 
 static enum error_code check_points(const struct chart_plan *plan, struct error *error)
 {
@@ -370,7 +318,7 @@ enum error_code chart_plan_read(struct query_context *context, bool is_openpanel
     enum error_code code = read_kind(context, ret_plan, error);
     if (!code) code = query_context_boolean(context, "previous", false, &has_previous, error);
     has_previous |= slice_equal(query_context_text(context, "compare"), SLICE("previous"));
-    if (!code) code = read_span(context, is_openpanel, has_previous, &ret_plan->span, error);
+    if (!code) code = openpanel_span_read(context, is_openpanel, has_previous, &ret_plan->span, error);
     if (!code) code = read_series(context, ret_plan, error);
     if (!code) code = read_breakdowns(context, ret_plan, error);
     if (!code) code = list_asked(context, filters, &ret_plan->has_filters, &ret_plan->filters, error);

@@ -157,3 +157,58 @@ struct openpanel_range_words openpanel_range_words_asked(const struct query_cont
         .zone = query_context_text(context, "timezone"),
     };
 }
+
+static bool has_any(const struct query_context *context, const char *const *names)
+{
+    for (; *names; names++)
+        if (query_context_text(context, *names).size) return true;
+    return false;
+}
+
+/* Appends the word `name`, as it is said, under the name `as`. */
+static size_t keep(const struct query_context *context, const char *name, const char *as, struct query_parameter *parameters, size_t count)
+{
+    struct slice value = query_context_text(context, name);
+    if (value.size) parameters[count++] = (struct query_parameter){slice_from_string(as), value};
+    return count;
+}
+
+enum error_code openpanel_span_read(struct query_context *context, bool is_openpanel, bool has_previous, struct query_span *ret_span,
+                                    struct error *error)
+{
+    static const char *const ours[] = {"from", "to", "period", NULL};
+    static const char *const theirs[] = {"range", "startDate", "endDate", "start_date", "end_date", NULL};
+    static const char *const kept[] = {"timezone", "interval", "compare"};
+    struct query_context asked = *context, address = *context;
+    struct slice compare = query_context_text(context, "compare"), range;
+    struct query_parameter *parameters = arena_allocate(context->arena, (context->parameter_count + 4) * sizeof *parameters);
+    size_t count = context->parameter_count;
+    if (!parameters) return error_set(error, ERROR_MEMORY, "no memory for a question");
+    if (count) memcpy(parameters, context->parameters, count * sizeof *parameters);
+    has_previous |= slice_equal(compare, SLICE("previous")) || slice_equal(compare, SLICE("true"));
+    address.has_body = false;
+    if (has_any(&address, ours) || has_any(&address, theirs)) {
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) count = keep(context, kept[i], kept[i], parameters, count);
+        asked.has_body = false;
+    }
+    /* Reports keep our names of periods as ranges. */
+    range = query_context_text(&asked, "range");
+    if (!is_openpanel && range.size && query_words_find(range_name_at, NULL, RANGE_COUNT, range) < 0 &&
+        query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, range) >= 0 && !has_any(&asked, ours) && !has_any(&asked, theirs + 1))
+        count = keep(&asked, "range", "period", parameters, count);
+    asked.parameters = parameters;
+    asked.parameter_count = count;
+    enum error_code code;
+    if (is_openpanel || (!has_any(&asked, ours) && has_any(&asked, theirs))) {
+        struct openpanel_range_words words = openpanel_range_words_asked(&asked);
+        if (!words.start_date.size) words.start_date = query_context_text(&asked, "start_date");
+        if (!words.end_date.size) words.end_date = query_context_text(&asked, "end_date");
+        code = openpanel_range_parse(&asked, &words, "30d", has_previous, ret_span, error);
+    } else {
+        code = query_span_parse(&asked, ret_span, error);
+        if (!code && has_previous && !ret_span->has_previous)
+            code = query_span_make(&asked, ret_span->timezone, ret_span->range.from_ms, ret_span->range.to_ms, ret_span->interval, true, ret_span, error);
+    }
+    context->to_ms = asked.to_ms;
+    return code;
+}

@@ -25,4 +25,12 @@ enum error_code openpanel_range_parse(struct query_context *context, const struc
 /* The words by those names in the question: range, startDate, endDate, interval, timezone. */
 struct openpanel_range_words openpanel_range_words_asked(const struct query_context *context);
 
+/*
+ * The time of a question that takes our words (query_span_parse; also by the name of range) and OpenPanel's (those, with start_date and
+ * end_date too). Words of the address for when it is take the place of all that a body says of it. `is_openpanel`: no words are
+ * OpenPanel's, too. `has_previous`: whatever compare says.
+ */
+enum error_code openpanel_span_read(struct query_context *context, bool is_openpanel, bool has_previous, struct query_span *ret_span,
+                                    struct error *error) MUST_CHECK;
+
 #endif
