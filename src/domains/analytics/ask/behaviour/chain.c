@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes the statement of chains, and reads its rows. */
 #include "domains/analytics/ask/behaviour/chain.h"
+#include "domains/analytics/ask/behaviour/chain_fold.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 #define MASK_BITS ANALYTICS_CHAIN_STEPS /* strict: an event's number holds all steps that it is */
 
 /* The number of a step or exclusion in the low bits; from 1. */
-static void chain_codes(const struct analytics_chain *chain, int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS])
+void analytics_chain_codes(const struct analytics_chain *chain, int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS])
 {
     int next = 1;
     size_t count = chain->step_count;
@@ -100,12 +101,16 @@ static enum error_code write_numbers(struct query_context *context, struct query
 }
 
 /* Actions have fewer rows, ordered by name, but only who, what and when. */
-static const char *chain_table(struct query_context *context, const struct analytics_chain *chain)
+bool analytics_chain_is_filtered(struct query_context *context)
 {
     struct json_value filters;
-    bool is_filtered = query_context_text(context, "filter").data ||
-                       (query_context_member(context, "filters", &filters) && (json_value_type(filters) != JSON_ARRAY || json_array_size(filters) > 0));
-    bool fits = !is_filtered && !chain->is_strict && !chain->breakdown.size && chain->by != ANALYTICS_BY_SESSION &&
+    return query_context_text(context, "filter").data ||
+           (query_context_member(context, "filters", &filters) && (json_value_type(filters) != JSON_ARRAY || json_array_size(filters) > 0));
+}
+
+static const char *chain_table(struct query_context *context, const struct analytics_chain *chain)
+{
+    bool fits = !analytics_chain_is_filtered(context) && !chain->is_strict && !chain->breakdown.size && chain->by != ANALYTICS_BY_SESSION &&
                 analytics_steps_are_actions(chain->steps, chain->step_count + chain->exclusion_count);
     return fits ? "analytics.actions" : "analytics.events";
 }
@@ -178,7 +183,7 @@ static enum error_code write_levels(struct query_context *context, struct query_
     int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS] = {0};
     int bits = chain->is_strict ? MASK_BITS : CODE_BITS;
     size_t steps = chain->step_count;
-    chain_codes(chain, codes);
+    analytics_chain_codes(chain, codes);
     query_text_add(text, "SELECT query_value, toInt64(");
     if (has_buckets) query_text_bucket(text, "query_entry", range);
     else query_text_add(text, "0");
@@ -261,6 +266,14 @@ enum error_code analytics_chain_ask(struct query_context *context, const struct 
 {
     struct query_text text;
     struct query_rows rows;
+    if (kinds == ANALYTICS_CHAIN_WHOLE && analytics_chain_folds(context, chain)) {
+        bool is_done = false;
+        *ret_count = 1;
+        *ret_rows = arena_allocate(context->arena, sizeof **ret_rows);
+        if (!*ret_rows) return error_set(error, ERROR_MEMORY, "no memory for an answer");
+        enum error_code folded = analytics_chain_fold(context, chain, range, *ret_rows, &is_done, error);
+        if (folded || is_done) return folded;
+    }
     query_text_init(&text, context->arena);
     enum error_code code = write_statement(context, &text, chain, range, kinds, error);
     if (!code) code = query_rows_ask(context, &text, COLUMNS, &rows, error);

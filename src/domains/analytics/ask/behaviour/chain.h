@@ -55,6 +55,10 @@ enum error_code analytics_chain_ask(struct query_context *context, const struct 
 const struct analytics_chain_row *analytics_chain_find(const struct analytics_chain_row *rows, size_t count, int kind,
                                                        const struct analytics_chain_row *like, int64_t bucket_ms);
 
+/* Numbers of steps and exclusions, from 1, so that events of one time lie in the right order (chain.c says which). */
+void analytics_chain_codes(const struct analytics_chain *chain, int codes[ANALYTICS_CHAIN_STEPS + ANALYTICS_CHAIN_EXCLUSIONS]);
+/* Whether the question has filters on all events. */
+bool analytics_chain_is_filtered(struct query_context *context);
 /* Whose a row of events is: a number (docs/metrics.md says how certain), 0 where it is nobody's. An expression; empty with `error` set on
  * failure. */
 struct slice analytics_chain_key(struct query_context *context, enum analytics_chain_by by, struct error *error);
