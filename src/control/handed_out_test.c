@@ -110,10 +110,14 @@ static void a_report_becomes_the_question_of_its_type(void **state)
                     "/v1/query/chart",
                     "{\"chart\":\"linear\",\"series\":[{\"name\":\"signup\"}],\"breakdowns\":[\"path\"],\"interval\":\"day\",\"compare\":\"previous\",\"range\":\"7d\"}");
     assert_question(fixture, "{\"name\":\"b\",\"chart_type\":\"funnel\",\"series\":[\"a\",\"b\"],\"options\":{\"window\":60},\"interval\":\"week\"}", "/v1/query/funnel",
-                    "{\"window\":60,\"steps\":[\"a\",\"b\"],\"interval\":\"week\",\"period\":\"30d\"}");
+                    "{\"window\":60,\"steps\":[\"a\",\"b\"],\"interval\":\"week\",\"range\":\"30d\"}");
     assert_question(fixture, "{\"name\":\"c\",\"chart_type\":\"retention\",\"options\":{\"interval\":\"month\"},\"range\":\"custom\","
                              "\"start_date\":\"2026-01-01T00:00:00Z\",\"end_date\":\"2026-02-01T00:00:00Z\"}", "/v1/query/retention",
                     "{\"interval\":\"month\",\"from\":\"2026-01-01T00:00:00.000Z\",\"to\":\"2026-02-01T00:00:00.000Z\"}");
+    assert_question(fixture, "{\"name\":\"d\",\"chart_type\":\"retention\",\"interval\":\"hour\",\"range\":\"6m\",\"series\":[{\"name\":\"a\"},\"b\",\"c\"]}", "/v1/query/retention",
+                    "{\"first\":{\"name\":\"a\"},\"return\":\"b\",\"interval\":\"day\",\"range\":\"6m\"}");
+    assert_question(fixture, "{\"name\":\"e\",\"chart_type\":\"funnel\",\"options\":{\"steps\":[\"x\",\"y\"],\"period\":\"7d\"},\"series\":[\"a\"]}", "/v1/query/funnel",
+                    "{\"steps\":[\"x\",\"y\"],\"period\":\"7d\",\"interval\":\"day\"}");
 }
 
 static void a_share_is_of_one_living_thing_and_its_token_of_one_share(void **state)

@@ -229,13 +229,13 @@ static enum error_code share_write_question(const struct share_report *report, c
     struct json_writer *writer = &asking.writer;
     json_writer_object_begin(writer);
     enum error_code code = share_each(report, report->options, &asking, share_take_option, error);
+    if (is_chart) share_write_text(writer, "chart", report->chart_type, false);
+    if (!asking.has[SHARE_SERIES] && question->list) share_write_text(writer, question->list, report->series, true);
+    else if (!code && !asking.has[SHARE_SERIES]) code = share_each(report, report->series, &asking, share_take_series, error);
     if (is_chart) {
-        share_write_text(writer, "chart", report->chart_type, false);
         if (!asking.has[SHARE_BREAKDOWNS]) share_write_text(writer, "breakdowns", report->breakdowns, true);
         share_write_text(writer, "formula", report->formula, false);
     }
-    if (!asking.has[SHARE_SERIES] && question->list) share_write_text(writer, question->list, report->series, true);
-    else if (!code && !asking.has[SHARE_SERIES]) code = share_each(report, report->series, &asking, share_take_series, error);
     if (!asking.has[SHARE_FILTERS]) share_write_text(writer, "filters", report->filters, true);
     /* Nobody comes back by the hour: the shortest period of retention is a day. */
     bool is_short = question->single[0] && (slice_equal(report->interval, SLICE("minute")) || slice_equal(report->interval, SLICE("hour")));
