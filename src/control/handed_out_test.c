@@ -118,6 +118,10 @@ static void a_report_becomes_the_question_of_its_type(void **state)
                     "{\"first\":{\"name\":\"a\"},\"return\":\"b\",\"interval\":\"day\",\"range\":\"6m\"}");
     assert_question(fixture, "{\"name\":\"e\",\"chart_type\":\"funnel\",\"options\":{\"steps\":[\"x\",\"y\"],\"period\":\"7d\"},\"series\":[\"a\"]}", "/v1/query/funnel",
                     "{\"steps\":[\"x\",\"y\"],\"period\":\"7d\",\"interval\":\"day\"}");
+    assert_question(fixture, "{\"name\":\"f\",\"chart_type\":\"sankey\",\"options\":{\"mode\":\"before\",\"steps\":3},\"series\":[{\"name\":\"a\"}],\"range\":\"7d\"}", "/v1/query/paths",
+                    "{\"mode\":\"before\",\"depth\":3,\"start\":{\"name\":\"a\"},\"end\":{\"name\":\"a\"},\"interval\":\"day\",\"range\":\"7d\"}");
+    assert_question(fixture, "{\"name\":\"g\",\"chart_type\":\"sankey\",\"options\":{\"mode\":\"between\"},\"series\":[\"a\",\"b\"]}", "/v1/query/paths",
+                    "{\"mode\":\"between\",\"start\":\"a\",\"end\":\"b\",\"interval\":\"day\",\"range\":\"30d\"}");
 }
 
 static void a_share_is_of_one_living_thing_and_its_token_of_one_share(void **state)

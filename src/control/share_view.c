@@ -119,13 +119,19 @@ enum error_code control_share_write(const struct control_call *call, const struc
 
 /* ---- a report as a question ---- */
 
-/* Which question draws which type of chart, and what it calls the series: a list, or the first and the second; others are charts. */
-static const struct share_question { const char *chart_type, *path, *list, *single[2]; } share_questions[] = {
-    {"funnel", "/v1/query/funnel", .list = "steps"},
-    {"conversion", "/v1/query/conversion", .list = "steps"},
+/*
+ * Which question draws which type of chart, and what it calls the series: a list, or the first and the second (where there is only one, it
+ * is both when `is_one_both`). `steps` is what it calls the option of that name. Others are charts.
+ */
+static const struct share_question {
+    const char *chart_type, *path, *list, *single[2], *steps;
+    bool is_one_both, has_short_intervals;
+} share_questions[] = {
+    {"funnel", "/v1/query/funnel", .list = "steps", .has_short_intervals = true},
+    {"conversion", "/v1/query/conversion", .list = "steps", .has_short_intervals = true},
     {"retention", "/v1/query/retention", .single = {"first", "return"}},
-    {"sankey", "/v1/query/flow", .list = "steps"},
-    {NULL, "/v1/query/chart", .list = "series"},
+    {"sankey", "/v1/query/paths", .single = {"start", "end"}, .steps = "depth", .is_one_both = true, .has_short_intervals = true},
+    {NULL, "/v1/query/chart", .list = "series", .has_short_intervals = true},
 };
 
 struct share_report {
@@ -197,18 +203,26 @@ static enum error_code share_each(const struct share_report *report, struct slic
 
 /* What the options say already. */
 enum { SHARE_SERIES, SHARE_BREAKDOWNS, SHARE_FILTERS, SHARE_INTERVAL, SHARE_COMPARE, SHARE_TIME, SHARE_WORDS };
-struct share_asking { struct json_writer writer; const struct share_question *question; bool has[SHARE_WORDS]; };
+struct share_asking {
+    struct json_writer writer;
+    const struct share_question *question;
+    struct arena *arena;
+    struct slice series[2];
+    bool has[SHARE_WORDS];
+};
 
 /* The options are the question's own words; where they say something, the report's other fields do not. */
 static void share_take_option(void *context, size_t index, struct slice key, struct slice value)
 {
     static const struct { const char *name; int word; } words[] = {
         {"series", SHARE_SERIES}, {"steps", SHARE_SERIES}, {"first", SHARE_SERIES}, {"return", SHARE_SERIES},
+        {"start", SHARE_SERIES}, {"end", SHARE_SERIES},
         {"breakdowns", SHARE_BREAKDOWNS}, {"filters", SHARE_FILTERS}, {"interval", SHARE_INTERVAL}, {"compare", SHARE_COMPARE},
         {"from", SHARE_TIME}, {"to", SHARE_TIME}, {"period", SHARE_TIME}, {"range", SHARE_TIME}, {"startDate", SHARE_TIME},
         {"endDate", SHARE_TIME},
     };
     struct share_asking *asking = context;
+    if (asking->question->steps && slice_equal(key, SLICE("steps"))) key = slice_from_string(asking->question->steps);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (slice_equal(key, slice_from_string(words[i].name))) asking->has[words[i].word] = true;
     json_writer_key_slice(&asking->writer, key);
@@ -218,27 +232,30 @@ static void share_take_option(void *context, size_t index, struct slice key, str
 static void share_take_series(void *context, size_t index, struct slice key, struct slice value)
 {
     struct share_asking *asking = context;
-    if (index < 2) share_write_text(&asking->writer, asking->question->single[index], value, true);
+    if (index < 2) asking->series[index] = arena_copy(asking->arena, value);
 }
 
 static enum error_code share_write_question(const struct share_report *report, const struct share_question *question, struct buffer *body,
                                             struct error *error)
 {
     bool is_chart = !question->chart_type;
-    struct share_asking asking = {.writer = {.out = body}, .question = question};
+    struct share_asking asking = {.writer = {.out = body}, .question = question, .arena = report->arena};
     struct json_writer *writer = &asking.writer;
     json_writer_object_begin(writer);
     enum error_code code = share_each(report, report->options, &asking, share_take_option, error);
     if (is_chart) share_write_text(writer, "chart", report->chart_type, false);
     if (!asking.has[SHARE_SERIES] && question->list) share_write_text(writer, question->list, report->series, true);
     else if (!code && !asking.has[SHARE_SERIES]) code = share_each(report, report->series, &asking, share_take_series, error);
+    if (question->is_one_both && !asking.series[1].size) asking.series[1] = asking.series[0];
+    for (size_t i = 0; i < 2; i++)
+        if (asking.series[i].size) share_write_text(writer, question->single[i], asking.series[i], true);
     if (is_chart) {
         if (!asking.has[SHARE_BREAKDOWNS]) share_write_text(writer, "breakdowns", report->breakdowns, true);
         share_write_text(writer, "formula", report->formula, false);
     }
     if (!asking.has[SHARE_FILTERS]) share_write_text(writer, "filters", report->filters, true);
     /* Nobody comes back by the hour: the shortest period of retention is a day. */
-    bool is_short = question->single[0] && (slice_equal(report->interval, SLICE("minute")) || slice_equal(report->interval, SLICE("hour")));
+    bool is_short = !question->has_short_intervals && (slice_equal(report->interval, SLICE("minute")) || slice_equal(report->interval, SLICE("hour")));
     if (!asking.has[SHARE_INTERVAL]) share_write_text(writer, "interval", is_short ? SLICE("day") : report->interval, false);
     if (report->previous && !asking.has[SHARE_COMPARE]) share_write_text(writer, "compare", SLICE("previous"), false);
     if (!asking.has[SHARE_TIME] && slice_equal(report->range, SLICE("custom"))) {
@@ -248,7 +265,7 @@ static enum error_code share_write_question(const struct share_report *report, c
         share_write_text(writer, "range", report->range, false);
     }
     json_writer_object_end(writer);
-    return !code && body->failed ? error_set(error, ERROR_MEMORY, "out of memory for a report") : code;
+    return !code && (body->failed || arena_failed(report->arena)) ? error_set(error, ERROR_MEMORY, "out of memory for a report") : code;
 }
 
 enum error_code control_share_question(const struct control_call *call, const struct control_share *share, struct slice report_id,

@@ -100,6 +100,9 @@ test('reports of behaviour take series as charts do, ranges by any name, and ano
   assert.deepEqual(shown, await ask('retention', { first: 'signup', return: steps[0], from: today, to: today, interval: 'day' }));
   assert.deepEqual([shown.cohorts[0].size, shown.cohorts[0].cells[0].value], [4, 4]);
   assert.deepEqual((await show(await make_({ chart_type: 'retention', range: 'monthToDate', interval: 'week', series: [{ name: 'never' }] }))).cohorts.filter(({ size }) => size), []);
+  const sankey = await make_({ chart_type: 'sankey', range: '7d', series: [view], options: { type: 'sankey', mode: 'after', steps: 2, include: [], exclude: [] } });
+  assert.deepEqual(await show(sankey), await ask('paths', { mode: 'after', start: steps[0], depth: 2, range: '7d' }));
+  assert.equal((await show(sankey)).total, (await ask('paths', { start: 'screen_view', period: '7d' })).total);
   const shownRange = await manage('GET', `/v1/reports/${await make_({ chart_type: 'funnel', range: '9y' })}/data`);
   assert.deepEqual([shownRange.status, shownRange.json.error.field], [400, 'range'], shownRange.text);
 });
