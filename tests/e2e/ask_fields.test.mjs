@@ -94,6 +94,15 @@ test('filters are combined with and', async () => {
   assert.equal((await live(['path:contains:a', 'properties.plan:is:free'])).json.visitors, 1);
 });
 
+test('what has several values per person or group is for filters only', async () => {
+  for (const breakdown of ['profile.properties.a.*', 'profile.groups']) {
+    const answer = await server.api('POST', '/v1/query/funnel', { steps: ['screen_view', 'buy'], breakdown }, null, { authorization: `Bearer ${key}` });
+    assert.equal(answer.status, 400, answer.text);
+    assert.match(answer.json.error.message, /only be filtered/);
+  }
+  assert.equal((await live(['group.properties.se*:is:12'])).status, 200);
+});
+
 test('what is wrong with a filter is said', async () => {
   for (const [filter, part] of [['pth:is:x', 'path'], ['path:equalz:x', 'operator'], ['revenue:gt:much', 'number'], ['path:regex:(', 'regular'], ['cohort:in_cohort:nothing', 'cohort']]) {
     const answer = await live([filter]);

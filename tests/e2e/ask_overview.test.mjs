@@ -11,7 +11,7 @@ const begin = midnight - 9 * DAY; // all of it lies in the past
 let server, keys, many;
 
 before(async () => {
-  server = await Server.start({ tenants: ['hand', 'many', 'alias'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['hand', 'many', 'alias', 'odd'], settings: ['--spool.seal_age', '100ms'] });
   keys = server.tenants;
   // By hand: three visits of two people in the range, one before it.
   await send(server, keys.hand, [
@@ -23,6 +23,12 @@ before(async () => {
   // One person under two names, seen by two devices.
   await send(server, keys.alias, [...visit('a1', begin, 'dev1', [[0, 'screen_view', { path: '/a' }]], { profile_id: 'old' }), ...visit('a2', begin, 'dev2', [[0, 'screen_view', { path: '/a' }]], { profile_id: 'new' })]);
   assert.equal((await server.post('/v1/events', { type: 'alias', profile_id: 'new', alias: 'old' }, { key: keys.alias.write_key })).status, 200);
+  // Money that goes back, and page views of no visit.
+  await send(server, keys.odd, visit('o1', begin, 'ann', [[0, 'screen_view', { path: '/x' }], [10_000, 'screen_view', { path: '/y' }], [11_000, 'order', { path: '/x', revenue: 10 }], [12_000, 'back', { path: '/x', revenue: -4 }]], { country: 'SE' }));
+  const alone = [1, 2].map((minute) => ({ name: 'screen_view', device_id: 'eve', path: '/x', timestamp: new Date(begin + minute * MINUTE).toISOString() }));
+  assert.equal((await server.post('/v1/events', alone, { key: keys.odd.write_key })).status, 200);
+  await server.settle(keys.odd.write_key);
+  assert.deepEqual(await server.sql("SELECT name, device_id FROM analytics.events WHERE session_id = '' AND device_id != ''", keys.odd.tenant), [1, 2].map(() => ({ name: 'screen_view', device_id: 'eve' })));
   await send(server, keys.many, (many = randomVisits(7, 600, begin)));
 });
 after(() => server?.remove());
@@ -49,6 +55,20 @@ test('every figure of an example worked by hand', async () => {
   assert.deepEqual(totals, { visitors: 2, sessions: 3, page_views: 5, bounce_rate: 33.33, average_duration: 32.5, median_duration: 32.5, views_per_session: 1.67, revenue: 12.5, new_visitors: 1, returning_visitors: 1 });
   assert.deepEqual([previous.totals.visitors, previous.totals.sessions, previous.totals.bounce_rate, previous.totals.new_visitors], [1, 1, 100, 1]);
   assert.equal(previous.points.length, 3);
+});
+
+test('page views without a visit count as views that have no length; of visitors without one nobody says they came back', async () => {
+  const { totals } = await ask('odd', [...range(begin, begin + DAY), ['filter', 'path:is:/x'], ['measures', 'visitors,sessions,page_views,average_duration,new_visitors,returning_visitors']]);
+  assert.deepEqual(totals, { visitors: 2, sessions: 1, page_views: 3, average_duration: 10, new_visitors: 1, returning_visitors: 0 });
+  const { rows } = (await server.get(`/v1/query/pages?mode=performance&from=${begin}&to=${begin + DAY}`, keys.odd.secret_key)).json;
+  assert.deepEqual(rows.map((row) => [row.path, row.page_views, row.sessions, row.average_time, row.median_time]), [['/x', 3, 1, 3.333, 10], ['/y', 1, 1, 0, null]]);
+});
+
+test('revenue is the sum of all amounts, also of those that go back, wherever it is shown', async () => {
+  const words = `from=${begin}&to=${begin + DAY}`, get = async (path) => (await server.get(`/v1/query/${path}`, keys.odd.secret_key)).json;
+  assert.equal((await ask('odd', range(begin, begin + DAY))).totals.revenue, 6);
+  assert.deepEqual((await get(`breakdown?dimension=country&${words}`)).rows.map((row) => row.revenue), [6]);
+  for (const mode of ['top', 'entry', 'exit']) assert.equal((await get(`pages?mode=${mode}&${words}`)).rows.reduce((total, row) => total + row.revenue, 0), 6, mode);
 });
 
 test('an alias makes two visitors one, in visits and in page views', async () => {

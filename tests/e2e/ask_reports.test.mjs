@@ -18,7 +18,7 @@ before(async () => {
   const random = generator(3);
   vitals = Array.from({ length: 3000 }, () => ({ metric_name: ['LCP', 'CLS', 'FPS'][random(3)], metric_value: (1 + random(6000)) / (random(2) ? 1 : 7), path: `/p${random(3)}`, browser: ['Chrome', 'Safari'][random(2)], timestamp: at(random(3 * DAY)), device_id: 'd' }));
   for (const vital of vitals) if (vital.metric_name === 'CLS') vital.metric_value /= 10000;
-  errors = Array.from({ length: 200 }, () => ({ message: [`row ${random(1000)} is missing`, `cannot read 0x${random(1e6).toString(16)}f of x`, 'broken'][random(3)], error_type: ['TypeError', 'Error'][random(2)], path: `/p${random(3)}`, device_id: `d${random(20)}`, session_id: `s${random(40)}`, timestamp: at(random(3 * DAY)), stack: 'at x:1' }));
+  errors = Array.from({ length: 200 }, () => ({ message: [`row ${random(1000)} is missing`, `cannot read 0x${random(1e6).toString(16)}f of x`, 'broken'][random(3)], error_type: ['TypeError', 'Error'][random(2)], path: `/p${random(3)}`, device_id: `d${random(20)}`, session_id: `s${random(40)}`, timestamp: at(random(3 * DAY)), stack: 'at x:1', country: 'SE' }));
   calls = Array.from({ length: 100 }, () => ({ call_type: 'generate', model: ['m1', 'm2'][random(2)], provider: 'acme', usage: { input_tokens: 100 + random(100), output_tokens: random(50), total_tokens: 200, cached_input_tokens: random(50) }, cost: { total_token_cost_usd: random(100) / 1000 }, duration_ms: 10 + random(500), http_status: random(5) ? 200 : 500, timestamp: at(random(3 * DAY)) }));
   const visits = [
     ...visit('v1', begin - 2 * DAY, 'dev1', [[0, 'screen_view', { path: '/first' }]], { utm_source: 'news', country: 'SE' }),
@@ -143,6 +143,9 @@ test('errors are grouped by what they say besides numbers', async () => {
   const [first] = rows;
   assert.deepEqual((await ask('errors', { fingerprint: first.fingerprint, type: first.type, interval: 'day' })).rows, [first]);
   assert.equal((await ask('errors', { filter: 'path:is:/p1' })).totals.errors, errors.filter((one) => one.path === '/p1').length);
+  const hit = new Set(errors.map((one) => one.session_id)).size;
+  assert.equal((await ask('errors', { filter: 'country:is:SE' })).totals.error_rate, (100 * hit) / 2, 'v1 and v2 are visits from there');
+  for (const words of [{ filter: 'path:is:/p1' }, { type: 'Error' }, { fingerprint: first.fingerprint }]) assert.equal((await ask('errors', words)).totals.error_rate, null, 'visits have no such thing');
   assert.match((await ask('errors', { filter: 'properties.x:is:1' }, 400)).error.message, /no field/);
 });
 

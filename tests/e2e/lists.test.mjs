@@ -143,4 +143,8 @@ test('a page of long ids is whole', async () => {
 test('what is wrong is said', async () => {
   for (const query of ['events?cursor=x', 'events?cursor=1.2.notauuid', 'events?limit=0', 'events?limit=1001', 'events?from=never', 'profiles?identified=perhaps', 'sessions?filter=nothing:is:x'])
     await ask(query, 400);
+  const repeated = (name) => Array.from({ length: 101 }, (_, i) => `${name}=${i}`).join('&');
+  for (const query of ['events?' + repeated('name'), 'events?' + repeated('device_id'), 'sessions?' + repeated('device_id'), 'ai?' + repeated('model'), 'errors?' + repeated('type'), 'profiles?search=a+b+c+d+e+f'])
+    await ask(query, 413);
+  await ask('events?' + repeated('name').replace('name=0&', ''));
 });

@@ -36,13 +36,10 @@ static enum error_code ai_answer(struct query_context *context, struct buffer *o
     static const char *const columns[] = {"model", "provider", "type"};
     struct query_text text;
     query_text_init(&text, context->arena);
-    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
-        struct slice values[QUERY_VALUE_LIMIT];
-        size_t count = query_context_texts(context, columns[i], values, QUERY_VALUE_LIMIT);
-        if (!count) continue;
-        query_text_printf(&text, " AND %s IN ", columns[i]);
-        query_text_values(&text, values, count);
-    }
+    enum error_code code = ERROR_NONE;
+    for (size_t i = 0; !code && i < sizeof columns / sizeof *columns; i++)
+        code = analytics_values_write(context, &text, columns[i], columns[i], error);
+    if (code) return code;
     struct slice conditions = query_text_cut(&text, 0);
     return analytics_table_answer(context, &ai, &text, conditions, out, error);
 }

@@ -16,6 +16,8 @@ struct asked {
     struct query_context *context;
     struct query_text *text;
     struct slice conditions, person;
+    bool has_rate;               /* filters are of what visits have, too */
+    struct slice visit_conditions;
     struct query_span span;
     struct analytics_listing listing;
     struct error *error;
@@ -35,12 +37,13 @@ static enum error_code write_totals(struct asked *asked, const struct query_rang
     struct query_rows rows;
     enum error_code code = analytics_visits_find(asked->context, range->from_ms, range->to_ms, &visits, asked->error);
     if (code) return code;
+    /* Of no visits it is no number: null. */
     query_text_printf(asked->text, "SELECT toFloat64(count()), toFloat64(uniqExact(error_type, " FINGERPRINT ")), "
                       "toFloat64(uniqExactIf(%.*s AS query_person, query_person != 0)), "
                       "toFloat64(uniqExactIf(session_id, session_id != '')), toFloat64(floor(10000 * "
                       "uniqExactIf(session_id, session_id != '') / (SELECT count() FROM ",
                       SLICE_ARGS(asked->person));
-    analytics_visits_write(asked->text, &visits, range, "id", SLICE_EMPTY);
+    analytics_visits_write(asked->text, &visits, range, "id", asked->visit_conditions);
     query_text_add(asked->text, ") + 0.5) / 100)");
     write_where(asked, range);
     code = query_rows_ask(asked->context, asked->text, sizeof names / sizeof *names, &rows, asked->error);
@@ -50,7 +53,9 @@ static enum error_code write_totals(struct asked *asked, const struct query_rang
     json_writer_object_begin(writer);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         json_writer_key(writer, names[i]);
-        json_writer_double(writer, query_rows_number(&rows, 0, i));
+        bool is_known = asked->has_rate || i + 1 < sizeof names / sizeof *names;
+        if (is_known) json_writer_double(writer, query_rows_number(&rows, 0, i));
+        else json_writer_null(writer);
     }
     json_writer_object_end(writer);
     return ERROR_NONE;
@@ -100,14 +105,20 @@ static void write_times(const struct asked *asked, struct json_writer *writer)
     json_writer_array_end(writer);
 }
 
-/* " AND column IN (values)" for a parameter that was given. */
-static void write_values(struct asked *asked, const char *parameter, const char *expression)
+/* The same filters on the visits that errors are compared with: error_rate is null when these do not have what was filtered by. */
+static enum error_code find_rate(struct asked *asked, const struct analytics_filters *filters)
 {
-    struct slice values[QUERY_VALUE_LIMIT];
-    size_t count = query_context_texts(asked->context, parameter, values, QUERY_VALUE_LIMIT);
-    if (!count) return;
-    query_text_printf(asked->text, " AND %s IN ", expression);
-    query_text_values(asked->text, values, count);
+    bool is_filtered, is_of_pages;
+    struct slice one;
+    enum error_code code = analytics_filters_look(asked->context, filters, &is_filtered, &is_of_pages, asked->error);
+    bool is_of_errors = query_context_texts(asked->context, "fingerprint", &one, 1) ||
+                        query_context_texts(asked->context, "type", &one, 1);
+    asked->has_rate = !is_of_pages && !is_of_errors;
+    asked->visit_conditions = SLICE_EMPTY;
+    if (code || !asked->has_rate) return code;
+    code = analytics_filters_write_of(asked->context, asked->text, ANALYTICS_SESSIONS, filters, asked->error);
+    asked->visit_conditions = query_text_cut(asked->text, 0);
+    return code;
 }
 
 static enum error_code errors_answer(struct query_context *context, struct buffer *out, struct error *error)
@@ -123,10 +134,11 @@ static enum error_code errors_answer(struct query_context *context, struct buffe
     if (!code) code = analytics_listing_read(context, sorts, &asked.listing, error);
     if (!code) code = analytics_filters_only(context, &filters, filters_of_errors, error);
     if (!code) code = analytics_filters_write_of(context, &text, ANALYTICS_EVENTS, &filters, error);
-    if (code) return code;
-    write_values(&asked, "fingerprint", FINGERPRINT);
-    write_values(&asked, "type", "error_type");
+    if (!code) code = analytics_values_write(context, &text, "fingerprint", FINGERPRINT, error);
+    if (!code) code = analytics_values_write(context, &text, "type", "error_type", error);
     asked.conditions = query_text_cut(&text, 0);
+    if (!code) code = find_rate(&asked, &filters);
+    if (code) return code;
     struct json_writer writer = {.out = out};
     json_writer_object_begin(&writer);
     analytics_write_question(&writer, "errors", &asked.span);

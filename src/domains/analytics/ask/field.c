@@ -211,6 +211,12 @@ static enum error_code check_name(struct slice name, struct error *error)
     return error_set_field(error, ERROR_INVALID, "name", "a field's name may have %d bytes", FIELD_NAME_BYTES);
 }
 
+static enum error_code several_values(struct slice name, struct error *error)
+{
+    return error_set_field(error, ERROR_INVALID, "name", "%s has several values: it can only be filtered by",
+                           query_words_show(name).text);
+}
+
 enum error_code analytics_group_field_find(struct query_context *context, struct query_text *text, struct slice name,
                                            struct query_term *ret_term, struct error *error)
 {
@@ -231,10 +237,12 @@ enum error_code analytics_field_find(struct query_context *context, struct query
         struct slice person = analytics_person(context, error);
         if (!person.size) return error->code;
         found = find_of_profile(text, slice_from(plain, strlen("profile.")), &term);
+        if (found && term.type == QUERY_VALUE_TEXTS) return several_values(name, error);
         if (found) *ret_term = looked_up(text, "profiles", arena_copy_string(context->arena, person), &term);
     } else if (scope != ANALYTICS_PROFILES && slice_starts_with(plain, SLICE("group."))) {
         struct query_term term;
         found = find_of_group(text, slice_from(plain, strlen("group.")), &term);
+        if (found && term.type == QUERY_VALUE_TEXTS) return several_values(name, error);
         if (found && slice_equal(plain, SLICE("group.id"))) *ret_term = (struct query_term){SLICE("arrayJoin(groups)"), QUERY_VALUE_TEXT};
         else if (found) *ret_term = looked_up(text, "groups", "arrayJoin(groups)", &term);
     } else if (scope == ANALYTICS_EVENTS) {

@@ -39,6 +39,17 @@ enum error_code analytics_filters_write_parameters(struct query_context *context
 enum error_code analytics_filters_write_asked(struct query_context *context, struct query_text *text, enum analytics_scope scope,
                                               struct error *error) MUST_CHECK;
 
+/* " AND column IN (values)" for a parameter that may be repeated; nothing when it is absent. ERROR_TOO_LARGE beyond
+ * QUERY_VALUE_LIMIT values. */
+enum error_code analytics_values_write(struct query_context *context, struct query_text *text, const char *parameter,
+                                       const char *column, struct error *error) MUST_CHECK;
+/* " AND .." for each word of the parameter search: it must be a part of one of the columns ("id, '\\n', email"). ERROR_TOO_LARGE
+ * beyond ANALYTICS_SEARCH_WORDS or ANALYTICS_SEARCH_BYTES: each is looked for in each column of every row. */
+#define ANALYTICS_SEARCH_WORDS 5
+#define ANALYTICS_SEARCH_BYTES 256
+enum error_code analytics_search_write(struct query_context *context, struct query_text *text, const char *columns,
+                                       struct error *error) MUST_CHECK;
+
 /* Who: the profile (aliases count as the person they belong to), or the device of a visitor nobody is known to be. An
  * expression of type String over a row of events or sessions; "" where there is neither. */
 struct slice analytics_person(struct query_context *context, struct error *error);

@@ -180,3 +180,35 @@ enum error_code analytics_filters_write_asked(struct query_context *context, str
         return analytics_filters_write(context, text, scope, filters, "filters", error);
     return analytics_filters_write_parameters(context, text, scope, error);
 }
+
+enum error_code analytics_values_write(struct query_context *context, struct query_text *text, const char *parameter,
+                                       const char *column, struct error *error)
+{
+    struct slice values[QUERY_VALUE_LIMIT + 1];
+    size_t count = query_context_texts(context, parameter, values, QUERY_VALUE_LIMIT + 1);
+    if (!count) return ERROR_NONE;
+    if (count > QUERY_VALUE_LIMIT)
+        return error_set_field(error, ERROR_TOO_LARGE, parameter, "%s may be given %d times", parameter,
+                               QUERY_VALUE_LIMIT);
+    query_text_printf(text, " AND %s IN ", column);
+    query_text_values(text, values, count);
+    return ERROR_NONE;
+}
+
+enum error_code analytics_search_write(struct query_context *context, struct query_text *text, const char *columns,
+                                       struct error *error)
+{
+    struct slice rest = query_context_text(context, "search");
+    if (rest.size > ANALYTICS_SEARCH_BYTES)
+        return error_set_field(error, ERROR_TOO_LARGE, "search", "search may have %d bytes", ANALYTICS_SEARCH_BYTES);
+    for (size_t words = 0; rest.size;) {
+        struct slice word = slice_cut(&rest, ' ');
+        if (!word.size) continue;
+        if (++words > ANALYTICS_SEARCH_WORDS)
+            return error_set_field(error, ERROR_TOO_LARGE, "search", "search may have %d words", ANALYTICS_SEARCH_WORDS);
+        query_text_printf(text, " AND multiSearchAnyCaseInsensitiveUTF8(concat(%s), ", columns);
+        query_text_values(text, &word, 1);
+        query_text_add(text, ")");
+    }
+    return ERROR_NONE;
+}

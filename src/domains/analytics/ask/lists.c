@@ -5,8 +5,6 @@
 #include "query/rows.h"
 
 #define DAY_MS INT64_C(86400000)
-#define SEARCH_WORD_LIMIT 5 /* of a search for people: each is looked for in five columns of every profile */
-#define SEARCH_BYTES 256
 
 static enum error_code read_page(struct query_context *context, struct analytics_page *page, struct error *error)
 {
@@ -23,16 +21,6 @@ static enum error_code read_page(struct query_context *context, struct analytics
     page->from_ms = span.range.from_ms;
     page->to_ms = span.range.to_ms;
     return code;
-}
-
-/* " AND column IN (values)" for a repeated parameter. */
-static void write_values(struct query_context *context, struct query_text *text, const char *parameter, const char *column)
-{
-    struct slice values[QUERY_VALUE_LIMIT];
-    size_t count = query_context_texts(context, parameter, values, QUERY_VALUE_LIMIT);
-    if (!count) return;
-    query_text_printf(text, " AND %s IN ", column);
-    query_text_values(text, values, count);
 }
 
 static enum error_code write_list(struct query_context *context, enum analytics_list list, struct query_text *text, struct buffer *out,
@@ -62,11 +50,10 @@ static enum error_code events_answer(struct query_context *context, struct buffe
     query_text_init(&text, context->arena);
     struct slice person = query_context_text(context, "profile_id");
     enum error_code code = person.data ? analytics_list_write_person(context, &text, person, error) : ERROR_NONE;
-    if (code) return code;
-    write_values(context, &text, "name", "name");
-    write_values(context, &text, "session_id", "session_id");
-    write_values(context, &text, "device_id", "device_id");
-    code = analytics_filters_write_asked(context, &text, ANALYTICS_EVENTS, error);
+    if (!code) code = analytics_values_write(context, &text, "name", "name", error);
+    if (!code) code = analytics_values_write(context, &text, "session_id", "session_id", error);
+    if (!code) code = analytics_values_write(context, &text, "device_id", "device_id", error);
+    if (!code) code = analytics_filters_write_asked(context, &text, ANALYTICS_EVENTS, error);
     return code ? code : write_list(context, ANALYTICS_LIST_EVENTS, &text, out, error);
 }
 
@@ -83,13 +70,13 @@ static enum error_code sessions_answer(struct query_context *context, struct buf
         query_text_add(&text, " = ");
         query_text_value(&text, profile_id);
     }
-    write_values(context, &text, "device_id", "device_id");
+    enum error_code code = analytics_values_write(context, &text, "device_id", "device_id", error);
     if (search.size) {
         query_text_add(&text, " AND multiSearchAnyCaseInsensitiveUTF8(concat(entry_path, '\\n', exit_path, '\\n', referrer, '\\n', referrer_name), ");
         query_text_values(&text, &search, 1);
         query_text_add(&text, ")");
     }
-    enum error_code code = analytics_filters_write_asked(context, &text, ANALYTICS_SESSIONS, error);
+    if (!code) code = analytics_filters_write_asked(context, &text, ANALYTICS_SESSIONS, error);
     return code ? code : write_list(context, ANALYTICS_LIST_SESSIONS, &text, out, error);
 }
 
@@ -98,21 +85,11 @@ static enum error_code profiles_answer(struct query_context *context, struct buf
     struct query_text text;
     bool is_external;
     query_text_init(&text, context->arena);
-    struct slice search = query_context_text(context, "search");
     enum error_code code = query_context_boolean(context, "identified", false, &is_external, error);
     if (code) return code;
     if (query_context_text(context, "identified").data) query_text_printf(&text, " AND is_external = %d", is_external);
-    if (search.size > SEARCH_BYTES) return error_set_field(error, ERROR_TOO_LARGE, "search", "search may have %d bytes", SEARCH_BYTES);
-    size_t words = 0;
-    while (search.size && words < SEARCH_WORD_LIMIT) {
-        struct slice word = slice_cut(&search, ' ');
-        if (!word.size) continue;
-        query_text_add(&text, " AND multiSearchAnyCaseInsensitiveUTF8(concat(id, '\\n', email, '\\n', first_name, '\\n', last_name), ");
-        query_text_values(&text, &word, 1);
-        query_text_add(&text, ")");
-        words++;
-    }
-    code = analytics_filters_write_asked(context, &text, ANALYTICS_PROFILES, error);
+    code = analytics_search_write(context, &text, "id, '\\n', email, '\\n', first_name, '\\n', last_name", error);
+    if (!code) code = analytics_filters_write_asked(context, &text, ANALYTICS_PROFILES, error);
     return code ? code : write_list(context, ANALYTICS_LIST_PROFILES, &text, out, error);
 }
 

@@ -126,30 +126,41 @@ static void write_chosen_visits(const struct asking *asking, struct query_text *
     query_text_add(text, ")");
 }
 
-/* Page views that fit, each with the time until the next page view of its visit, whatever that one is of (0: the last). */
+static void write_view_columns(const struct asking *asking, struct query_text *text)
+{
+    query_text_bucket(text, "created_at", asking->range);
+    query_text_add(text, " AS query_bucket, ");
+    query_text_slice(text, asking->person);
+    query_text_add(text, " AS query_person, ");
+}
+
+/* Page views that fit, each with the time until the next page view of its visit, whatever that one is of (0: the last).
+ * Those without a visit apart: together they would be one visit without end. */
 static void write_views(const struct asking *asking, struct query_text *text, struct slice conditions)
 {
     struct query_range range = *asking->range;
     query_text_add(text, "(SELECT query_bucket, query_person, query_visit, query_length FROM (SELECT query_bucket, "
-                         "query_person, query_visit, "
-                         "query_fits, query_at, if(query_visit = 0, 0, leadInFrame(query_at, 1, query_at) OVER "
-                         "(PARTITION BY query_visit "
-                         "ORDER BY query_at, query_page ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING) - "
-                         "query_at) AS query_length FROM (SELECT ");
-    query_text_bucket(text, "created_at", asking->range);
-    query_text_add(text, " AS query_bucket, toUnixTimestamp64Milli(created_at) AS query_at, concat(origin, path) AS "
-                         "query_page, if(session_id = '', 0, cityHash64(session_id)) "
-                         "AS query_visit, ");
-    query_text_slice(text, asking->person);
-    query_text_add(text, " AS query_person, (1");
+                         "query_person, query_visit, query_fits, query_at, leadInFrame(query_at, 1, query_at) OVER "
+                         "(PARTITION BY query_visit ORDER BY query_at, query_page ROWS BETWEEN CURRENT ROW AND "
+                         "UNBOUNDED FOLLOWING) - query_at AS query_length FROM (SELECT ");
+    write_view_columns(asking, text);
+    query_text_add(text, "toUnixTimestamp64Milli(created_at) AS query_at, concat(origin, path) AS query_page, "
+                         "cityHash64(session_id) AS query_visit, (1");
     query_text_slice(text, conditions);
     query_text_add(text, ") AS query_fits FROM analytics.events WHERE tenant_id = {tenant:String} AND "
                          "" ANALYTICS_IS_PAGE_VIEW " AND ");
     range.to_ms += LONGEST_VISIT_MS;
     query_text_range(text, "created_at", &range);
-    query_text_add(text, " AND (session_id = '' OR session_id IN ");
+    query_text_add(text, " AND session_id IN ");
     write_chosen_visits(asking, text, conditions);
-    query_text_printf(text, "))) WHERE query_fits AND query_at < %lld)", (long long)asking->range->to_ms);
+    query_text_printf(text, ")) WHERE query_fits AND query_at < %lld UNION ALL SELECT ",
+                      (long long)asking->range->to_ms);
+    write_view_columns(asking, text);
+    query_text_add(text, "toUInt64(0) AS query_visit, toInt64(0) AS query_length FROM analytics.events WHERE "
+                         "tenant_id = {tenant:String} AND " ANALYTICS_IS_PAGE_VIEW " AND session_id = '' AND ");
+    query_text_range(text, "created_at", asking->range);
+    query_text_slice(text, conditions);
+    query_text_add(text, ")");
 }
 
 static enum error_code ask_views(struct asking *asking)
@@ -188,7 +199,7 @@ static enum error_code ask_revenue(struct asking *asking)
     query_text_bucket(&text, "created_at", asking->range);
     /* The names are not looked at: session_start and session_end have no amount. */
     query_text_add(&text, " AS query_bucket, toFloat64(sum(revenue)) FROM analytics.events WHERE tenant_id = "
-                          "{tenant:String} AND revenue > 0 AND ");
+                          "{tenant:String} AND revenue != 0 AND ");
     query_text_range(&text, "created_at", asking->range);
     if (asking->is_filtered) query_text_add(&text, " AND session_id IN ");
     if (asking->is_filtered && asking->is_of_pages) write_chosen_visits(asking, &text, conditions);
@@ -225,9 +236,12 @@ static enum error_code ask_new(struct asking *asking)
     if (code) return code;
     query_text_printf(&text, "SELECT grouping(query_bucket), query_bucket, uniqExactIf(query_person, query_first >= "
                              "greatest(query_start, %lld)), "
-                             "uniqExactIf(query_person, query_first >= %lld) FROM (SELECT query_bucket, query_bucket "
+                             "uniqExactIf(query_person, query_first >= %lld), uniqExactIf(query_person, query_first < "
+                             "greatest(query_start, %lld)), uniqExactIf(query_person, query_first < %lld) FROM "
+                             "(SELECT query_bucket, query_bucket "
                              "AS query_start, query_person, "
-                             "query_first FROM ", (long long)asking->range->from_ms, (long long)asking->range->from_ms);
+                             "query_first FROM ", (long long)asking->range->from_ms, (long long)asking->range->from_ms,
+                      (long long)asking->range->from_ms, (long long)asking->range->from_ms);
     if (asking->is_of_pages) {
         query_text_printf(&text, "(SELECT %s FROM analytics.events WHERE tenant_id = {tenant:String} AND "
                                  "" ANALYTICS_IS_PAGE_VIEW " AND ", columns);
@@ -241,10 +255,13 @@ static enum error_code ask_new(struct asking *asking)
     analytics_visits_write(&text, &all, &past, times, SLICE_EMPTY);
     query_text_add(&text, " WHERE query_person != 0 GROUP BY query_person) AS query_ever USING (query_person)) GROUP "
                           "BY query_bucket WITH ROLLUP");
-    code = query_rows_ask(asking->context, &text, 4, &rows, asking->error);
+    code = query_rows_ask(asking->context, &text, 6, &rows, asking->error);
     for (size_t i = 0; !code && i < rows.count; i++) {
         struct analytics_overview_row *at = row_of(asking, &rows, i);
-        if (at) at->values[OVERVIEW_NEW_VISITORS] = query_rows_number(&rows, i, at == &asking->overview->total ? 3 : 2);
+        bool is_total = at == &asking->overview->total;
+        if (!at) continue;
+        at->values[OVERVIEW_NEW_VISITORS] = query_rows_number(&rows, i, is_total ? 3 : 2);
+        at->values[OVERVIEW_RETURNING_VISITORS] = query_rows_number(&rows, i, is_total ? 5 : 4);
     }
     return code;
 }
@@ -256,11 +273,6 @@ static void begin_row(struct analytics_overview_row *row)
                                                              OVERVIEW_VIEWS_PER_SESSION};
     *row = (struct analytics_overview_row){0};
     for (size_t i = 0; i < sizeof ratios / sizeof *ratios; i++) row->values[ratios[i]] = NAN;
-}
-
-static void end_row(struct analytics_overview_row *row)
-{
-    row->values[OVERVIEW_RETURNING_VISITORS] = row->values[OVERVIEW_VISITORS] - row->values[OVERVIEW_NEW_VISITORS];
 }
 
 enum error_code analytics_overview_ask(struct query_context *context, const struct query_range *range,
@@ -285,8 +297,6 @@ enum error_code analytics_overview_ask(struct query_context *context, const stru
     if (asking.measures & ~(1U << OVERVIEW_REVENUE)) code = asking.is_of_pages ? ask_views(&asking) : ask_visits(&asking);
     if (!code && wants(&asking, OVERVIEW_REVENUE)) code = ask_revenue(&asking);
     if (!code && wants(&asking, OVERVIEW_NEW_VISITORS)) code = ask_new(&asking);
-    for (size_t i = 0; i < range->bucket_count; i++) end_row(&ret_overview->points[i]);
-    end_row(&ret_overview->total);
     return code;
 }
 

@@ -23,7 +23,7 @@ static enum error_code write_top(struct query_context *context, const struct ana
     if (is_ours) query_text_add(&text, "anyIf(query_title, query_title != '') AS title, ");
     query_text_add(&text, "uniqExactIf(query_visit, query_visit != 0 AND query_view) AS sessions, ");
     if (is_ours) query_text_add(&text, "uniqExactIf(query_person, query_person != 0 AND query_view) AS visitors, ");
-    query_text_printf(&text, "countIf(query_view) AS %s, toFloat64(ifNull(sumIf(query_money, query_money > 0), 0)) "
+    query_text_printf(&text, "countIf(query_view) AS %s, toFloat64(ifNull(sum(query_money), 0)) "
                              "AS revenue%s FROM (SELECT origin AS query_origin, "
                              "path AS query_path, title AS query_title, " IS_VIEW " AS query_view, if(session_id = "
                                  "'', 0, cityHash64(session_id)) AS "
@@ -32,7 +32,7 @@ static enum error_code write_top(struct query_context *context, const struct ana
                                                      "100") " AS percentage" : "");
     query_text_slice(&text, is_ours ? person : SLICE("toUInt64(0)"));
     query_text_add(&text, " AS query_person FROM analytics.events WHERE tenant_id = {tenant:String} AND "
-                          "(" IS_VIEW " OR revenue > 0) AND path != '' AND ");
+                          "(" IS_VIEW " OR revenue != 0) AND path != '' AND ");
     query_text_range(&text, "created_at", listing->range);
     enum error_code code = analytics_filters_write_of(context, &text, ANALYTICS_EVENTS, listing->filters, error);
     query_text_add(&text, ") GROUP BY query_origin, query_path HAVING countIf(query_view) > 0");
@@ -78,7 +78,10 @@ static enum error_code write_ends(struct query_context *context, bool is_entry, 
 
 /* ---- how pages are read ---- */
 
-/* One row per page: query_origin, query_path, query_title, query_sessions, query_views, query_bounces, query_sum (ms looked at), query_median. */
+#define TEXTS                                                                                                          \
+    "toString(origin) AS query_origin, toString(path) AS query_path, toString(title) AS query_title"
+/* Page views of a visit are laid side by side; those without a visit, of which there is no end, are not.
+ * One row per page: query_origin, query_path, query_title, query_sessions, query_views, query_bounces, query_sum (ms looked at), query_median. */
 static enum error_code write_reading(struct query_context *context, struct query_text *text,
                                      const struct analytics_listing *listing,
                                      struct error *error)
@@ -104,24 +107,25 @@ static enum error_code write_reading(struct query_context *context, struct query
                          "FROM ");
     analytics_visits_write(text, &visits, &wide, "id", SLICE(" AND is_bounce"));
     query_text_add(text, ")) AS query_bounces, sum(query_length) AS query_sum, "
-                         "quantileExactInclusiveIf(0.5)(query_length, query_length > 0) AS query_median "
-                         "FROM (SELECT query_visit, arraySort(groupArray((query_at, query_origin, query_path, "
-                         "query_title, query_fits))) AS query_steps, "
-                         "arrayPopFront(arrayPushBack(if(query_visit = 0, arrayMap(query_step -> 0, query_steps), "
-                         "arrayDifference(query_steps.1)), 0)) AS "
-                         "query_lengths FROM (SELECT if(session_id = '', 0, cityHash64(session_id)) AS query_visit, "
-                         "toUnixTimestamp64Milli(created_at) AS query_at, "
-                         "toString(origin) AS query_origin, toString(path) AS query_path, toString(title) AS "
-                         "query_title, (");
+                         "quantileExactInclusiveIf(0.5)(query_length, query_length > 0) AS query_median FROM (SELECT "
+                         "query_visit, query_length, query_origin, query_path, query_title FROM (SELECT query_visit, "
+                         "arraySort(groupArray((query_at, query_origin, query_path, query_title, query_fits))) AS "
+                         "query_steps, arrayPopFront(arrayPushBack(arrayDifference(query_steps.1), 0)) AS "
+                         "query_lengths FROM (SELECT cityHash64(session_id) AS query_visit, "
+                         "toUnixTimestamp64Milli(created_at) AS query_at, " TEXTS ", (");
     query_text_printf(text, "query_at < %lld", (long long)listing->range->to_ms);
     query_text_slice(text, conditions);
     query_text_add(text, ") AS query_fits FROM analytics.events WHERE tenant_id = {tenant:String} AND "
-                         "" ANALYTICS_IS_PAGE_VIEW " AND path != '' AND ");
+                         "" ANALYTICS_IS_PAGE_VIEW " AND path != '' AND session_id != '' AND ");
     query_text_range(text, "created_at", &late);
     query_text_add(text, ") GROUP BY query_visit) ARRAY JOIN query_lengths AS query_length, query_steps.2 AS "
-                         "query_origin, query_steps.3 AS query_path, "
-                         "query_steps.4 AS query_title, query_steps.5 AS query_fits WHERE query_fits GROUP BY "
-                         "query_origin, query_path)");
+                         "query_origin, query_steps.3 AS query_path, query_steps.4 AS query_title, query_steps.5 AS "
+                         "query_fits WHERE query_fits UNION ALL SELECT toUInt64(0) AS query_visit, toInt64(0) AS "
+                         "query_length, " TEXTS " FROM analytics.events WHERE tenant_id = {tenant:String} AND "
+                         "" ANALYTICS_IS_PAGE_VIEW " AND path != '' AND session_id = '' AND ");
+    query_text_range(text, "created_at", listing->range);
+    query_text_slice(text, conditions);
+    query_text_add(text, ") GROUP BY query_origin, query_path)");
     return ERROR_NONE;
 }
 

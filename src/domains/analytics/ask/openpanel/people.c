@@ -7,27 +7,12 @@
 #include "query/rows.h"
 
 #define LIST_LIMIT 100
-#define SEARCH_WORD_LIMIT 5
 
 #define PROFILE_COLUMNS "id, is_external, first_name, last_name, email, avatar, properties, groups, created_at, last_seen_at"
 #define SESSION_COLUMNS                                                                                                \
     "id, profile_id, device_id, created_at, ended_at, is_bounce, entry_origin, entry_path, exit_origin, exit_path, screen_view_count, toFloat64(revenue) AS revenue, "  \
     "event_count, duration, country, region, city, longitude, latitude, device, brand, model, browser, browser_version, os, os_version, utm_medium, utm_source, "     \
     "utm_campaign, utm_content, utm_term, referrer, referrer_name, referrer_type, groups"
-
-/* Each word must be part of one of the columns. */
-static void write_search(struct query_context *context, struct query_text *text, const char *columns)
-{
-    struct slice rest = query_context_text(context, "search");
-    for (int words = 0; rest.size && words < SEARCH_WORD_LIMIT;) {
-        struct slice word = slice_cut(&rest, ' ');
-        if (!word.size) continue;
-        query_text_printf(text, " AND positionCaseInsensitiveUTF8(concat(%s), ", columns);
-        query_text_value(text, word);
-        query_text_add(text, ") > 0");
-        words++;
-    }
-}
 
 static enum error_code write_page(struct query_context *context, struct query_text *text, const char *order,
                                   struct buffer *out, struct error *error)
@@ -77,8 +62,8 @@ static enum error_code profiles_answer(struct query_context *context, struct buf
     if (code) return code;
     query_text_add(&text, "SELECT " PROFILE_COLUMNS " FROM analytics.profiles WHERE tenant_id = {tenant:String}");
     if (query_context_text(context, "isExternal").data) query_text_printf(&text, " AND is_external = %d", is_external);
-    write_search(context, &text, "id, '\\n', email, '\\n', first_name, '\\n', last_name");
-    code = analytics_filters_write_of(context, &text, ANALYTICS_PROFILES, &filters, error);
+    if (!code) code = analytics_search_write(context, &text, "id, '\\n', email, '\\n', first_name, '\\n', last_name", error);
+    if (!code) code = analytics_filters_write_of(context, &text, ANALYTICS_PROFILES, &filters, error);
     return code ? code : write_page(context, &text, "created_at DESC, id", out, error);
 }
 
@@ -124,7 +109,7 @@ static enum error_code write_sessions(struct query_context *context, struct slic
         query_text_range(&text, "created_at", &span.range);
     }
     if (profile_id.size) code = write_person(context, &text, profile_id, error);
-    write_search(context, &text, "entry_path, '\\n', exit_path, '\\n', referrer, '\\n', referrer_name");
+    if (!code) code = analytics_search_write(context, &text, "entry_path, '\\n', exit_path, '\\n', referrer, '\\n', referrer_name", error);
     if (!code) code = analytics_filters_write_of(context, &text, ANALYTICS_SESSIONS, &filters, error);
     return code ? code : write_page(context, &text, "created_at DESC, id", out, error);
 }
@@ -189,7 +174,7 @@ static enum error_code groups_answer(struct query_context *context, struct buffe
         query_text_add(&text, " AND type = ");
         query_text_value(&text, type);
     }
-    write_search(context, &text, "id, '\\n', name");
+    if (!code) code = analytics_search_write(context, &text, "id, '\\n', name", error);
     return code ? code : write_page(context, &text, "created_at DESC, id", out, error);
 }
 

@@ -101,16 +101,17 @@ static enum error_code take_json_words(struct query_context *context, const char
     return code;
 }
 
+#define GIVEN_LIMIT (OPENPANEL_READ_WORD_LIMIT + 1) /* one too many is noticed */
 enum error_code openpanel_read_words(struct query_context *context, const char *name, bool commas, struct slice *values,
                                      size_t limit, size_t *ret_count, struct error *error)
 {
-    struct slice *given = arena_allocate(context->arena, OPENPANEL_READ_WORD_LIMIT * sizeof *given);
+    struct slice *given = arena_allocate(context->arena, GIVEN_LIMIT * sizeof *given);
     struct slice brackets = arena_printf(context->arena, "%s[]", name);
     enum error_code code = ERROR_NONE;
     *ret_count = 0;
     if (!given || !brackets.size) return error_set(error, ERROR_MEMORY, "no memory for a question");
-    size_t count = query_context_texts(context, name, given, OPENPANEL_READ_WORD_LIMIT);
-    count += query_context_texts(context, brackets.data, given + count, OPENPANEL_READ_WORD_LIMIT - count);
+    size_t count = query_context_texts(context, name, given, GIVEN_LIMIT);
+    count += query_context_texts(context, brackets.data, given + count, GIVEN_LIMIT - count);
     for (size_t i = 0; !code && i < count; i++) {
         if (looks_like_json(given[i])) {
             code = take_json_words(context, name, given[i], values, limit, ret_count, error);
