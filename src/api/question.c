@@ -118,7 +118,8 @@ static void question_run(struct query_job *job, struct store_session *session)
 /* Answers as JSON: numbers as numbers, not-a-number as null, times with their zone. */
 #define QUESTION_SETTINGS                                                                                              \
     {"output_format_json_quote_64bit_integers", {"0", 1}}, {"output_format_json_quote_denormals", {"0", 1}},           \
-    {"output_format_json_quote_decimals", {"0", 1}}, {"date_time_output_format", {"iso", 3}}
+    {"output_format_json_quote_decimals", {"0", 1}}, {"output_format_json_escape_forward_slashes", {"0", 1}},         \
+    {"date_time_output_format", {"iso", 3}}
 #define REGEXP_REFUSED 427 /* CANNOT_COMPILE_REGEXP */
 #define MEMORY_REFUSED 241 /* MEMORY_LIMIT_EXCEEDED: with "(total)" because of what others take */
 
