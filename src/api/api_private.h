@@ -105,7 +105,7 @@ void api_question_handle(struct api_call *call);
  */
 void api_question_run_stored(struct api_call *call, const char *path, struct slice body);
 /* The pairs of the address, decoded; at most API_PARAMETER_LIMIT. */
-#define API_PARAMETER_LIMIT 64 /* more than a question can have: its own limits give the clearer message */
+#define API_PARAMETER_LIMIT 160 /* a name may be repeated for 100 values: more than a question can have, whose own limits give the clearer message */
 enum error_code api_read_parameters(struct request *request, struct query_parameter *parameters, size_t *ret_count,
                                     struct error *error);
 extern const struct control_field api_query_timeseries_fields[], api_query_top_fields[];
