@@ -7,37 +7,48 @@
 #include "domains/analytics/ask/table.h"
 #include "query/words.h"
 
+#define MONEY "sumIf(amount, " ANALYTICS_IS_PAYMENT ")"
+#define PAYMENTS "countIf(" ANALYTICS_IS_PAYMENT ")"
+#define FAILURES "countIf(" ANALYTICS_IS_PAYMENT_FAILURE ")"
 static const struct analytics_figure figures[] = {
-    {"revenue", "sumIf(amount, " ANALYTICS_IS_PAYMENT ")", false}, {"refunds", "-sumIf(amount, " ANALYTICS_IS_REFUND ")", false},
+    {"revenue", MONEY, false},
+    {"refunds", "-sumIf(amount, " ANALYTICS_IS_REFUND ")", false},
     {"net", "sumIf(amount, " ANALYTICS_IS_PAYMENT " OR " ANALYTICS_IS_REFUND ")", false},
-    {"transactions", "countIf(" ANALYTICS_IS_PAYMENT ")", false}, {"refund_count", "countIf(" ANALYTICS_IS_REFUND ")", false},
+    {"transactions", PAYMENTS, false},
+    {"refund_count", "countIf(" ANALYTICS_IS_REFUND ")", false},
     {"customers", ANALYTICS_PAYMENT_CUSTOMERS, false},
-    {"average", ANALYTICS_ROUND("toFloat64(sumIf(amount, " ANALYTICS_IS_PAYMENT ")) / countIf(" ANALYTICS_IS_PAYMENT ")", "100"), true},
-    {"failed", "countIf(" ANALYTICS_IS_PAYMENT_FAILURE ")", false},
-    {"payment_failure_rate", ANALYTICS_ROUND("100 * countIf(" ANALYTICS_IS_PAYMENT_FAILURE ") / countIf(" ANALYTICS_IS_PAYMENT_FAILURE " OR " ANALYTICS_IS_PAYMENT ")", "100"), true},
+    {"average", ANALYTICS_ROUND("toFloat64(" MONEY ") / " PAYMENTS, "100"), true},
+    {"failed", FAILURES, false},
+    {"payment_failure_rate", ANALYTICS_ROUND("100 * " FAILURES " / (" FAILURES " + " PAYMENTS ")", "100"), true},
     {NULL, NULL, false}};
 
 static const struct analytics_key plain_keys[] = {
-    {"provider", "toString(provider)"}, {"product", "if(product_name != '', product_name, product_id)"}, {"type", "toString(type)"},
-    {"status", "toString(status)"}, {"website", "toString(website_id)"}, {NULL, NULL}};
+    {"provider", "toString(provider)"}, {"product", "if(product_name != '', product_name, product_id)"},
+    {"type", "toString(type)"}, {"status", "toString(status)"}, {"website", "toString(website_id)"}, {NULL, NULL}};
 static const char *const no_filters[] = {NULL};
 static const struct analytics_table plain = {
-    .question = "revenue", .source = "analytics.revenue FINAL", .time_column = "created", .condition = "", .split = "toString(currency)",
-    .split_name = "currency", .figures = figures, .keys = plain_keys, .filters = no_filters};
+    .question = "revenue", .source = "analytics.revenue FINAL", .time_column = "created", .condition = "",
+    .split = "toString(currency)", .split_name = "currency", .figures = figures, .keys = plain_keys, .filters = no_filters};
 
 /* Of the visit that a payment is put down to; nothing of those that are put down to none. */
 static const struct analytics_key attributed_keys[] = {
-    {"referrer_name", "referrer_name"}, {"referrer_type", "referrer_type"}, {"utm_source", "utm_source"}, {"utm_medium", "utm_medium"},
-    {"utm_campaign", "utm_campaign"}, {"utm_term", "utm_term"}, {"utm_content", "utm_content"}, {"country", "country"}, {"region", "region"},
-    {"city", "city"}, {"browser", "browser"}, {"os", "os"}, {"device", "device"}, {"entry_page", "path"},
-    {"channel", "if(matched_by = '', '', " ANALYTICS_CHANNEL ")"}, {"source", "if(matched_by = '', '', " ANALYTICS_SOURCE ")"},
-    {"attribution", "multiIf(matched_by = 'anonymous', 'device', matched_by != '', matched_by, unmatched_reason)"}, {NULL, NULL}};
-static const char *const attributed_filters[] = {"referrer_name", "referrer_type", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content",
-                                                 "country", "region", "city", "browser", "os", "device", NULL};
+    {"referrer_name", "referrer_name"}, {"referrer_type", "referrer_type"},
+    {"utm_source", "utm_source"}, {"utm_medium", "utm_medium"}, {"utm_campaign", "utm_campaign"},
+    {"utm_term", "utm_term"}, {"utm_content", "utm_content"},
+    {"country", "country"}, {"region", "region"}, {"city", "city"},
+    {"browser", "browser"}, {"os", "os"}, {"device", "device"}, {"entry_page", "path"},
+    {"channel", "if(matched_by = '', '', " ANALYTICS_CHANNEL ")"},
+    {"source", "if(matched_by = '', '', " ANALYTICS_SOURCE ")"},
+    {"attribution", "multiIf(matched_by = 'anonymous', 'device', matched_by != '', matched_by, unmatched_reason)"},
+    {NULL, NULL}};
+static const char *const attributed_filters[] = {
+    "referrer_name", "referrer_type", "utm_source", "utm_medium", "utm_campaign", "utm_term", "utm_content", "country",
+    "region", "city", "browser", "os", "device", NULL};
 
 static const struct analytics_table attributed = {
-    .question = "revenue", .write_source = analytics_payments_write, .time_column = "created", .condition = "", .split = "toString(currency)", .split_name = "currency",
-    .figures = figures, .keys = attributed_keys, .filters = attributed_filters};
+    .question = "revenue", .write_source = analytics_payments_write, .time_column = "created", .condition = "",
+    .split = "toString(currency)", .split_name = "currency", .figures = figures, .keys = attributed_keys,
+    .filters = attributed_filters};
 
 static const char *attributed_at(const void *unused, size_t index) { return attributed_keys[index].name; }
 
