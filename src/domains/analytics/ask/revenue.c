@@ -28,7 +28,8 @@ static const struct analytics_key plain_keys[] = {
 static const char *const no_filters[] = {NULL};
 static const struct analytics_table plain = {
     .question = "revenue", .source = "analytics.revenue FINAL", .time_column = "created", .condition = "",
-    .split = "toString(currency)", .split_name = "currency", .figures = figures, .keys = plain_keys, .filters = no_filters};
+    .split = "toString(currency)", .split_name = "currency", .figures = figures, .keys = plain_keys,
+    .filters = no_filters};
 
 /* Of the visit that a payment is put down to; nothing of those that are put down to none. */
 static const struct analytics_key attributed_keys[] = {
@@ -57,16 +58,20 @@ static enum error_code revenue_answer(struct query_context *context, struct buff
     struct query_text text;
     struct analytics_filters filters = {0};
     bool is_filtered, is_of_pages;
-    ptrdiff_t key = query_words_find(attributed_at, NULL, sizeof attributed_keys / sizeof *attributed_keys - 1, query_context_text(context, "by"));
+    ptrdiff_t key = query_words_find(attributed_at, NULL, sizeof attributed_keys / sizeof *attributed_keys - 1,
+                                     query_context_text(context, "by"));
     enum error_code code = analytics_filters_look(context, &filters, &is_filtered, &is_of_pages, error);
     query_text_init(&text, context->arena);
-    return code ? code : analytics_table_answer(context, key >= 0 || is_filtered ? &attributed : &plain, &text, SLICE_EMPTY, out, error);
+    if (code) return code;
+    return analytics_table_answer(context, key >= 0 || is_filtered ? &attributed : &plain, &text, SLICE_EMPTY, out, error);
 }
 
 static const struct domain_word revenue_words[] = {
-    ANALYTICS_WORDS_TABLE("provider, product, type, status, website; of the visit it is put down to: channel, source, referrer_name, referrer_type, utm_source, utm_medium, "
-                          "utm_campaign, utm_term, utm_content, country, region, city, browser, os, device, entry_page; attribution",
-                          "revenue, refunds, net, transactions, customers, .."), ANALYTICS_WORDS_WHEN, ANALYTICS_WORDS_WHICH, {NULL, NULL}};
+    ANALYTICS_WORDS_TABLE("provider, product, type, status, website; of the visit it is put down to: channel, source, "
+                          "referrer_name, referrer_type, utm_source, utm_medium, utm_campaign, utm_term, utm_content, "
+                          "country, region, city, browser, os, device, entry_page; attribution",
+                          "revenue, refunds, net, transactions, customers, .."),
+    ANALYTICS_WORDS_WHEN, ANALYTICS_WORDS_WHICH, {NULL, NULL}};
 const struct domain_question analytics_revenue_questions[] = {
     {METHOD_GET, "/v1/query/revenue", TENANT_EVENTS_READ, revenue_answer, revenue_words,
      .summary = "Payments per currency: revenue, refunds, failures; by product, or by the visit that led to them"},
