@@ -119,6 +119,7 @@ static enum error_code set_up(struct process *process, const struct engine_proce
     if (!process->loop) return ERROR_IO;
     code = engine_start(&settings->engine, &process->engine, error);
     if (code) return code;
+    http1_allow_header_bytes(HEADER_LIMIT_BYTES);
     process->http = http1_settings_default();
     process->http.handler = engine_handler;
     process->http.context = process->engine;

@@ -19,6 +19,8 @@ struct http1_settings http1_settings_default(void)
     };
 }
 
+void http1_allow_header_bytes(size_t bytes) { http_parser_set_max_header_size((uint32_t)bytes); }
+
 struct http1_exchange *http1_connection_begin_exchange(struct http1_connection *connection)
 {
     struct http1_exchange *exchange = http1_exchange_take(connection);

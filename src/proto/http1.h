@@ -33,6 +33,8 @@ struct http1_settings {
 };
 /* Sensible defaults for everything but handler and context. */
 struct http1_settings http1_settings_default(void);
+/* The parser's own limit of a header, 80 KiB unless a program's clients need more: for the whole process, before the first connection. */
+void http1_allow_header_bytes(size_t bytes);
 
 /* For listen_settings.protocol; protocol_context is a `struct http1_settings *` that outlives the listener. */
 extern const struct listen_protocol http1_protocol;
