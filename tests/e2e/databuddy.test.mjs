@@ -99,7 +99,7 @@ test('the client id may be in the query or in a header', async () => {
 test('an event without times and ids of visitors is stored now, without them', async () => {
   await post('/', { eventId: randomUUID(), name: 'sparse', path: 'http://localhost:3000/x', anonymousId: null, title: null });
   const row = await one('sparse');
-  assert.equal(row.created_at, row.ingested_at);
+  assert.equal(row.created_at.slice(0, 19), row.ingested_at.slice(0, 19)); // received is kept in whole seconds
   assert.deepEqual([row.device_id, row.session_id, row.origin, row.path], ['', '', 'http://localhost:3000', '/x']);
 });
 
