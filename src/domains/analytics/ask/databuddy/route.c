@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Databuddy's read API over HTTP: questions, one or a batch; what can be asked; the statement behind a question. */
+#include "base/log.h"
 #include "base/uuid.h"
 #include "domains/analytics/ask/ask.h"
 #include "domains/analytics/ask/databuddy/query.h"
@@ -89,6 +90,16 @@ static enum error_code check_website(const struct query_context *context, struct
 
 static bool is_fatal(enum error_code code) { return code == ERROR_CANCELLED || code == ERROR_MEMORY; }
 
+/* What the event store says of our own statements is for the log; what may be otherwise in a moment is not kept. */
+static void settle_error(struct query_context *context, const struct databuddy_part *part, struct error *error)
+{
+    if (error->code == ERROR_INVALID || error->code == ERROR_NOT_FOUND) return;
+    context->is_partial = true;
+    if (error->code != ERROR_STORE && error->code != ERROR_CORRUPT && error->code != ERROR_IO && error->code != ERROR_INTERNAL) return;
+    log_error("POST /v1/query, %s: %s", query_words_show(part->name).text, error->message);
+    error_set(error, ERROR_INTERNAL, "the server could not answer this part; its log says why");
+}
+
 static enum error_code write_part(struct query_context *context, struct databuddy_part *part,
                                   struct json_writer *writer, struct error *error)
 {
@@ -106,6 +117,7 @@ static enum error_code write_part(struct query_context *context, struct databudd
         *error = part->error;
         return code;
     }
+    if (code) settle_error(context, part, &part->error);
     json_writer_object_begin(writer);
     write_text(writer, "parameter", part->name);
     if (part->id.size) write_text(writer, "id", part->id);
