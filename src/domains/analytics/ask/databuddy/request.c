@@ -150,7 +150,8 @@ static enum error_code finish_range(const struct reading *reading, struct databu
     if (type->minutes) {
         query->interval = QUERY_MINUTE;
         range->to_ms = (now_ms / 60000 + 1) * 60000;
-        range->from_ms = range->to_ms - type->minutes * 60000;
+        /* Whole minutes for a series; otherwise the last ones to the millisecond. */
+        range->from_ms = (type->series ? range->to_ms : now_ms) - type->minutes * 60000;
     }
     int64_t days = (range->to_ms - range->from_ms - 3600000) / DAY_MS; /* a day may have 25 hours */
     if (type->days && days >= type->days)
