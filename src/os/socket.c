@@ -47,17 +47,49 @@ static uint16_t port_of(int fd)
     return ntohs(((struct sockaddr_in *)&address)->sin_port);
 }
 
-enum error_code os_socket_listen_tcp(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port,
-                                     struct error *error)
+static enum error_code find_addresses(const char *host, uint16_t port, struct addrinfo **ret_addresses,
+                                      struct error *error)
 {
     char service[8];
     snprintf(service, sizeof service, "%u", port);
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
+    int result = getaddrinfo(host[0] ? host : NULL, service, &hints, ret_addresses);
+    if (result == 0) return ERROR_NONE;
+    return error_set(error, ERROR_INVALID, "cannot find the address of host %s: %s", host, gai_strerror(result));
+}
+
+/* Whether the address cannot be had alone. */
+static bool is_taken(const struct addrinfo *address)
+{
+    int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return false;
+    int on = 1, off = 0;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (address->ai_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+    bool taken = bind(fd, address->ai_addr, address->ai_addrlen) != 0 && errno == EADDRINUSE;
+    close(fd);
+    return taken;
+}
+
+enum error_code os_socket_check_free(const char *host, uint16_t port, struct error *error)
+{
     struct addrinfo *addresses = NULL;
-    int result = getaddrinfo(host[0] ? host : NULL, service, &hints, &addresses);
-    if (result != 0)
-        return error_set(error, ERROR_INVALID, "cannot find the address of host %s: %s", host, gai_strerror(result));
-    enum error_code code = ERROR_INTERNAL;
+    if (port == 0) return ERROR_NONE;
+    enum error_code code = find_addresses(host, port, &addresses, error);
+    for (struct addrinfo *address = addresses; address && !code; address = address->ai_next)
+        if (is_taken(address))
+            code = error_set(error, ERROR_CONFLICT, "cannot listen on %s port %u: another program does", host, port);
+    if (addresses) freeaddrinfo(addresses);
+    return code;
+}
+
+enum error_code os_socket_listen_tcp(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port,
+                                     struct error *error)
+{
+    struct addrinfo *addresses = NULL;
+    enum error_code code = find_addresses(host, port, &addresses, error);
+    if (code) return code;
+    code = ERROR_INTERNAL;
     for (struct addrinfo *address = addresses; address && code; address = address->ai_next)
         code = listen_on(address, host, port, ret_fd, error);
     freeaddrinfo(addresses);

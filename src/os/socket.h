@@ -11,6 +11,9 @@
 /* Listens on "HOST:PORT", "[v6]:PORT" (port 0 picks a free one). *ret_port is the port in use. */
 enum error_code os_socket_listen_tcp(const char *host, uint16_t port, int *ret_fd, uint16_t *ret_port,
                                      struct error *error);
+/* ERROR_CONFLICT when somebody listens there. To be asked before the first os_socket_listen_tcp of a process: that one
+ * shares ports, also with another process of the same user, which would then get every other connection. */
+enum error_code os_socket_check_free(const char *host, uint16_t port, struct error *error);
 /* Listens on a Unix socket, mode 0600, replacing a stale file. Paths over 107 bytes are ERROR_INVALID. */
 enum error_code os_socket_listen_unix(const char *path, int *ret_fd, struct error *error);
 /* -1 when there is none to take now. `address` gets the peer's numeric address ("" for Unix sockets). */

@@ -41,10 +41,14 @@ static void takes_a_connection_and_knows_its_peer(void **state)
     uint16_t second_port = 0;
     assert_int_equal(os_socket_listen_tcp("127.0.0.1", port, &second_fd, &second_port, NULL), 0);
     assert_int_equal(second_port, port);
+    struct error error = {0};
+    assert_int_equal(os_socket_check_free("127.0.0.1", port, &error), ERROR_CONFLICT); /* but is not free */
+    assert_non_null(strstr(error.message, "another program"));
     close(second_fd);
     close(fd);
     close(client);
     close(listen_fd);
+    assert_int_equal(os_socket_check_free("127.0.0.1", port, &error), ERROR_NONE);
 }
 
 static void says_that_it_cannot_listen(void **state)

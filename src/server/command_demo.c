@@ -110,8 +110,9 @@ static enum error_code demo_make_keys(const struct settings *settings, const cha
     return code;
 }
 
-static void demo_print(const char *url, const struct demo_keys *keys)
+static void demo_print(const struct server *server, const struct demo_keys *keys)
 {
+    const char *url = server_url(server), *grpc = server_url_of(server, "otlp.grpc"), *http = server_url_of(server, "otlp.http");
     printf("\n"
            "  page    %s/\n"
            "  login   %s   (the secret key of the demo tenant)\n"
@@ -120,9 +121,12 @@ static void demo_print(const char *url, const struct demo_keys *keys)
            "  send an event:\n"
            "  curl %s/v1/events -H 'Authorization: Bearer %s' -H 'Content-Type: application/json' "
            "-d '{\"name\":\"screen_view\",\"path\":\"/hello\",\"device_id\":\"me\"}'\n"
-           "\n"
-           "  Ctrl-C stops it; the data stays.\n\n",
+           "\n",
            url, keys->secret_key, url, keys->secret_key, url, keys->write_key);
+    if (grpc || http)
+        printf("  OpenTelemetry: gRPC %s, HTTP %s\n"
+               "  OTEL_EXPORTER_OTLP_HEADERS='authorization=Bearer%%20%s'\n\n", grpc ? grpc : "off", http ? http : "off", keys->write_key);
+    printf("  Ctrl-C stops it; the data stays.\n\n");
     fflush(stdout);
 }
 
@@ -139,15 +143,18 @@ static int demo_serve(const struct settings *settings)
         code = os_file_exists(keys_path) ? demo_read_keys(keys_path, &keys, &error) : demo_make_keys(settings, keys_path, &keys, &error);
     if (code == ERROR_NONE) code = server_start(settings, &server, &error);
     if (code != ERROR_NONE) return command_fail(&error);
-    printf("ready %s\n", server_url(server));
+    struct buffer addresses = {0};
+    server_describe(server, &addresses);
+    fwrite(addresses.data, 1, addresses.size, stdout);
     fflush(stdout);
+    buffer_free(&addresses);
     /* Events of the sample have ids made from the seed: a load that was cut short and is repeated stores none twice. */
     if (!os_file_exists(loaded_path)) {
         code = demo_traffic(server_url(server), keys.write_key, DEMO_EVENTS, DEMO_SEED, &error);
         if (code == ERROR_NONE) code = os_file_replace(loaded_path, SLICE("sample traffic was loaded\n"), &error);
     }
     if (code == ERROR_NONE) {
-        demo_print(server_url(server), &keys);
+        demo_print(server, &keys);
         server_wait(server);
     }
     server_stop(server);

@@ -27,7 +27,7 @@ int command_serve(int argc, char **argv)
     const struct option_table table = {
         .usage = "millrace serve --data DIR --listen HOST:PORT",
         .description = "Takes events and answers questions, with the embedded databases, until SIGTERM. Prints one line\n"
-                       "`ready http://HOST:PORT` on standard output once it does.",
+                       "`ready http://HOST:PORT` on standard output once it does, and one for each further address.",
         .options = flags, .takes_settings = true};
     struct settings settings;
     struct options options;
@@ -46,7 +46,8 @@ int command_serve(int argc, char **argv)
     }
     struct server *server;
     if (server_start(&settings, &server, &error) != ERROR_NONE) return command_fail(&error);
-    printf("ready %s\n", server_url(server));
+    server_describe(server, &out);
+    print_buffer(&out);
     fflush(stdout);
     server_wait(server);
     server_stop(server);

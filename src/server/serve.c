@@ -24,6 +24,7 @@
 #include "os/socket.h"
 #include "os/thread.h"
 #include "proto/http1.h"
+#include "server/address.h"
 #include "server/audit_mover.h"
 #include "server/audit_retention.h"
 #include "server/domains.h"
@@ -62,7 +63,7 @@ struct server_loop {
     struct ingest_loop *ingest;
     struct api_loop api;
     struct http1_settings http;
-    struct listen_listener *listener;
+    struct listen_listener *listeners[SERVER_ADDRESS_COUNT];
     struct os_task drain_task;
     struct os_timer drain_timer;
     int64_t drain_until_ms;
@@ -99,7 +100,7 @@ struct server {
     size_t loop_count;
     struct server_loop *loops;
     atomic_bool is_stopping;
-    char url[320];
+    struct server_address addresses[SERVER_ADDRESS_COUNT];
 };
 
 static enum error_code server_lock(struct server *server, struct error *error)
@@ -323,7 +324,8 @@ static void server_loop_drain_check(struct os_timer *timer)
 static void server_loop_drain(struct os_task *task)
 {
     struct server_loop *loop = (struct server_loop *)((char *)task - offsetof(struct server_loop, drain_task));
-    listen_listener_stop(loop->listener);
+    for (size_t i = 0; i < SERVER_ADDRESS_COUNT; i++)
+        if (loop->listeners[i]) listen_listener_stop(loop->listeners[i]);
     loop->drain_until_ms = os_loop_now_ms(loop->loop) + SERVER_DRAIN_MS;
     server_loop_drain_check(&loop->drain_timer);
 }
@@ -339,7 +341,7 @@ static enum error_code server_loop_prepare(struct server *server, struct server_
     return loop->loop ? ERROR_NONE : error->code;
 }
 
-static enum error_code server_loop_listen(struct server_loop *loop, const char *host, uint16_t port, struct error *error)
+static void server_loop_serve(struct server_loop *loop)
 {
     struct server *server = loop->server;
     const struct settings *settings = server->settings;
@@ -356,16 +358,24 @@ static enum error_code server_loop_listen(struct server_loop *loop, const char *
     loop->http.idle_timeout_ms = settings->http_idle_timeout_ms;
     loop->http.cross_origin = api_is_cross_origin;
     loop->http.common_headers = api_common_headers(server->api);
-    struct listen_settings listen = {.host = host, .port = port, .connection_limit = (size_t)settings->http_connection_limit,
-                                     .protocol = &http1_protocol, .protocol_context = &loop->http};
-    return listen_listener_create(loop->loop, &listen, &loop->listener, error);
+}
+
+static enum error_code server_listen(struct server *server, struct server_address *address, struct error *error)
+{
+    size_t number = (size_t)(address - server->addresses);
+    for (size_t i = 0; i < server->loop_count; i++) {
+        struct server_loop *loop = &server->loops[i];
+        struct listen_settings listen = {.connection_limit = (size_t)server->settings->http_connection_limit,
+                                         .protocol = &http1_protocol, .protocol_context = &loop->http};
+        enum error_code code = server_address_open(address, loop->loop, &listen, &loop->listeners[number], error);
+        if (code != ERROR_NONE) return code;
+    }
+    return ERROR_NONE;
 }
 
 static enum error_code server_start_loops(struct server *server, struct error *error)
 {
-    char host[256];
-    uint16_t port;
-    enum error_code code = os_socket_parse_address(server->settings->listen, host, &port, error);
+    enum error_code code = server_addresses_read(server->settings, server->addresses, error);
     if (code != ERROR_NONE) return code;
     server->loop_count = server->settings->loops ? (size_t)server->settings->loops : (size_t)os_thread_processor_count();
     if (server->loop_count > SERVER_LOOP_LIMIT) server->loop_count = SERVER_LOOP_LIMIT;
@@ -390,14 +400,11 @@ static enum error_code server_start_loops(struct server *server, struct error *e
     if (code == ERROR_NONE) code = people_start(server->people, tenant_refresher_key_states(server->refresher), error);
     if (code == ERROR_NONE)
         code = scheduled_jobs_start(server->settings, people_control(server->people), server->store, &server->jobs, error);
-    for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++) {
-        code = server_loop_listen(&server->loops[i], host, port, error);
-        if (code == ERROR_NONE) port = listen_listener_port(server->loops[i].listener);
-    }
+    for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++) server_loop_serve(&server->loops[i]);
+    for (size_t i = 0; code == ERROR_NONE && i < SERVER_ADDRESS_COUNT; i++)
+        code = server_listen(server, &server->addresses[i], error);
     for (size_t i = 0; code == ERROR_NONE && i < server->loop_count; i++)
         code = os_thread_start(&server->loops[i].thread, "loop", server_loop_run, &server->loops[i], error);
-    bool version6 = strchr(host, ':') != NULL;
-    snprintf(server->url, sizeof server->url, "http://%s%s%s:%u", version6 ? "[" : "", host, version6 ? "]" : "", port);
     return code;
 }
 
@@ -464,7 +471,20 @@ enum error_code server_start(const struct settings *settings, struct server **re
     return ERROR_NONE;
 }
 
-const char *server_url(const struct server *server) { return server->url; }
+const char *server_url(const struct server *server) { return server->addresses[0].url; }
+
+const char *server_url_of(const struct server *server, const char *name)
+{
+    for (size_t i = 0; i < SERVER_ADDRESS_COUNT; i++)
+        if (server->addresses[i].is_open && strcmp(server->addresses[i].name, name) == 0) return server->addresses[i].url;
+    return NULL;
+}
+
+void server_describe(const struct server *server, struct buffer *out)
+{
+    for (size_t i = 0; i < SERVER_ADDRESS_COUNT; i++)
+        if (server->addresses[i].is_open) buffer_printf(out, "%s %s\n", i ? server->addresses[i].name : "ready", server->addresses[i].url);
+}
 
 void server_wait(struct server *server)
 {
@@ -499,7 +519,7 @@ void server_stop(struct server *server)
     loader_stop(server->loader);
     if (server->spool) spool_close(server->spool);
     for (size_t i = 0; i < server->loop_count; i++) {
-        if (server->loops[i].listener) listen_listener_destroy(server->loops[i].listener);
+        for (size_t j = 0; j < SERVER_ADDRESS_COUNT; j++) listen_listener_destroy(server->loops[i].listeners[j]);
         ingest_loop_destroy(server->loops[i].ingest);
         tenant_view_fini(&server->loops[i].view);
         flag_view_fini(&server->loops[i].flags);

@@ -15,6 +15,10 @@ struct server;
 enum error_code server_start(const struct settings *settings, struct server **ret_server, struct error *error);
 /* "http://HOST:PORT" with the port in use. */
 const char *server_url(const struct server *server);
+/* That of a further address, "otlp.grpc" or "otlp.http"; NULL when it is off. */
+const char *server_url_of(const struct server *server, const char *name);
+/* What is printed once it takes requests: a line "ready URL", then "otlp.grpc URL" and "otlp.http URL" where those are open. */
+void server_describe(const struct server *server, struct buffer *out);
 /* Returns after SIGTERM or SIGINT (which server_start has blocked in all threads), or server_stop_request. */
 void server_wait(struct server *server);
 void server_stop_request(struct server *server);

@@ -30,6 +30,10 @@ struct setting {
 static const struct setting settings_table[] = {
     {"data", SETTING_TEXT, AT(data), "./data", 0, 0, "Folder that holds everything: metadata, spool, event store."},
     {"listen", SETTING_TEXT, AT(listen), "127.0.0.1:8080", 0, 0, "HOST:PORT to serve on; port 0 picks a free one."},
+    {"otlp.grpc_listen", SETTING_TEXT, AT(otlp_grpc_listen), "127.0.0.1:4317", 0, 0,
+     "Another HOST:PORT to serve on, where OpenTelemetry exporters send gRPC when nobody tells them; empty: none. Every address serves everything. When it is taken and nobody has set it, the server runs without it."},
+    {"otlp.http_listen", SETTING_TEXT, AT(otlp_http_listen), "127.0.0.1:4318", 0, 0,
+     "The same for OpenTelemetry over HTTP."},
     {"loops", SETTING_INTEGER, AT(loops), "0", 0, 256, "Event loops; 0: one per processor."},
     {"log.level", SETTING_TEXT, AT(log_level), "info", 0, 0, "debug, info, warn or error."},
     {"meta.url", SETTING_SECRET, AT(meta_url), "", 0, 0,
@@ -43,7 +47,7 @@ static const struct setting settings_table[] = {
     {"http.body_limit", SETTING_BYTES, AT(http_body_limit_bytes), "1MiB", KIB, GIB,
      "Body limit of routes that have none of their own, after decompression."},
     {"http.connection_limit", SETTING_INTEGER, AT(http_connection_limit), "10000", 16, 1000000,
-     "Connections per event loop; more are closed at once."},
+     "Connections per event loop and address; more are closed at once."},
     {"http.header_timeout", SETTING_MILLISECONDS, AT(http_header_timeout_ms), "10s", 100, DAY_MS,
      "From the first byte of a request to its complete header."},
     {"http.body_timeout", SETTING_MILLISECONDS, AT(http_body_timeout_ms), "20s", 100, DAY_MS,
@@ -228,6 +232,14 @@ enum error_code settings_set(struct settings *settings, struct slice name, const
         if (slice_equal(name, slice_from_string(settings_table[i].name)))
             return settings_apply(settings, i, value, origin, error);
     return error_set(error, ERROR_NOT_FOUND, "there is no setting \"%.*s\" (see docs/config.md)", SLICE_ARGS(name));
+}
+
+enum settings_origin settings_origin(const char *name)
+{
+    size_t i = 0;
+    while (i < SETTINGS_COUNT && strcmp(settings_table[i].name, name) != 0) i++;
+    ASSERT(i < SETTINGS_COUNT);
+    return settings_origins[i];
 }
 
 enum error_code settings_read_file(struct settings *settings, const char *path, struct error *error)

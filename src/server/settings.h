@@ -14,6 +14,8 @@
 struct settings {
     const char *data;
     const char *listen;
+    const char *otlp_grpc_listen;
+    const char *otlp_http_listen;
     int64_t loops;
     const char *log_level;
     const char *meta_url;
@@ -73,6 +75,8 @@ enum error_code settings_read_file(struct settings *settings, const char *path, 
 /* Sets one value by the name of the setting. ERROR_NOT_FOUND when there is no such setting. */
 enum error_code settings_set(struct settings *settings, struct slice name, const char *value, enum settings_origin origin,
                              struct error *error) MUST_CHECK;
+/* Where a setting's value came from; the name must be one of the table. */
+enum settings_origin settings_origin(const char *name);
 /* Makes log.level the level of this process. ERROR_INVALID for a word that is none. */
 enum error_code settings_apply_log_level(const struct settings *settings, struct error *error) MUST_CHECK;
 /* "name = value  # origin" lines. */

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { binary, command, repository, send, Server, waitFor } from './harness.mjs';
+import { binary, command, environmentWith, repository, send, Server, waitFor } from './harness.mjs';
 
 const DONE = 0;
 const FAILED = 1;
@@ -349,7 +349,7 @@ test('demo serve makes a tenant with two months of traffic, once', async (t) => 
   const made = folder(t);
   const counts = [];
   for (let round = 0; round < 2; round++) {
-    const child = spawn(binary, ['demo', 'serve', '--data', made.directory, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    const child = spawn(binary, ['demo', 'serve', '--data', made.directory, '--listen', '127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'ignore'], env: environmentWith({}) });
     const ended = new Promise((resolve) => child.on('exit', (code) => resolve(code)));
     let out = '';
     child.stdout.on('data', (bytes) => (out += bytes));

@@ -36,10 +36,13 @@ export async function waitFor(what, condition, deadlineMs = VISIBLE_MS) {
   }
 }
 
+// Addresses of their own would make servers that run side by side meet.
+const NO_OTHER_ADDRESSES = { MILLRACE_OTLP_GRPC_LISTEN: '', MILLRACE_OTLP_HTTP_LISTEN: '' };
+
 // Settings of whoever runs the tests must not reach the program.
-function environmentWith(extra) {
+export function environmentWith(extra) {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'));
-  return { ...Object.fromEntries(own), ...extra };
+  return { ...Object.fromEntries(own), ...NO_OTHER_ADDRESSES, ...extra };
 }
 
 /** Runs the program to its end: { code, stdout, stderr }. */
@@ -178,6 +181,9 @@ export class Server {
     if (!match) throw new Error(`not a ready line: ${out}`);
     this.url = match[1];
     this.port = Number(match[2]);
+    // Where settings open them: written together with the first line.
+    this.grpcUrl = /^otlp\.grpc (\S+)$/m.exec(out)?.[1];
+    this.otlpUrl = /^otlp\.http (\S+)$/m.exec(out)?.[1];
     return this;
   }
 
