@@ -83,14 +83,14 @@ struct api_loop {
     const struct flag_view *flags; /* NULL: there are none */
 };
 
-/* For http1_settings: `context` is a struct api_loop. */
+/* For http_settings: `context` is a struct api_loop. */
 void api_handle(void *context, struct request *request);
 enum error_code api_admit(void *context, const struct request *request, size_t *body_limit_bytes, struct error *error);
 /* Pages of other sites may send events, and nothing else. */
 bool api_is_cross_origin(void *context, const struct request *request);
 /* An error the protocol found (body too large, unreadable compression), in the words of the route's clients. */
 void api_respond_error(void *context, struct request *request, const struct error *error);
-/* For http1_settings.common_headers: lives as long as the api. */
+/* For http_settings.common_headers: lives as long as the api. */
 struct slice api_common_headers(const struct api *api);
 
 #endif

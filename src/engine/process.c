@@ -27,7 +27,7 @@
 struct process {
     struct os_loop *loop;
     struct engine *engine;
-    struct http1_settings http;
+    struct http_settings http;
     struct listen_listener *listeners[2];
     size_t listener_count;
     struct os_watch signals, lifeline;
@@ -120,7 +120,7 @@ static enum error_code set_up(struct process *process, const struct engine_proce
     code = engine_start(&settings->engine, &process->engine, error);
     if (code) return code;
     http1_allow_header_bytes(HEADER_LIMIT_BYTES);
-    process->http = http1_settings_default();
+    process->http = http_settings_default();
     process->http.handler = engine_handler;
     process->http.context = process->engine;
     process->http.body_in_memory_file = true;

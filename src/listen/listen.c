@@ -110,6 +110,7 @@ void listen_listener_stop(struct listen_listener *listener)
     /* Before the descriptor is closed: until then nobody else can have taken the path over. */
     if (listener->unix_path) unlink(listener->unix_path);
     close(listener->watch.fd);
+    listen_streams_stopping(listener);
 }
 
 void listen_listener_destroy(struct listen_listener *listener)

@@ -32,6 +32,8 @@ struct listen_protocol {
     void (*peer_closed)(void *state, bool all_received);
     /* The deadline set with listen_stream_set_deadline has passed. */
     void (*timed_out)(void *state);
+    /* The listener takes no new connections: the server is about to end, so answer what was begun, then close. May be NULL. */
+    void (*stopping)(void *state);
     /* The connection is gone (peer, error or our close); last call for this state, which must be freed now. */
     void (*closed)(void *state);
 };
@@ -53,7 +55,7 @@ size_t listen_listener_connections(const struct listen_listener *listener);
 /* Takes an already connected socket (inherited, or one end of a socketpair in a test) as if it had been accepted; the
  * descriptor is the listener's from here on, also when it is refused: then the result is an error. */
 enum error_code listen_listener_adopt(struct listen_listener *listener, int fd, struct error *error);
-/* Stops taking new connections; those that exist go on. */
+/* Stops taking new connections; those that exist go on (their protocols get `stopping`). */
 void listen_listener_stop(struct listen_listener *listener);
 /* Closes everything (each stream gets `closed`) and frees; NULL is allowed. On the loop's thread but not inside a callback
  * of one of its streams, or after the loop has ended. */
@@ -74,6 +76,9 @@ void listen_stream_close(struct listen_stream *stream);
 void listen_stream_abort(struct listen_stream *stream);
 /* One timer per stream; a new value replaces the old, 0 turns it off. */
 void listen_stream_set_deadline(struct listen_stream *stream, int64_t milliseconds);
+/* From here on `protocol` gets the callbacks of this stream, with `state`: for a protocol that finds out by the first bytes
+ * which one is spoken. Inside `received`; the state before is the caller's to free. */
+void listen_stream_hand_to(struct listen_stream *stream, const struct listen_protocol *protocol, void *state);
 const char *listen_stream_peer(const struct listen_stream *stream);
 struct os_loop *listen_stream_loop(const struct listen_stream *stream);
 

@@ -26,6 +26,8 @@ struct listen_listener {
 
 /* Starts a stream on a connected descriptor, which is taken over also on failure. */
 enum error_code listen_stream_create(struct listen_listener *listener, int fd, const char *peer, struct error *error);
+/* Tells the protocols of all streams that the listener is stopping. */
+void listen_streams_stopping(struct listen_listener *listener);
 /* Closes the descriptor, tells the protocol and frees. */
 void listen_stream_destroy(struct listen_stream *stream);
 

@@ -21,7 +21,8 @@
 static struct {
     struct listen_stream *stream;
     struct buffer received;
-    int opened, drained, timed_out, closed, peer_closed, all_received;
+    int opened, drained, timed_out, closed, peer_closed, all_received, stopping;
+    size_t other_received;
     bool refuse;
     void (*on_received)(struct listen_stream *stream, struct slice bytes);
 } noted;
@@ -57,8 +58,24 @@ static void note_closed(void *state)
 {
     noted.closed++;
 }
-static const struct listen_protocol noting = {note_opened,      note_received,  note_drained,
-                                              note_peer_closed, note_timed_out, note_closed};
+static void note_other_received(void *state, struct slice bytes)
+{
+    assert_ptr_not_equal(state, &noted);
+    noted.other_received += bytes.size;
+}
+static void note_stopping(void *state)
+{
+    noted.stopping++;
+}
+static const struct listen_protocol noting = {
+    .opened = note_opened,
+    .received = note_received,
+    .drained = note_drained,
+    .peer_closed = note_peer_closed,
+    .timed_out = note_timed_out,
+    .stopping = note_stopping,
+    .closed = note_closed,
+};
 
 static int setup(void **state)
 {
@@ -307,6 +324,7 @@ static void stopped_listener_refuses_new_and_keeps_old_connections(void **state)
     struct buffer answer = {0};
     int fd = open_stream();
     listen_listener_stop(listener);
+    assert_int_equal(noted.stopping, 1);
     int late = socket(AF_INET, SOCK_STREAM, 0);
     struct sockaddr_in to = {.sin_family = AF_INET,
                              .sin_port = htons(listen_listener_port(listener)),
@@ -317,6 +335,29 @@ static void stopped_listener_refuses_new_and_keeps_old_connections(void **state)
     close(late);
     close(fd);
     buffer_free(&answer);
+}
+
+static void hand_over_at_a_plus(struct listen_stream *stream, struct slice bytes)
+{
+    static struct listen_protocol other;
+    static char state;
+    if (bytes.data[0] != '+') return;
+    other = noting;
+    other.received = note_other_received;
+    noted.on_received = NULL;
+    listen_stream_hand_to(stream, &other, &state);
+}
+
+static void protocol_hands_its_stream_to_another(void **state)
+{
+    int fd = open_stream();
+    noted.on_received = hand_over_at_a_plus;
+    assert_int_equal(send(fd, "+", 1, 0), 1);
+    WAIT_FOR(noted.received.size == 1);
+    assert_int_equal(send(fd, "x", 1, 0), 1);
+    WAIT_FOR(noted.other_received == 1);
+    assert_int_equal(noted.received.size, 1);
+    close(fd);
 }
 
 static void destroy_closes_every_stream(void **state)
@@ -381,6 +422,7 @@ int main(void)
         TEST(reset_by_the_peer_closes),
         TEST(deadline_passes_once_and_can_be_moved),
         TEST(stopped_listener_refuses_new_and_keeps_old_connections),
+        TEST(protocol_hands_its_stream_to_another),
         TEST(destroy_closes_every_stream),
         TEST(unix_socket_and_adopted_descriptor_work_the_same),
     };

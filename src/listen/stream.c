@@ -234,6 +234,12 @@ enum error_code listen_stream_create(struct listen_listener *listener, int fd, c
     return error_set(error, ERROR_UNAVAILABLE, "the protocol refused the connection");
 }
 
+void listen_streams_stopping(struct listen_listener *listener)
+{
+    for (struct listen_stream *stream = listener->streams; stream; stream = stream->next)
+        if (stream->state == STREAM_OPEN && stream->protocol->stopping) stream->protocol->stopping(stream->protocol_state);
+}
+
 void listen_stream_destroy(struct listen_stream *stream)
 {
     struct listen_listener *listener = stream->listener;
@@ -322,6 +328,12 @@ void listen_stream_set_deadline(struct listen_stream *stream, int64_t millisecon
     stream->deadline_ms = os_loop_now_ms(loop_of(stream)) + milliseconds;
     if (stream->timer.heap_index == 0 || stream->timer.due_us / 1000 > stream->deadline_ms)
         os_loop_timer_start(loop_of(stream), &stream->timer, milliseconds);
+}
+
+void listen_stream_hand_to(struct listen_stream *stream, const struct listen_protocol *protocol, void *state)
+{
+    stream->protocol = protocol;
+    stream->protocol_state = state;
 }
 
 const char *listen_stream_peer(const struct listen_stream *stream)

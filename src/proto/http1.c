@@ -5,32 +5,17 @@
 #include <stdlib.h>
 #include "proto/http1_priv.h"
 
-struct http1_settings http1_settings_default(void)
-{
-    return (struct http1_settings){
-        .header_limit_bytes = 32768,
-        .target_limit_bytes = 16384,
-        .body_limit_bytes = 16u << 20,
-        .body_ratio_limit = 200,
-        .header_timeout_ms = 10000,
-        .body_timeout_ms = 30000,
-        .idle_timeout_ms = 75000,
-        .pipeline_limit = 64,
-    };
-}
-
 void http1_allow_header_bytes(size_t bytes) { http_parser_set_max_header_size((uint32_t)bytes); }
 
-struct http1_exchange *http1_connection_begin_exchange(struct http1_connection *connection)
+struct http_exchange *http1_connection_begin_exchange(struct http1_connection *connection)
 {
-    struct http1_exchange *exchange = http1_exchange_take(connection);
+    struct http_exchange *exchange = http_exchange_take(connection->stream, connection->settings, &http1_transport, http1_stream_run);
     if (!exchange) {
         connection->input_closed = connection->closing = true;
         listen_stream_abort(connection->stream);
         return NULL;
     }
-    exchange->cross_origin = false; /* until the header is complete */
-    exchange->common_headers = connection->settings->common_headers;
+    exchange->connection = connection;
     if (connection->first) connection->newest->next = exchange;
     else connection->first = exchange;
     connection->newest = exchange;
@@ -47,14 +32,14 @@ void http1_connection_flush(struct http1_connection *connection)
     } else if (output->size > 0) {
         listen_stream_write(connection->stream, buffer_slice(output));
     }
-    if (output->capacity > HTTP1_KEPT_BUFFER_BYTES) buffer_free(output);
+    if (output->capacity > HTTP_KEPT_BUFFER_BYTES) buffer_free(output);
     else buffer_clear(output);
 }
 
 /* Moves every answer whose turn it is to the output. */
 static void send_answers(struct http1_connection *connection)
 {
-    struct http1_exchange *exchange;
+    struct http_exchange *exchange;
     while ((exchange = connection->first)) {
         if (exchange->streaming) {
             if (!http1_stream_pump(exchange)) return;
@@ -70,7 +55,7 @@ static void send_answers(struct http1_connection *connection)
         }
         connection->first = exchange->next;
         connection->waiting--;
-        http1_exchange_give(exchange);
+        http_exchange_give(exchange);
     }
 }
 
@@ -134,7 +119,7 @@ static void arm(struct http1_connection *connection, enum http1_deadline deadlin
 /* Chooses what the connection waits for. `news` says that bytes arrived or left. */
 static void choose_deadline(struct http1_connection *connection, bool news)
 {
-    const struct http1_settings *settings = connection->settings;
+    const struct http_settings *settings = connection->settings;
     size_t pending = listen_stream_pending(connection->stream);
     if (connection->skipping || (connection->reading && connection->reading->header_complete)) {
         if (news || connection->deadline != DEADLINE_BODY) arm(connection, DEADLINE_BODY, settings->body_timeout_ms);
@@ -180,7 +165,7 @@ void http1_connection_advance(struct http1_connection *connection)
 
 static void *connection_opened(void *context, struct listen_stream *stream)
 {
-    const struct http1_settings *settings = context;
+    const struct http_settings *settings = context;
     ASSERT(settings->handler && settings->pipeline_limit > 0 && settings->body_ratio_limit > 0);
     struct http1_connection *connection = calloc(1, sizeof *connection);
     if (!connection) return NULL;
@@ -208,23 +193,23 @@ static void connection_drained(void *state)
 /* Takes the unfinished request back from the end of the list. */
 static void drop_reading(struct http1_connection *connection)
 {
-    struct http1_exchange *dropped = connection->reading;
+    struct http_exchange *dropped = connection->reading;
     if (!dropped) return;
-    struct http1_exchange **link = &connection->first, *before = NULL;
+    struct http_exchange **link = &connection->first, *before = NULL;
     for (; *link != dropped; link = &(*link)->next) before = *link;
     *link = NULL;
     connection->newest = before;
     connection->reading = NULL;
-    http1_exchange_give(dropped);
+    http_exchange_give(dropped);
 }
 
 static void connection_peer_closed(void *state, bool all_received)
 {
     struct http1_connection *connection = state;
-    for (struct http1_exchange *exchange = connection->first; exchange; exchange = exchange->next) {
+    for (struct http_exchange *exchange = connection->first; exchange; exchange = exchange->next) {
         if (!exchange->handed_over) continue;
         atomic_store(&exchange->request.cancelled, true);
-        http1_stream_cancel(exchange);
+        http_stream_cancel(exchange);
     }
     if (!all_received) return;
     drop_reading(connection);
@@ -269,12 +254,12 @@ static void connection_closed(void *state)
 {
     struct http1_connection *connection = state;
     drop_reading(connection);
-    for (struct http1_exchange *exchange = connection->first, *next; exchange; exchange = next) {
+    for (struct http_exchange *exchange = connection->first, *next; exchange; exchange = next) {
         next = exchange->next;
         exchange->connection = NULL;
         atomic_store(&exchange->request.cancelled, true);
-        bool finished = http1_stream_cancel(exchange);
-        if (exchange->answered || finished) http1_exchange_give(exchange);
+        bool finished = http_stream_cancel(exchange);
+        if (exchange->answered || finished) http_exchange_give(exchange);
     }
     buffer_free(&connection->held);
     buffer_free(&connection->output);

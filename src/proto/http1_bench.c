@@ -96,7 +96,7 @@ static uint64_t load(uint16_t port, int connections, int in_flight, int seconds)
 int main(int argc, char **argv)
 {
     bool only_serve = argc > 1 && strcmp(argv[1], "serve") == 0;
-    struct http1_settings settings = http1_settings_default();
+    struct http_settings settings = http_settings_default();
     settings.handler = handle;
     struct listen_settings listen_settings = {
         .host = "127.0.0.1",

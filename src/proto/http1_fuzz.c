@@ -44,11 +44,11 @@ static enum error_code admit(void *context, const struct request *request, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static struct http1_settings settings;
+    static struct http_settings settings;
     static struct os_loop *loop;
     static struct listen_listener *listener;
     if (!loop) {
-        settings = http1_settings_default();
+        settings = http_settings_default();
         settings.handler = handle;
         settings.admit = admit;
         settings.cross_origin = cross_origin;

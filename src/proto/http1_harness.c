@@ -48,7 +48,7 @@ int harness_start(void **state)
 {
     memset(&harness, 0, sizeof harness);
     harness.client = -1;
-    harness.settings = http1_settings_default();
+    harness.settings = http_settings_default();
     harness.settings.handler = handle;
     harness.settings.admit = admit;
     harness.loop = os_loop_create(NULL);

@@ -17,7 +17,7 @@
  * anything else is 404 from admit. Tests change `settings` after harness_start and before they connect.
  */
 struct harness {
-    struct http1_settings settings;
+    struct http_settings settings;
     struct os_loop *loop;
     struct listen_listener *listener;
     struct request *held[64];

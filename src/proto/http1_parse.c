@@ -51,13 +51,13 @@ static bool has_body(const http_parser *parser)
 
 void http1_refuse(struct http1_connection *connection, const struct error *error, int status, bool skip_body)
 {
-    const struct http1_settings *settings = connection->settings;
-    struct http1_exchange *exchange = connection->reading;
+    const struct http_settings *settings = connection->settings;
+    struct http_exchange *exchange = connection->reading;
     if (!exchange) exchange = http1_connection_begin_exchange(connection);
     if (!exchange) return;
     const http_parser *parser = &connection->parser;
     bool small = !has_body(parser) ||
-                 (!(parser->flags & F_CHUNKED) && parser->content_length <= HTTP1_SKIP_LIMIT_BYTES &&
+                 (!(parser->flags & F_CHUNKED) && parser->content_length <= HTTP_SKIP_LIMIT_BYTES &&
                   !exchange->expects_continue); /* who waits for "100 Continue" may send the body or not */
     if (skip_body && small && !exchange->last) {
         connection->skipping = true;
@@ -99,7 +99,7 @@ static int message_begun(http_parser *parser)
 /* Appends to the head; false when that is over the limit or out of memory, and refused. */
 static bool head_append(struct http1_connection *connection, const char *data, size_t size)
 {
-    struct http1_exchange *exchange = connection->reading;
+    struct http_exchange *exchange = connection->reading;
     size_t limit = connection->settings->header_limit_bytes;
     if (exchange->head.size + size > limit) {
         refuse(connection, ERROR_TOO_LARGE, 431, "the header is larger than %zu bytes", limit);
@@ -114,8 +114,8 @@ static bool head_append(struct http1_connection *connection, const char *data, s
 static int target_arrived(http_parser *parser, const char *data, size_t size)
 {
     struct http1_connection *connection = parser->data;
-    struct http1_exchange *exchange = connection->reading;
-    const struct http1_settings *settings = connection->settings;
+    struct http_exchange *exchange = connection->reading;
+    const struct http_settings *settings = connection->settings;
     if (exchange->target_size + size > settings->target_limit_bytes || exchange->target_size + size > settings->header_limit_bytes)
         return refuse(connection, ERROR_TOO_LARGE, 414, "the address is longer than %zu bytes: send it in the body",
                       settings->target_limit_bytes);
@@ -127,16 +127,16 @@ static int target_arrived(http_parser *parser, const char *data, size_t size)
 static int name_arrived(http_parser *parser, const char *data, size_t size)
 {
     struct http1_connection *connection = parser->data;
-    struct http1_exchange *exchange = connection->reading;
+    struct http_exchange *exchange = connection->reading;
     if (!exchange || exchange->header_complete) return 0; /* trailers mean nothing to us */
     if (exchange->field_count == 0 || exchange->last_was_value) {
-        if (exchange->field_count == HTTP1_HEADER_LIMIT)
-            return refuse(connection, ERROR_TOO_LARGE, 431, "the header has more than %d lines", HTTP1_HEADER_LIMIT);
-        exchange->fields[exchange->field_count++] = (struct http1_field){.name_offset = (uint32_t)exchange->head.size};
+        if (exchange->field_count == HTTP_HEADER_LIMIT)
+            return refuse(connection, ERROR_TOO_LARGE, 431, "the header has more than %d lines", HTTP_HEADER_LIMIT);
+        exchange->fields[exchange->field_count++] = (struct http_field){.name_offset = (uint32_t)exchange->head.size};
         exchange->last_was_value = false;
     }
     if (!head_append(connection, data, size)) return STOP;
-    struct http1_field *field = &exchange->fields[exchange->field_count - 1];
+    struct http_field *field = &exchange->fields[exchange->field_count - 1];
     field->name_size += (uint32_t)size;
     char *name = exchange->head.data + exchange->head.size - size;
     for (size_t i = 0; i < size; i++) {
@@ -149,9 +149,9 @@ static int name_arrived(http_parser *parser, const char *data, size_t size)
 static int value_arrived(http_parser *parser, const char *data, size_t size)
 {
     struct http1_connection *connection = parser->data;
-    struct http1_exchange *exchange = connection->reading;
+    struct http_exchange *exchange = connection->reading;
     if (!exchange || exchange->header_complete || exchange->field_count == 0) return 0;
-    struct http1_field *field = &exchange->fields[exchange->field_count - 1];
+    struct http_field *field = &exchange->fields[exchange->field_count - 1];
     if (!exchange->last_was_value) field->value_offset = (uint32_t)exchange->head.size;
     exchange->last_was_value = true;
     if (!head_append(connection, data, size)) return STOP;
@@ -159,70 +159,10 @@ static int value_arrived(http_parser *parser, const char *data, size_t size)
     return 0;
 }
 
-static void collect_headers(struct http1_exchange *exchange)
-{
-    const char *base = exchange->head.data;
-    for (size_t i = 0; i < exchange->field_count; i++) {
-        const struct http1_field *field = &exchange->fields[i];
-        exchange->headers[i].name = slice_make(base + field->name_offset, field->name_size);
-        exchange->headers[i].value = slice_trim(slice_make(base + field->value_offset, field->value_size));
-    }
-    exchange->request.headers = exchange->headers;
-    exchange->request.header_count = exchange->field_count;
-}
-
-static int hex_digit(char digit)
-{
-    if (digit >= '0' && digit <= '9') return digit - '0';
-    digit = (char)(digit | 0x20);
-    return digit >= 'a' && digit <= 'f' ? digit - 'a' + 10 : -1;
-}
-
-/* Splits the target and decodes the path; false when it is malformed. */
-static bool read_target(struct http1_exchange *exchange)
-{
-    struct request *request = &exchange->request;
-    struct slice target = slice_make(exchange->head.data, exchange->target_size);
-    if (has_control_byte(target, false)) return false;
-    ptrdiff_t scheme = target.size > 0 && target.data[0] != '/' ? slice_find(target, SLICE("://")) : -1;
-    if (scheme >= 0) { /* the absolute form, which proxies send */
-        target = slice_from(target, (size_t)scheme + 3);
-        ptrdiff_t slash = slice_index_of(target, '/');
-        target = slash >= 0 ? slice_from(target, (size_t)slash) : SLICE("/");
-    }
-    target = slice_cut(&target, '#');
-    struct slice query = target, path = slice_cut(&query, '?');
-    request->query = query;
-    if (path.size == 0 || (path.data[0] != '/' && !slice_equal(path, SLICE("*")))) return false;
-    request->path = path;
-    if (slice_index_of(path, '%') < 0) return true;
-    char *out = arena_allocate(request->arena, path.size);
-    if (!out) return false;
-    size_t size = 0;
-    for (size_t i = 0; i < path.size; i++) {
-        char byte = path.data[i];
-        if (byte == '%') {
-            int high = i + 2 < path.size ? hex_digit(path.data[i + 1]) : -1;
-            int low = high >= 0 ? hex_digit(path.data[i + 2]) : -1;
-            if (low < 0 || high + low == 0) return false; /* not an escape, or a zero byte */
-            byte = (char)(high * 16 + low);
-            i += 2;
-        }
-        out[size++] = byte;
-    }
-    request->path = slice_make(out, size);
-    return true;
-}
-
-static bool is_preflight(const struct http1_exchange *exchange)
-{
-    return exchange->cross_origin && exchange->request.method == METHOD_OPTIONS && exchange->has_origin;
-}
-
 /* What the standard wants refused before anything else is looked at; 0 when all is well. */
 static int check_header(struct http1_connection *connection)
 {
-    struct http1_exchange *exchange = connection->reading;
+    struct http_exchange *exchange = connection->reading;
     const struct request *request = &exchange->request;
     const http_parser *parser = &connection->parser;
     if (parser->http_major != 1)
@@ -230,7 +170,7 @@ static int check_header(struct http1_connection *connection)
                       parser->http_major, parser->http_minor);
     if (parser->method == HTTP_CONNECT)
         return refuse(connection, ERROR_METHOD_NOT_ALLOWED, 0, "this is not a proxy");
-    if (!read_target(exchange)) return refuse(connection, ERROR_INVALID, 0, "the address of the request is malformed");
+    if (!http_target_read(&exchange->request, slice_make(exchange->head.data, exchange->target_size))) return refuse(connection, ERROR_INVALID, 0, "the address of the request is malformed");
     size_t hosts = 0;
     for (size_t i = 0; i < request->header_count; i++) {
         hosts += slice_equal(request->headers[i].name, SLICE("host"));
@@ -252,8 +192,8 @@ static int check_header(struct http1_connection *connection)
 static int header_completed(http_parser *parser)
 {
     struct http1_connection *connection = parser->data;
-    const struct http1_settings *settings = connection->settings;
-    struct http1_exchange *exchange = connection->reading;
+    const struct http_settings *settings = connection->settings;
+    struct http_exchange *exchange = connection->reading;
     struct request *request = &exchange->request;
 
     /* Nothing else is spoken here, so an upgrade is only an offer, and offers may be ignored. */
@@ -262,8 +202,7 @@ static int header_completed(http_parser *parser)
     exchange->is_http10 = parser->http_minor == 0;
     exchange->last = !http_should_keep_alive(parser);
     request->method = method_of(parser->method);
-    collect_headers(exchange);
-    exchange->has_origin = request_header_get(request, "origin").size > 0;
+    http_exchange_collect_headers(exchange);
     int result = check_header(connection);
     if (result) return result;
     exchange->cross_origin = settings->cross_origin && settings->cross_origin(settings->context, request);
@@ -272,10 +211,10 @@ static int header_completed(http_parser *parser)
     exchange->body.limit_bytes = settings->body_limit_bytes;
     exchange->body.ratio_limit = settings->body_ratio_limit;
     enum error_code code = ERROR_NONE;
-    if (settings->admit && !is_preflight(exchange))
+    if (settings->admit && !http_exchange_is_preflight(exchange))
         code = settings->admit(settings->context, request, &exchange->body.limit_bytes, &error);
     if (!code && has_body(parser))
-        code = http1_body_begin(&exchange->body, request_header_get(request, "content-encoding"),
+        code = http_body_begin(&exchange->body, request_header_get(request, "content-encoding"),
                                 settings->body_in_memory_file,
                                 parser->flags & F_CHUNKED ? 0 : parser->content_length, &error);
     if (code) {
@@ -292,18 +231,18 @@ static int body_arrived(http_parser *parser, const char *data, size_t size)
     struct http1_connection *connection = parser->data;
     if (connection->skipping) return 0;
     struct error error = {0};
-    if (!http1_body_add(&connection->reading->body, slice_make(data, size), &error)) return 0;
+    if (!http_body_add(&connection->reading->body, slice_make(data, size), &error)) return 0;
     http1_refuse(connection, &error, 0, false);
     return STOP;
 }
 
-static void hand_over(struct http1_connection *connection, struct http1_exchange *exchange)
+static void hand_over(struct http1_connection *connection, struct http_exchange *exchange)
 {
-    const struct http1_settings *settings = connection->settings;
+    const struct http_settings *settings = connection->settings;
     struct request *request = &exchange->request;
     request->received_ms = os_clock_wall_ms();
     exchange->handed_over = true;
-    if (is_preflight(exchange)) {
+    if (http_exchange_is_preflight(exchange)) {
         struct response response = {.status = 204};
         request_respond(request, &response);
     } else {
@@ -314,11 +253,11 @@ static void hand_over(struct http1_connection *connection, struct http1_exchange
 static int message_completed(http_parser *parser)
 {
     struct http1_connection *connection = parser->data;
-    struct http1_exchange *exchange = connection->reading;
+    struct http_exchange *exchange = connection->reading;
     struct error error = {0};
     if (connection->skipping) {
         connection->skipping = false;
-    } else if (http1_body_end(&exchange->body, &exchange->request, &error)) {
+    } else if (http_body_end(&exchange->body, &exchange->request, &error)) {
         http1_refuse(connection, &error, 0, false);
         return STOP;
     } else {

@@ -1,54 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Answers made on other threads: a queue with a limit between the writing thread and the loop. */
+/* Answers of HTTP/1.1 made on other threads: chunks go to a queue, the loop moves them on when it is their turn. */
 #include "proto/http1_priv.h"
-
-/* The loop takes more from the queue only while less than this waits in the socket's own queue. */
-#define SOCKET_QUEUE_BYTES (256u << 10)
-
-/* Wakes the loop. With the mutex held: once the loop gets it, this thread touches the exchange no more. */
-static void tell_loop(struct http1_exchange *exchange)
-{
-    struct http1_stream *stream = &exchange->stream;
-    if (stream->posted) return;
-    stream->posted = true;
-    os_loop_post(exchange->request.loop, &stream->task);
-}
 
 void http1_respond_from_thread(struct request *request, const struct response *response)
 {
-    struct http1_exchange *exchange = request->exchange;
-    struct http1_stream *stream = &exchange->stream;
+    struct http_exchange *exchange = request->exchange;
+    struct http_stream *stream = &exchange->stream;
     ASSERT(exchange->handed_over);
     http1_answer_write(exchange, response, true, &exchange->answer);
     pthread_mutex_lock(&stream->mutex);
     ASSERT(!stream->ended && !stream->began);
     stream->ended = true;
-    tell_loop(exchange);
+    http_stream_tell_loop(exchange);
     pthread_mutex_unlock(&stream->mutex);
 }
 
 void http1_stream_begin(struct request *request, int status, const char *content_type, struct slice extra_headers)
 {
-    struct http1_exchange *exchange = request->exchange;
-    struct http1_stream *stream = &exchange->stream;
+    struct http_exchange *exchange = request->exchange;
+    struct http_stream *stream = &exchange->stream;
     pthread_mutex_lock(&stream->mutex);
     ASSERT(exchange->handed_over && !stream->began && !stream->ended);
     stream->began = true;
     http1_stream_head_write(exchange, status, content_type, extra_headers, &stream->queue);
-    tell_loop(exchange);
+    http_stream_tell_loop(exchange);
     pthread_mutex_unlock(&stream->mutex);
 }
 
 enum error_code http1_stream_write(struct request *request, struct slice bytes)
 {
-    struct http1_exchange *exchange = request->exchange;
-    struct http1_stream *stream = &exchange->stream;
+    struct http_exchange *exchange = request->exchange;
+    struct http_stream *stream = &exchange->stream;
     enum error_code code = ERROR_NONE;
     pthread_mutex_lock(&stream->mutex);
     ASSERT(stream->began && !stream->ended);
-    while (!stream->gone && stream->queue.size + stream->in_flight > HTTP1_STREAM_QUEUE_BYTES)
-        pthread_cond_wait(&stream->room, &stream->mutex);
-    if (stream->gone) {
+    if (!http_stream_wait_for_room(stream)) {
         code = ERROR_CANCELLED;
     } else if (bytes.size > 0 && request->method != METHOD_HEAD) { /* an empty chunk would be the end */
         if (!exchange->is_http10) buffer_printf(&stream->queue, "%zx\r\n", bytes.size);
@@ -58,7 +44,7 @@ enum error_code http1_stream_write(struct request *request, struct slice bytes)
             stream->failed = true; /* a hole in the answer must be seen as one */
             code = ERROR_MEMORY;
         }
-        tell_loop(exchange);
+        http_stream_tell_loop(exchange);
     }
     pthread_mutex_unlock(&stream->mutex);
     return code;
@@ -66,27 +52,27 @@ enum error_code http1_stream_write(struct request *request, struct slice bytes)
 
 void http1_stream_end(struct request *request, bool failed)
 {
-    struct http1_exchange *exchange = request->exchange;
-    struct http1_stream *stream = &exchange->stream;
+    struct http_exchange *exchange = request->exchange;
+    struct http_stream *stream = &exchange->stream;
     pthread_mutex_lock(&stream->mutex);
     ASSERT(stream->began && !stream->ended);
     stream->ended = true;
     stream->failed |= failed || stream->queue.failed;
     if (!stream->failed && !exchange->is_http10 && request->method != METHOD_HEAD)
         buffer_append_string(&stream->queue, "0\r\n\r\n");
-    tell_loop(exchange);
+    http_stream_tell_loop(exchange);
     pthread_mutex_unlock(&stream->mutex);
 }
 
-bool http1_stream_pump(struct http1_exchange *exchange)
+bool http1_stream_pump(struct http_exchange *exchange)
 {
-    struct http1_stream *stream = &exchange->stream;
+    struct http_stream *stream = &exchange->stream;
     struct http1_connection *connection = exchange->connection;
     struct buffer taken = {0};
     http1_connection_flush(connection);
 
     pthread_mutex_lock(&stream->mutex);
-    if (stream->queue.size > 0 && listen_stream_pending(connection->stream) < SOCKET_QUEUE_BYTES) {
+    if (stream->queue.size > 0 && listen_stream_pending(connection->stream) < HTTP_SOCKET_QUEUE_BYTES) {
         taken = stream->queue;
         /* The writer goes on with the other buffer while this one goes to the socket. */
         stream->queue = exchange->answer;
@@ -114,22 +100,11 @@ bool http1_stream_pump(struct http1_exchange *exchange)
     return ended;
 }
 
-bool http1_stream_cancel(struct http1_exchange *exchange)
-{
-    struct http1_stream *stream = &exchange->stream;
-    pthread_mutex_lock(&stream->mutex);
-    stream->gone = true;
-    bool finished = stream->ended && !stream->posted;
-    pthread_cond_signal(&stream->room);
-    pthread_mutex_unlock(&stream->mutex);
-    return finished;
-}
-
 void http1_stream_run(struct os_task *task)
 {
-    struct http1_exchange *exchange =
-        (struct http1_exchange *)((char *)task - offsetof(struct http1_exchange, stream.task));
-    struct http1_stream *stream = &exchange->stream;
+    struct http_exchange *exchange =
+        (struct http_exchange *)((char *)task - offsetof(struct http_exchange, stream.task));
+    struct http_stream *stream = &exchange->stream;
     pthread_mutex_lock(&stream->mutex);
     stream->posted = false;
     bool ended = stream->ended;
@@ -138,5 +113,5 @@ void http1_stream_run(struct os_task *task)
 
     if (!exchange->streaming && ended) exchange->answered = true;
     if (exchange->connection) http1_connection_advance(exchange->connection);
-    else if (ended) http1_exchange_give(exchange);
+    else if (ended) http_exchange_give(exchange);
 }

@@ -39,7 +39,7 @@ struct request {
     const struct request_header *headers;
     size_t header_count;
     struct slice body;         /* de-chunked, de-compressed; readable for 64 bytes past its end (simdjson wants that) */
-    int body_fd;               /* with http1_settings.body_in_memory_file: a memfd holding the body, which is mapped from
+    int body_fd;               /* with http_settings.body_in_memory_file: a memfd holding the body, which is mapped from
                                 * it; -1 without a body */
     struct slice peer;         /* the socket's numeric address, "" for Unix sockets; proxies' headers are not looked at */
     int64_t received_ms;       /* wall clock when the request was complete */

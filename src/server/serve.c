@@ -62,7 +62,7 @@ struct server_loop {
     struct flag_view flags;
     struct ingest_loop *ingest;
     struct api_loop api;
-    struct http1_settings http;
+    struct http_settings http;
     struct listen_listener *listeners[SERVER_ADDRESS_COUNT];
     struct os_task drain_task;
     struct os_timer drain_timer;
@@ -347,7 +347,7 @@ static void server_loop_serve(struct server_loop *loop)
     const struct settings *settings = server->settings;
     loop->ingest = ingest_loop_create(server->ingest, loop->loop, &loop->view);
     loop->api = (struct api_loop){.api = server->api, .ingest = loop->ingest, .view = &loop->view, .flags = &loop->flags};
-    loop->http = http1_settings_default();
+    loop->http = http_settings_default();
     loop->http.handler = api_handle;
     loop->http.admit = api_admit;
     loop->http.respond_error = api_respond_error;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes the bytes of a body as they arrive, decodes and keeps them in memory or in a memory file, within limits. */
-#include "proto/http1_priv.h"
+#include "proto/http_priv.h"
 
 #include <errno.h>
 #include <sys/mman.h>
@@ -13,22 +13,22 @@
 /* Below this much no ratio is too large: well compressed small bodies are common. */
 #define RATIO_FREE_BYTES (1u << 20)
 
-static const char no_body[HTTP1_BODY_PADDING];
+static const char no_body[HTTP_BODY_PADDING];
 
 static enum error_code no_memory(struct error *error)
 {
     return error_set(error, ERROR_MEMORY, "no memory for the body");
 }
 
-static enum error_code too_large(const struct http1_body *body, struct error *error)
+static enum error_code too_large(const struct http_body *body, struct error *error)
 {
     return error_set(error, ERROR_TOO_LARGE, "the body is larger than %zu bytes", body->limit_bytes);
 }
 
-enum error_code http1_body_begin(struct http1_body *body, struct slice encoding, bool in_memory_file,
+enum error_code http_body_begin(struct http_body *body, struct slice encoding, bool in_memory_file,
                                  uint64_t announced_bytes, struct error *error)
 {
-    enum http1_encoding known = http1_encoding_from_name(encoding);
+    enum http_encoding known = http_encoding_from_name(encoding);
     if (known == ENCODING_UNKNOWN)
         return error_set_field(error, ERROR_UNSUPPORTED_MEDIA, "content-encoding",
                                "content encoding \"%.*s\" is not known; send gzip, deflate, zstd or none",
@@ -36,7 +36,7 @@ enum error_code http1_body_begin(struct http1_body *body, struct slice encoding,
     if (announced_bytes > body->limit_bytes) return too_large(body, error);
     body->decoding = known != ENCODING_IDENTITY;
     if (body->decoding) {
-        enum error_code code = http1_decoder_start(&body->decoder, known, error);
+        enum error_code code = http_decoder_start(&body->decoder, known, error);
         if (code) return code;
     }
     if (in_memory_file) {
@@ -44,12 +44,12 @@ enum error_code http1_body_begin(struct http1_body *body, struct slice encoding,
         if (body->fd < 0) return error_set_errno(error, errno, "cannot create a memory file for the body");
     } else {
         size_t room = announced_bytes < ANNOUNCED_LIMIT_BYTES ? (size_t)announced_bytes : ANNOUNCED_LIMIT_BYTES;
-        if (!buffer_reserve(&body->memory, room + HTTP1_BODY_PADDING)) return no_memory(error);
+        if (!buffer_reserve(&body->memory, room + HTTP_BODY_PADDING)) return no_memory(error);
     }
     return ERROR_NONE;
 }
 
-static enum error_code keep(struct http1_body *body, struct slice bytes, struct error *error)
+static enum error_code keep(struct http_body *body, struct slice bytes, struct error *error)
 {
     if (body->fd < 0) {
         buffer_append_slice(&body->memory, bytes);
@@ -64,12 +64,12 @@ static enum error_code keep(struct http1_body *body, struct slice bytes, struct 
     return ERROR_NONE;
 }
 
-static enum error_code decode(struct http1_body *body, struct slice bytes, struct error *error)
+static enum error_code decode(struct http_body *body, struct slice bytes, struct error *error)
 {
     char room[DECODE_BYTES];
     size_t size;
     do {
-        enum error_code code = http1_decoder_run(body->decoder, &bytes, room, sizeof room, &size, error);
+        enum error_code code = http_decoder_run(body->decoder, &bytes, room, sizeof room, &size, error);
         if (code) return code;
         body->decoded_bytes += size;
         if (body->decoded_bytes > body->limit_bytes) return too_large(body, error);
@@ -82,7 +82,7 @@ static enum error_code decode(struct http1_body *body, struct slice bytes, struc
     return ERROR_NONE;
 }
 
-enum error_code http1_body_add(struct http1_body *body, struct slice bytes, struct error *error)
+enum error_code http_body_add(struct http_body *body, struct slice bytes, struct error *error)
 {
     body->wire_bytes += bytes.size;
     if (body->decoding) return decode(body, bytes, error);
@@ -93,11 +93,11 @@ enum error_code http1_body_add(struct http1_body *body, struct slice bytes, stru
 
 /* Maps the file over the front of zeroed memory that is at least the padding longer: the file itself ends where the body
  * ends, and yet there are bytes to read behind it. */
-static enum error_code map(struct http1_body *body, struct error *error)
+static enum error_code map(struct http_body *body, struct error *error)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
     size_t file_size = body->decoded_bytes;
-    body->mapping_size = (file_size + HTTP1_BODY_PADDING + page - 1) / page * page;
+    body->mapping_size = (file_size + HTTP_BODY_PADDING + page - 1) / page * page;
     void *memory = mmap(NULL, body->mapping_size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) return no_memory(error);
     body->mapping = memory;
@@ -105,17 +105,17 @@ static enum error_code map(struct http1_body *body, struct error *error)
     return ERROR_NONE;
 }
 
-enum error_code http1_body_end(struct http1_body *body, struct request *request, struct error *error)
+enum error_code http_body_end(struct http_body *body, struct request *request, struct error *error)
 {
     request->body = slice_make(no_body, 0);
     request->body_fd = -1;
-    if (body->decoding && body->wire_bytes > 0 && !http1_decoder_is_complete(body->decoder))
+    if (body->decoding && body->wire_bytes > 0 && !http_decoder_is_complete(body->decoder))
         return error_set(error, ERROR_INVALID, "the compressed body is incomplete");
     if (body->decoded_bytes == 0) return ERROR_NONE;
     if (body->fd < 0) {
-        char *padding = buffer_reserve(&body->memory, HTTP1_BODY_PADDING);
+        char *padding = buffer_reserve(&body->memory, HTTP_BODY_PADDING);
         if (!padding) return no_memory(error);
-        memset(padding, 0, HTTP1_BODY_PADDING);
+        memset(padding, 0, HTTP_BODY_PADDING);
         request->body = buffer_slice(&body->memory);
         return ERROR_NONE;
     }
@@ -126,11 +126,11 @@ enum error_code http1_body_end(struct http1_body *body, struct request *request,
     return ERROR_NONE;
 }
 
-void http1_body_reset(struct http1_body *body)
+void http_body_reset(struct http_body *body)
 {
     if (body->mapping) munmap(body->mapping, body->mapping_size);
     if (body->fd >= 0) close(body->fd);
-    if (body->memory.capacity > HTTP1_KEPT_BUFFER_BYTES) buffer_free(&body->memory);
+    if (body->memory.capacity > HTTP_KEPT_BUFFER_BYTES) buffer_free(&body->memory);
     else buffer_clear(&body->memory);
     body->mapping = NULL;
     body->fd = -1;
@@ -138,10 +138,10 @@ void http1_body_reset(struct http1_body *body)
     body->decoding = false;
 }
 
-void http1_body_free(struct http1_body *body)
+void http_body_free(struct http_body *body)
 {
-    http1_body_reset(body);
+    http_body_reset(body);
     buffer_free(&body->memory);
-    http1_decoder_free(body->decoder);
+    http_decoder_free(body->decoder);
     body->decoder = NULL;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Keeps finished exchanges with their arena and buffers for the next request of the same thread. */
-#include "proto/http1_priv.h"
+#include "proto/http_priv.h"
 
 #include <stdlib.h>
 #include "base/uuid.h"
@@ -9,20 +9,21 @@
 #define POOL_LIMIT 64
 
 struct pool {
-    struct http1_exchange *spare;
+    struct http_exchange *spare;
     size_t count;
 };
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t pool_key;
 static _Atomic uint64_t next_id;
 
-static void exchange_free(struct http1_exchange *exchange)
+static void exchange_free(struct http_exchange *exchange)
 {
     arena_destroy(exchange->request.arena);
     buffer_free(&exchange->head);
     buffer_free(&exchange->answer);
+    buffer_free(&exchange->http2.trailers);
     buffer_free(&exchange->stream.queue);
-    http1_body_free(&exchange->body);
+    http_body_free(&exchange->body);
     pthread_cond_destroy(&exchange->stream.room);
     pthread_mutex_destroy(&exchange->stream.mutex);
     free(exchange);
@@ -32,7 +33,7 @@ static void pool_free(void *memory)
 {
     struct pool *pool = memory;
     while (pool->spare) {
-        struct http1_exchange *exchange = pool->spare;
+        struct http_exchange *exchange = pool->spare;
         pool->spare = exchange->next;
         exchange_free(exchange);
     }
@@ -59,11 +60,11 @@ static struct pool *pool_of_thread(void)
     return pool;
 }
 
-static struct http1_exchange *exchange_create(void)
+static struct http_exchange *exchange_create(void)
 {
-    struct http1_exchange *exchange = calloc(1, sizeof *exchange);
+    struct http_exchange *exchange = calloc(1, sizeof *exchange);
     if (!exchange) return NULL;
-    exchange->request.arena = arena_create(HTTP1_ARENA_LIMIT_BYTES);
+    exchange->request.arena = arena_create(HTTP_ARENA_LIMIT_BYTES);
     if (!exchange->request.arena) {
         free(exchange);
         return NULL;
@@ -74,10 +75,11 @@ static struct http1_exchange *exchange_create(void)
     return exchange;
 }
 
-struct http1_exchange *http1_exchange_take(struct http1_connection *connection)
+struct http_exchange *http_exchange_take(const struct listen_stream *stream, const struct http_settings *settings,
+                                         const struct request_transport *transport, void (*run)(struct os_task *task))
 {
     struct pool *pool = pool_of_thread();
-    struct http1_exchange *exchange = pool ? pool->spare : NULL;
+    struct http_exchange *exchange = pool ? pool->spare : NULL;
     if (exchange) {
         pool->spare = exchange->next;
         pool->count--;
@@ -86,26 +88,27 @@ struct http1_exchange *http1_exchange_take(struct http1_connection *connection)
         if (!exchange) return NULL;
     }
     exchange->next = NULL;
-    exchange->connection = connection;
+    exchange->common_headers = settings->common_headers;
+    exchange->cross_origin = false; /* until the header is complete */
     struct request *request = &exchange->request;
-    request->loop = listen_stream_loop(connection->stream);
-    request->peer = slice_from_string(listen_stream_peer(connection->stream));
+    request->loop = listen_stream_loop(stream);
+    request->peer = slice_from_string(listen_stream_peer(stream));
     request->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
-    request->transport = &http1_transport;
+    request->transport = transport;
     request->exchange = exchange;
     request->body_fd = -1;
     request->path = request->query = request->body = SLICE_EMPTY;
-    exchange->stream.task.run = http1_stream_run;
+    exchange->stream.task.run = run;
     return exchange;
 }
 
 static void trim(struct buffer *buffer)
 {
-    if (buffer->capacity > HTTP1_KEPT_BUFFER_BYTES) buffer_free(buffer);
+    if (buffer->capacity > HTTP_KEPT_BUFFER_BYTES) buffer_free(buffer);
     else buffer_clear(buffer);
 }
 
-void http1_exchange_give(struct http1_exchange *exchange)
+void http_exchange_give(struct http_exchange *exchange)
 {
     struct pool *pool = pool_of_thread();
     if (!pool || pool->count >= POOL_LIMIT) {
@@ -120,7 +123,10 @@ void http1_exchange_give(struct http1_exchange *exchange)
     trim(&exchange->head);
     trim(&exchange->answer);
     trim(&exchange->stream.queue);
-    http1_body_reset(&exchange->body);
+    struct buffer trailers = exchange->http2.trailers;
+    buffer_clear(&trailers);
+    exchange->http2 = (struct http2_part){.trailers = trailers};
+    http_body_reset(&exchange->body);
     exchange->connection = NULL;
     exchange->header_complete = exchange->handed_over = exchange->answered = exchange->streaming = false;
     exchange->expects_continue = exchange->last = exchange->is_http10 = exchange->has_origin = false;
@@ -134,4 +140,22 @@ void http1_exchange_give(struct http1_exchange *exchange)
     exchange->next = pool->spare;
     pool->spare = exchange;
     pool->count++;
+}
+
+void http_exchange_collect_headers(struct http_exchange *exchange)
+{
+    const char *base = exchange->head.data;
+    for (size_t i = 0; i < exchange->field_count; i++) {
+        const struct http_field *field = &exchange->fields[i];
+        exchange->headers[i].name = slice_make(base + field->name_offset, field->name_size);
+        exchange->headers[i].value = slice_trim(slice_make(base + field->value_offset, field->value_size));
+    }
+    exchange->request.headers = exchange->headers;
+    exchange->request.header_count = exchange->field_count;
+    exchange->has_origin = request_header_get(&exchange->request, "origin").size > 0;
+}
+
+bool http_exchange_is_preflight(const struct http_exchange *exchange)
+{
+    return exchange->cross_origin && exchange->request.method == METHOD_OPTIONS && exchange->has_origin;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Decodes compressed bodies piece by piece: gzip and deflate with zlib, zstd with libzstd. */
-#include "proto/http1_priv.h"
+#include "proto/http_priv.h"
 
 #include <stdlib.h>
 #include <zlib.h>
@@ -9,8 +9,8 @@
 /* A frame may ask for a window of up to 2^23 bytes (8 MiB), what its standard wants every decoder to support. */
 #define ZSTD_WINDOW_LOG_LIMIT 23
 
-struct http1_decoder {
-    enum http1_encoding encoding;
+struct http_decoder {
+    enum http_encoding encoding;
     bool at_end;     /* the format's own end has been seen and nothing follows yet */
     bool zlib_ready; /* `zlib` holds memory; inflateReset2 makes it ready for the next body */
     z_stream zlib;
@@ -19,13 +19,13 @@ struct http1_decoder {
 
 static const struct {
     struct slice name;
-    enum http1_encoding encoding;
+    enum http_encoding encoding;
 } encodings[] = {
     {{"", 0}, ENCODING_IDENTITY},         {{"identity", 8}, ENCODING_IDENTITY}, {{"gzip", 4}, ENCODING_GZIP},
     {{"x-gzip", 6}, ENCODING_GZIP},       {{"deflate", 7}, ENCODING_DEFLATE},   {{"zstd", 4}, ENCODING_ZSTD},
 };
 
-enum http1_encoding http1_encoding_from_name(struct slice name)
+enum http_encoding http_encoding_from_name(struct slice name)
 {
     name = slice_trim(name);
     for (size_t i = 0; i < sizeof encodings / sizeof *encodings; i++)
@@ -33,7 +33,7 @@ enum http1_encoding http1_encoding_from_name(struct slice name)
     return ENCODING_UNKNOWN;
 }
 
-static enum error_code start_zlib(struct http1_decoder *decoder, struct error *error)
+static enum error_code start_zlib(struct http_decoder *decoder, struct error *error)
 {
     /* 16 more than the window bits means gzip; deflate is, by its standard, the zlib format. */
     int bits = decoder->encoding == ENCODING_GZIP ? 15 + 16 : 15;
@@ -43,7 +43,7 @@ static enum error_code start_zlib(struct http1_decoder *decoder, struct error *e
     return ERROR_NONE;
 }
 
-static enum error_code start_zstd(struct http1_decoder *decoder, struct error *error)
+static enum error_code start_zstd(struct http_decoder *decoder, struct error *error)
 {
     if (!decoder->zstd) decoder->zstd = ZSTD_createDCtx();
     if (!decoder->zstd) return error_set(error, ERROR_MEMORY, "no memory to decompress the body");
@@ -52,7 +52,7 @@ static enum error_code start_zstd(struct http1_decoder *decoder, struct error *e
     return ERROR_NONE;
 }
 
-enum error_code http1_decoder_start(struct http1_decoder **decoder, enum http1_encoding encoding, struct error *error)
+enum error_code http_decoder_start(struct http_decoder **decoder, enum http_encoding encoding, struct error *error)
 {
     if (!*decoder) *decoder = calloc(1, sizeof **decoder);
     if (!*decoder) return error_set(error, ERROR_MEMORY, "no memory to decompress the body");
@@ -61,7 +61,7 @@ enum error_code http1_decoder_start(struct http1_decoder **decoder, enum http1_e
     return encoding == ENCODING_ZSTD ? start_zstd(*decoder, error) : start_zlib(*decoder, error);
 }
 
-static enum error_code run_zlib(struct http1_decoder *decoder, struct slice *input, char *room, size_t room_size,
+static enum error_code run_zlib(struct http_decoder *decoder, struct slice *input, char *room, size_t room_size,
                                 size_t *ret_size, struct error *error)
 {
     z_stream *zlib = &decoder->zlib;
@@ -88,7 +88,7 @@ static enum error_code run_zlib(struct http1_decoder *decoder, struct slice *inp
     return ERROR_NONE;
 }
 
-static enum error_code run_zstd(struct http1_decoder *decoder, struct slice *input, char *room, size_t room_size,
+static enum error_code run_zstd(struct http_decoder *decoder, struct slice *input, char *room, size_t room_size,
                                 size_t *ret_size, struct error *error)
 {
     ZSTD_inBuffer in = {input->data, input->size, 0};
@@ -104,19 +104,19 @@ static enum error_code run_zstd(struct http1_decoder *decoder, struct slice *inp
     return ERROR_NONE;
 }
 
-enum error_code http1_decoder_run(struct http1_decoder *decoder, struct slice *input, char *room, size_t room_size,
+enum error_code http_decoder_run(struct http_decoder *decoder, struct slice *input, char *room, size_t room_size,
                                   size_t *ret_size, struct error *error)
 {
     if (decoder->encoding == ENCODING_ZSTD) return run_zstd(decoder, input, room, room_size, ret_size, error);
     return run_zlib(decoder, input, room, room_size, ret_size, error);
 }
 
-bool http1_decoder_is_complete(const struct http1_decoder *decoder)
+bool http_decoder_is_complete(const struct http_decoder *decoder)
 {
     return decoder->at_end;
 }
 
-void http1_decoder_free(struct http1_decoder *decoder)
+void http_decoder_free(struct http_decoder *decoder)
 {
     if (!decoder) return;
     if (decoder->zlib_ready) inflateEnd(&decoder->zlib);
