@@ -6,12 +6,13 @@
 #include "base/error.h"
 #include "base/metric.h"
 #include "base/slice.h"
+#include "listen/tls.h"
 #include "os/loop.h"
 
 /*
  * Model: a listener belongs to one loop (one per core on the same port through SO_REUSEPORT). A stream is one connection;
- * it belongs to the loop's thread. The protocol is a table of callbacks; it never sees the socket. TLS will be a layer
- * inside this folder: protocols will not notice. Output is queued without bound by the stream, so a protocol that
+ * it belongs to the loop's thread. The protocol is a table of callbacks; it never sees the socket. TLS is a layer inside
+ * this folder (tls.h) that protocols do not notice: `opened` comes after the handshake. Output is queued without bound by the stream, so a protocol that
  * streams asks listen_stream_pending() and waits for `drained`.
  */
 struct listen_stream;
@@ -45,6 +46,7 @@ struct listen_settings {
     size_t connection_limit;   /* per listener; more are closed at once: memory per connection must have a ceiling */
     const struct listen_protocol *protocol;
     void *protocol_context;
+    struct listen_tls *tls;    /* NULL: plain. Must outlive the listener */
 };
 
 struct listen_listener;
@@ -65,7 +67,7 @@ void listen_listener_destroy(struct listen_listener *listener);
  * written to a stream that is closing or gone are dropped: `closed` follows. */
 void listen_stream_write(struct listen_stream *stream, struct slice bytes);
 size_t listen_stream_pending(const struct listen_stream *stream);
-/* Bytes the socket has taken since the connection began: tells a slow reader from one that has stopped. */
+/* Bytes the socket has taken since the connection began, encrypted ones with TLS: tells a slow reader from one that has stopped. */
 uint64_t listen_stream_sent(const struct listen_stream *stream);
 void listen_stream_pause(struct listen_stream *stream);
 void listen_stream_resume(struct listen_stream *stream);

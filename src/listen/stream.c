@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* One connection: reads for the protocol, queues what it writes, and closes so that the peer gets the last answer. */
 #include "listen/listen_priv.h"
+#include "listen/secure.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,10 +16,12 @@
 #define OUTPUT_KEPT_BYTES 65536
 
 /*
+ * HANDSHAKE --ready--> OPEN (without TLS at once)
  * OPEN --close()--> CLOSING --output has left--> LINGERING --peer closed, 5 s--> DEAD
  *   \------ abort(), error, hang-up (from any state) ------------------------------/
  */
 enum stream_state {
+    STREAM_HANDSHAKE, /* of TLS; the protocol does not know of it yet */
     STREAM_OPEN,      /* the protocol gets callbacks */
     STREAM_CLOSING,   /* output is leaving; nothing is read */
     STREAM_LINGERING, /* our side is shut; input is thrown away */
@@ -39,7 +42,8 @@ struct listen_stream {
     bool in_callback;
     struct os_timer timer;
     int64_t deadline_ms; /* 0: none. The timer may fire earlier: moving it for every request would cost more. */
-    struct buffer output;
+    struct listen_secure *secure; /* NULL without TLS */
+    struct buffer output;         /* as it goes to the socket */
     uint64_t sent_bytes;
     size_t output_sent; /* bytes at the front of `output` that have left */
     char peer[OS_SOCKET_ADDRESS_SIZE];
@@ -54,6 +58,7 @@ static void update_watch(struct listen_stream *stream)
 {
     uint32_t events = stream->output.size > 0 ? OS_LOOP_WRITE : 0;
     switch (stream->state) {
+    case STREAM_HANDSHAKE: events |= OS_LOOP_READ; break;
     case STREAM_OPEN:
         if (!stream->paused && !stream->all_received) events |= OS_LOOP_READ;
         /* While nothing is read only this tells that the client went away. */
@@ -136,6 +141,19 @@ static void flush_output(struct listen_stream *stream)
     if (stream->state == STREAM_OPEN && stream->protocol->drained) stream->protocol->drained(stream->protocol_state);
 }
 
+/* From here on nothing is read; what is in the output still leaves. */
+static void begin_close(struct listen_stream *stream)
+{
+    stream->state = STREAM_CLOSING;
+    stream->deadline_ms = 0;
+    if (stream->output.size == 0) {
+        linger(stream);
+        return;
+    }
+    os_loop_timer_start(loop_of(stream), &stream->timer, CLOSE_WAIT_MS);
+    update_watch(stream);
+}
+
 static void tell_peer_closed(struct listen_stream *stream)
 {
     stream->peer_closed = true;
@@ -146,9 +164,51 @@ static void tell_peer_closed(struct listen_stream *stream)
         listen_stream_close(stream);
 }
 
+/* Calls the protocol's `opened`; false when it wants no such connection. */
+static bool open_protocol(struct listen_stream *stream)
+{
+    stream->state = STREAM_OPEN;
+    stream->protocol_state = stream->protocol->opened(stream->listener->settings.protocol_context, stream);
+    return stream->protocol_state && stream->state != STREAM_DEAD;
+}
+
+/* The same as read_once through TLS. */
+static bool read_secure(struct listen_stream *stream)
+{
+    char *buffer = stream->listener->read_buffer;
+    size_t got = 0;
+    enum listen_secure_result result = listen_secure_read(stream->secure, buffer, LISTEN_READ_BYTES, &got);
+    if (stream->state == STREAM_DEAD) return false; /* by what TLS had to write */
+    if (stream->state == STREAM_HANDSHAKE && listen_secure_is_ready(stream->secure)) {
+        os_loop_timer_stop(loop_of(stream), &stream->timer);
+        if (!open_protocol(stream)) {
+            die(stream);
+            return false;
+        }
+    }
+    switch (result) {
+    case LISTEN_SECURE_DATA:
+        if (stream->state == STREAM_OPEN) stream->protocol->received(stream->protocol_state, slice_make(buffer, got));
+        return got == LISTEN_SECURE_RECORD_BYTES;
+    case LISTEN_SECURE_WAIT: break;
+    case LISTEN_SECURE_END:
+        stream->all_received = true;
+        if (stream->state == STREAM_OPEN) tell_peer_closed(stream);
+        else if (stream->state == STREAM_HANDSHAKE) die(stream);
+        break;
+    case LISTEN_SECURE_BROKEN:
+        if (stream->state == STREAM_OPEN || stream->state == STREAM_HANDSHAKE) begin_close(stream);
+        break;
+    case LISTEN_SECURE_GONE: die(stream); break;
+    }
+    return false;
+}
+
 /* Whether to go on reading in this turn. */
 static bool read_once(struct listen_stream *stream)
 {
+    /* What comes after our own close is thrown away as it is. */
+    if (stream->secure && stream->state != STREAM_LINGERING) return read_secure(stream);
     char *buffer = stream->listener->read_buffer;
     ssize_t got = recv(stream->watch.fd, buffer, LISTEN_READ_BYTES, 0);
     if (got < 0) {
@@ -204,6 +264,19 @@ static void timer_fired(struct os_timer *timer)
     if (stream->state == STREAM_DEAD) listen_stream_destroy(stream);
 }
 
+static enum error_code begin_secure(struct listen_stream *stream, struct error *error)
+{
+    struct listen_tls *tls = stream->listener->settings.tls;
+    stream->secure = listen_secure_create(tls, stream);
+    if (!stream->secure) {
+        listen_stream_destroy(stream);
+        return error_set(error, ERROR_MEMORY, "no memory for a connection");
+    }
+    stream->state = STREAM_HANDSHAKE;
+    os_loop_timer_start(loop_of(stream), &stream->timer, listen_tls_handshake_timeout_ms(tls));
+    return ERROR_NONE;
+}
+
 enum error_code listen_stream_create(struct listen_listener *listener, int fd, const char *peer, struct error *error)
 {
     struct listen_stream *stream = calloc(1, sizeof *stream);
@@ -226,10 +299,11 @@ enum error_code listen_stream_create(struct listen_listener *listener, int fd, c
     if (stream->next) stream->next->previous = stream;
     listener->streams = stream;
     listener->count++;
+    if (listener->settings.tls) return begin_secure(stream, error);
     stream->in_callback = true;
-    stream->protocol_state = stream->protocol->opened(listener->settings.protocol_context, stream);
+    bool opened = open_protocol(stream);
     stream->in_callback = false;
-    if (stream->protocol_state && stream->state != STREAM_DEAD) return ERROR_NONE;
+    if (opened) return ERROR_NONE;
     listen_stream_destroy(stream);
     return error_set(error, ERROR_UNAVAILABLE, "the protocol refused the connection");
 }
@@ -252,15 +326,17 @@ void listen_stream_destroy(struct listen_stream *stream)
     else listener->streams = stream->next;
     if (stream->next) stream->next->previous = stream->previous;
     listener->count--;
+    listen_secure_destroy(stream->secure);
     free(stream);
 }
 
-void listen_stream_write(struct listen_stream *stream, struct slice bytes)
+bool listen_stream_raw_write(struct listen_stream *stream, struct slice bytes)
 {
-    if (stream->state != STREAM_OPEN || bytes.size == 0) return;
+    if (stream->state == STREAM_DEAD) return false;
     if (stream->output.size == 0) {
         size_t sent = send_bytes(stream, bytes);
-        if (stream->state == STREAM_DEAD || sent == bytes.size) return;
+        if (stream->state == STREAM_DEAD) return false;
+        if (sent == bytes.size) return true;
         bytes = slice_from(bytes, sent);
     } else if (stream->output_sent > stream->output.size / 2) {
         buffer_consume(&stream->output, stream->output_sent);
@@ -269,9 +345,22 @@ void listen_stream_write(struct listen_stream *stream, struct slice bytes)
     buffer_append_slice(&stream->output, bytes);
     if (stream->output.failed) {
         die(stream); /* an answer with a hole would be worse */
-        return;
+        return false;
     }
     update_watch(stream);
+    return true;
+}
+
+ssize_t listen_stream_raw_read(struct listen_stream *stream, void *into, size_t size)
+{
+    return recv(stream->watch.fd, into, size, 0);
+}
+
+void listen_stream_write(struct listen_stream *stream, struct slice bytes)
+{
+    if (stream->state != STREAM_OPEN || bytes.size == 0) return;
+    if (!stream->secure) (void)listen_stream_raw_write(stream, bytes);
+    else if (!listen_secure_write(stream->secure, bytes)) die(stream);
 }
 
 size_t listen_stream_pending(const struct listen_stream *stream)
@@ -299,14 +388,8 @@ void listen_stream_resume(struct listen_stream *stream)
 void listen_stream_close(struct listen_stream *stream)
 {
     if (stream->state != STREAM_OPEN) return;
-    stream->state = STREAM_CLOSING;
-    stream->deadline_ms = 0;
-    if (stream->output.size == 0) {
-        linger(stream);
-        return;
-    }
-    os_loop_timer_start(loop_of(stream), &stream->timer, CLOSE_WAIT_MS);
-    update_watch(stream);
+    if (stream->secure) listen_secure_close(stream->secure);
+    if (stream->state != STREAM_DEAD) begin_close(stream);
 }
 
 void listen_stream_abort(struct listen_stream *stream)
