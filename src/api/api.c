@@ -31,7 +31,7 @@ static void api_make_routes(struct api *api)
 
 static void api_make_common_headers(struct api *api)
 {
-    api->is_https = slice_starts_with(slice_from_string(api->settings.public_url), SLICE("https://"));
+    api->is_https = api->settings.is_tls || slice_starts_with(slice_from_string(api->settings.public_url), SLICE("https://"));
     buffer_append_string(&api->common_headers, "X-Content-Type-Options: nosniff\r\nX-Frame-Options: DENY\r\n"
                                                "Referrer-Policy: same-origin\r\n");
     if (api->is_https) buffer_append_string(&api->common_headers, "Strict-Transport-Security: max-age=31536000\r\n");

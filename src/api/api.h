@@ -56,6 +56,7 @@ struct api_settings {
     int64_t query_timeout_ms;
     uint64_t query_memory_bytes; /* of one question in the event store; 0: as the event store is set */
     int64_t query_cache_ms; /* how old an answer may be; 0: every question is asked anew */
+    bool is_tls;            /* every request comes over TLS */
     const char *public_url; /* "" or "https://host": of the page */
     const char *version;
     struct metric_registry *metrics;

@@ -25,7 +25,7 @@ struct api {
     struct metric *requests, *not_found, *limited;
     const struct query_catalog **catalogs; /* of all domains */
     size_t catalog_count;
-    bool is_https;                         /* by public_url */
+    bool is_https;                         /* by us, or by public_url */
     unsigned char jwt_key[TENANT_SECRET_SIZE];
     struct buffer common_headers;
     struct buffer openapi;

@@ -10,15 +10,15 @@
 #include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
+#include <openssl/x509.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include "base/buffer.h"
 #include "listen/listen.h"
+#include "listen/tls_fixture.h"
 #include "os/clock.h"
 
 static struct {
@@ -53,38 +53,10 @@ static void note_peer_closed(void *state, bool all_received)
 }
 static void note_timed_out(void *state) { noted.timed_out++; }
 static void note_closed(void *state) { noted.closed++; }
-static const struct listen_protocol noting = {note_opened, note_received, note_drained, note_peer_closed, note_timed_out, note_closed};
+static const struct listen_protocol noting = {.opened = note_opened, .received = note_received, .drained = note_drained,
+                                              .peer_closed = note_peer_closed, .timed_out = note_timed_out, .closed = note_closed};
 
 /* ---- certificates ---- */
-
-static EVP_PKEY *write_key(const char *path, const char *passphrase)
-{
-    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_PrivateKey(file, key, passphrase ? EVP_aes_128_cbc() : NULL, (const unsigned char *)passphrase,
-                                          passphrase ? (int)strlen(passphrase) : 0, NULL, NULL), 1);
-    fclose(file);
-    return key;
-}
-
-static void write_certificate(const char *path, EVP_PKEY *key, const char *name, long days)
-{
-    X509 *certificate = X509_new();
-    X509_set_version(certificate, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
-    X509_gmtime_adj(X509_getm_notAfter(certificate), days * 86400);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(certificate), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1, 0);
-    X509_set_issuer_name(certificate, X509_get_subject_name(certificate));
-    X509_set_pubkey(certificate, key);
-    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
-    FILE *file = fopen(path, "w");
-    assert_non_null(file);
-    assert_int_equal(PEM_write_X509(file, certificate), 1);
-    fclose(file);
-    X509_free(certificate);
-}
 
 /* Both files, replaced by renaming as tools that renew certificates do. */
 static void write_pair(const char *name, long days)
@@ -92,8 +64,8 @@ static void write_pair(const char *name, long days)
     char new_certificate[112], new_key[112];
     snprintf(new_certificate, sizeof new_certificate, "%s.new", certificate_file);
     snprintf(new_key, sizeof new_key, "%s.new", key_file);
-    EVP_PKEY *key = write_key(new_key, NULL);
-    write_certificate(new_certificate, key, name, days);
+    EVP_PKEY *key = listen_tls_fixture_key(new_key, NULL);
+    listen_tls_fixture_certificate(new_certificate, key, name, time(NULL) + days * 86400);
     assert_int_equal(rename(new_certificate, certificate_file), 0);
     assert_int_equal(rename(new_key, key_file), 0);
     EVP_PKEY_free(key);
@@ -562,8 +534,8 @@ static void files_that_cannot_be_used_are_refused_by_name(void **state)
     snprintf(other_key, sizeof other_key, "%s/other.pem", folder);
     snprintf(secret_key, sizeof secret_key, "%s/secret.pem", folder);
     snprintf(garbage, sizeof garbage, "%s/garbage.pem", folder);
-    EVP_PKEY_free(write_key(other_key, NULL));
-    EVP_PKEY_free(write_key(secret_key, "passphrase"));
+    EVP_PKEY_free(listen_tls_fixture_key(other_key, NULL));
+    EVP_PKEY_free(listen_tls_fixture_key(secret_key, "passphrase"));
     FILE *file = fopen(garbage, "w");
     fputs("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", file);
     fclose(file);

@@ -46,7 +46,7 @@ enum error_code server_address_open(struct server_address *address, struct os_lo
     address->port = listen_listener_port(*ret_listener);
     address->is_open = true;
     bool version6 = strchr(address->host, ':') != NULL;
-    snprintf(address->url, sizeof address->url, "http://%s%s%s:%u", version6 ? "[" : "", address->host, version6 ? "]" : "",
+    snprintf(address->url, sizeof address->url, "%s://%s%s%s:%u", listen->tls ? "https" : "http", version6 ? "[" : "", address->host, version6 ? "]" : "",
              address->port);
     return ERROR_NONE;
 }

@@ -37,10 +37,14 @@ static enum error_code demo_send(struct http_client *client, struct buffer *body
     return code;
 }
 
-static enum error_code demo_traffic(const char *server, const char *key, uint64_t events, uint64_t seed, struct error *error)
+/* `own` is NULL for a server of another process. */
+static enum error_code demo_traffic(const char *server, const struct server *own, const char *key, uint64_t events, uint64_t seed,
+                                    struct error *error)
 {
     struct http_client *client = NULL;
+    char pin[LISTEN_TLS_PIN_SIZE];
     enum error_code code = http_client_create(server, key, &client, error);
+    if (code == ERROR_NONE && own && server_pin(own, pin)) http_client_pin(client, pin);
     struct generator generator;
     struct buffer body = {0};
     struct progress progress;
@@ -150,7 +154,7 @@ static int demo_serve(const struct settings *settings)
     buffer_free(&addresses);
     /* Events of the sample have ids made from the seed: a load that was cut short and is repeated stores none twice. */
     if (!os_file_exists(loaded_path)) {
-        code = demo_traffic(server_url(server), keys.write_key, DEMO_EVENTS, DEMO_SEED, &error);
+        code = demo_traffic(server_url(server), server, keys.write_key, DEMO_EVENTS, DEMO_SEED, &error);
         if (code == ERROR_NONE) code = os_file_replace(loaded_path, SLICE("sample traffic was loaded\n"), &error);
     }
     if (code == ERROR_NONE) {
@@ -190,6 +194,6 @@ int command_demo(int argc, char **argv)
     else if (!slice_parse_uint64(slice_from_string(events_text), &events) || !slice_parse_uint64(slice_from_string(seed_text), &seed))
         code = error_set(&error, ERROR_INVALID, "--events and --seed must be numbers");
     else if (!key) code = error_set(&error, ERROR_INVALID, "--key is missing (or MILLRACE_KEY in the environment)");
-    else code = demo_traffic(server, key, events, seed, &error);
+    else code = demo_traffic(server, NULL, key, events, seed, &error);
     return code == ERROR_NONE ? EXIT_DONE : command_fail(&error);
 }

@@ -7,11 +7,15 @@
 #include <unistd.h>
 
 #include "control/transfer.h"
+#include "listen/tls.h"
 #include "os/socket.h"
 #include "server/doctor.h"
 #include "server/mail_settings.h"
 
 #define DOCTOR_GIB (1024.0 * 1024 * 1024)
+#define DOCTOR_DAY_MS 86400000LL
+/* Those that renew by themselves do so a month before the end: less says that it did not work. */
+#define DOCTOR_RENEW_DAYS 14
 
 /* ---- files ---- */
 
@@ -107,27 +111,70 @@ static bool doctor_is_loopback_host(const char *host)
     return control_transfer_is_loopback(slice_from_string(url));
 }
 
+/* The first address that is wrong or that others reach; NULL: none. */
+static const char *doctor_open_address(const struct settings *settings, bool *is_wrong, struct error *error)
+{
+    const char *const addresses[] = {settings->listen, settings->otlp_grpc_listen, settings->otlp_http_listen};
+    *is_wrong = false;
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        char host[256];
+        uint16_t port;
+        if (i > 0 && !addresses[i][0]) continue;
+        *is_wrong = os_socket_parse_address(addresses[i], host, &port, error) != ERROR_NONE;
+        if (*is_wrong || !doctor_is_loopback_host(host)) return addresses[i];
+    }
+    return NULL;
+}
+
 static void check_listen(const struct doctor *doctor, struct doctor_finding *finding)
 {
-    char host[256];
-    uint16_t port;
+    const struct settings *settings = doctor->settings;
     struct error error = {0};
-    const char *url = doctor->settings->public_url;
-    if (os_socket_parse_address(doctor->settings->listen, host, &port, &error) != ERROR_NONE) {
+    bool is_wrong;
+    const char *address = doctor_open_address(settings, &is_wrong, &error);
+    if (is_wrong) {
         doctor_say(finding, DOCTOR_FAIL, "%s", error.message);
         doctor_advise(finding, "set listen to HOST:PORT");
-    } else if (doctor_is_loopback_host(host))
-        doctor_say(finding, DOCTOR_OK, "only this machine reaches the server (%s)", doctor->settings->listen);
-    else if (slice_starts_with(slice_from_string(url), SLICE("https://")))
-        doctor_say(finding, DOCTOR_OK, "listens on %s; TLS is the work of what stands in front (%s)",
-                   doctor->settings->listen, url);
+    } else if (!address)
+        doctor_say(finding, DOCTOR_OK, "only this machine reaches the server (%s)", settings->listen);
+    else if (settings->tls_certificate_file[0])
+        doctor_say(finding, DOCTOR_OK, "listens on %s, and speaks TLS", address);
+    else if (slice_starts_with(slice_from_string(settings->public_url), SLICE("https://")))
+        doctor_say(finding, DOCTOR_OK, "listens on %s; TLS is the work of what stands in front (%s)", address,
+                   settings->public_url);
     else {
         doctor_say(finding, DOCTOR_FAIL,
-                   "listens on %s, and http.public_url is not https: passwords and keys may travel in the open",
-                   doctor->settings->listen);
-        doctor_advise(
-            finding, "listen on loopback behind a proxy that speaks TLS, and set http.public_url to its https address");
+                   "listens on %s without TLS, and http.public_url is not https: passwords and keys may travel in the open",
+                   address);
+        doctor_advise(finding, "set tls.certificate_file and tls.key_file; or listen on loopback behind a proxy that speaks "
+                               "TLS, and set http.public_url to its https address");
     }
+}
+
+static void check_certificate(const struct doctor *doctor, struct doctor_finding *finding)
+{
+    const struct settings *settings = doctor->settings;
+    struct listen_tls_settings files = {.certificate_file = settings->tls_certificate_file, .key_file = settings->tls_key_file};
+    struct listen_tls *tls = NULL;
+    struct error error = {0};
+    if (!files.certificate_file[0] && !files.key_file[0]) {
+        doctor_say(finding, DOCTOR_OK, "the server speaks no TLS itself");
+        return;
+    }
+    if (listen_tls_create(&files, &tls, &error) != ERROR_NONE) {
+        doctor_say(finding, DOCTOR_FAIL, "%s", error.message);
+        doctor_advise(finding, "set both tls.certificate_file and tls.key_file to files that belong together");
+        return;
+    }
+    int64_t days = (listen_tls_expires_ms(tls) - doctor->now_ms) / DOCTOR_DAY_MS;
+    bool is_over = listen_tls_expires_ms(tls) <= doctor->now_ms;
+    listen_tls_destroy(tls);
+    if (!doctor_check_private(finding, "the key", files.key_file)) return;
+    if (is_over) doctor_say(finding, DOCTOR_FAIL, "the certificate has expired: clients refuse it");
+    else if (days < DOCTOR_RENEW_DAYS)
+        doctor_say(finding, DOCTOR_WARN, "the certificate ends in %lld days", (long long)days);
+    else doctor_say(finding, DOCTOR_OK, "the certificate is good for another %lld days", (long long)days);
+    if (is_over || days < DOCTOR_RENEW_DAYS) doctor_advise(finding, "renew it: the server takes the new file without a restart");
 }
 
 static void check_public_url(const struct doctor *doctor, struct doctor_finding *finding)
@@ -276,6 +323,7 @@ const struct doctor_check doctor_setting_checks[] = {
     {"disk space", check_disk_space},
     {"system user", check_system_user},
     {"listen", check_listen},
+    {"certificate", check_certificate},
     {"public url", check_public_url},
     {"trusted proxies", check_trusted_proxies},
     {"engine.listen", check_engine_listen},

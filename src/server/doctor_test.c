@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "control/control.h"
+#include "listen/tls_fixture.h"
 #include "meta/test_backend.h"
 #include "os/file.h"
 #include "server/doctor.h"
@@ -205,6 +206,41 @@ static void finds_settings_that_send_secrets_in_the_open(void **state)
     }
 }
 
+static void looks_at_the_certificate_and_its_end(void **state)
+{
+    struct fixture *f = *state;
+    char certificate[120], key[120], other[120];
+    snprintf(certificate, sizeof certificate, "%s/certificate.pem", f->folder);
+    snprintf(key, sizeof key, "%s/key.pem", f->folder);
+    snprintf(other, sizeof other, "%s/other.pem", f->folder);
+    EVP_PKEY *made = listen_tls_fixture_key(key, NULL);
+    EVP_PKEY_free(listen_tls_fixture_key(other, NULL));
+    assert_int_equal(chmod(key, 0600), 0);
+    assert_level(f, "certificate", DOCTOR_OK, "no TLS");
+    f->settings.tls_certificate_file = certificate;
+    f->settings.tls_key_file = key;
+    static const struct {
+        long days;
+        enum doctor_level level;
+        const char *text;
+    } CASES[] = {{30, DOCTOR_OK, "another 30 days"}, {10, DOCTOR_WARN, "ends in 10 days"}, {-3, DOCTOR_FAIL, "has expired"}};
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        listen_tls_fixture_certificate(certificate, made, "a.example", NOW / 1000 + CASES[i].days * 86400);
+        assert_level(f, "certificate", CASES[i].level, CASES[i].text);
+    }
+    f->settings.listen = "0.0.0.0:443";
+    f->settings.public_url = "";
+    assert_level(f, "listen", DOCTOR_OK, "speaks TLS");
+    listen_tls_fixture_certificate(certificate, made, "a.example", NOW / 1000 + 30 * 86400);
+    assert_int_equal(chmod(key, 0644), 0);
+    assert_level(f, "certificate", DOCTOR_FAIL, "open to other users");
+    f->settings.tls_key_file = other;
+    assert_level(f, "certificate", DOCTOR_FAIL, "is not the key of");
+    f->settings.tls_key_file = "";
+    assert_level(f, "certificate", DOCTOR_FAIL, "cannot be read");
+    EVP_PKEY_free(made);
+}
+
 static void finds_a_metadata_server_whose_way_is_not_encrypted(void **state)
 {
     struct fixture *f = *state;
@@ -346,6 +382,7 @@ int main(void)
         TEST(works_before_the_first_start),
         TEST(finds_files_that_others_can_read),
         TEST(finds_settings_that_send_secrets_in_the_open),
+        TEST(looks_at_the_certificate_and_its_end),
         TEST(finds_a_metadata_server_whose_way_is_not_encrypted),
         TEST(finds_open_doors_of_the_machine),
         TEST(finds_people_who_are_weak_or_locked),

@@ -8,8 +8,10 @@
 
 /* One kept-alive connection; one thread. */
 struct http_client;
-/* `server` is "http://host:port"; `bearer` may be NULL. */
+/* `server` is "http://host:port" or https; `bearer` may be NULL. */
 enum error_code http_client_create(const char *server, const char *bearer, struct http_client **ret_client, struct error *error);
+/* For https to our own server, whose certificate has the name others know it by: only the holder of this key is spoken to. */
+void http_client_pin(struct http_client *client, const char *pin);
 void http_client_destroy(struct http_client *client);
 /*
  * POSTs a body and appends the answer's body to `answer`. Statuses that may pass (429, 503, 504) and refused connections are

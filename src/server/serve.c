@@ -27,6 +27,7 @@
 #include "server/address.h"
 #include "server/audit_mover.h"
 #include "server/audit_retention.h"
+#include "server/certificate.h"
 #include "server/domains.h"
 #include "server/engine_child.h"
 #include "server/link_follower.h"
@@ -99,6 +100,7 @@ struct server {
     struct scheduled_jobs *jobs;
     size_t loop_count;
     struct server_loop *loops;
+    struct server_certificate *certificate;
     atomic_bool is_stopping;
     struct server_address addresses[SERVER_ADDRESS_COUNT];
 };
@@ -300,7 +302,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
     struct api_settings api = {.domains = server_domains, .domain_count = server_domain_count, .pool = server->pool,
                                .resources = control_resources, .actions = control_actions,
                                .control = people_control(server->people), .control_pool = server->control_pool,
-                               .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url,
+                               .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url, .is_tls = server->certificate != NULL,
                                .version = server_version,
                                .people = {server_person_export, server_person_erase, server, threads > 3 ? threads / 2 : 1},
                                .query_timeout_ms = settings->query_timeout_ms, .query_cache_ms = settings->query_cache_ms,
@@ -366,7 +368,8 @@ static enum error_code server_listen(struct server *server, struct server_addres
     for (size_t i = 0; i < server->loop_count; i++) {
         struct server_loop *loop = &server->loops[i];
         struct listen_settings listen = {.connection_limit = (size_t)server->settings->http_connection_limit,
-                                         .protocol = &http1_protocol, .protocol_context = &loop->http};
+                                         .protocol = &http1_protocol, .protocol_context = &loop->http,
+                                         .tls = server_certificate_tls(server->certificate)};
         enum error_code code = server_address_open(address, loop->loop, &listen, &loop->listeners[number], error);
         if (code != ERROR_NONE) return code;
     }
@@ -433,6 +436,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     const struct settings *settings = server->settings;
     enum error_code code = settings_apply_log_level(settings, error);
     if (code == ERROR_NONE) code = server_read_proxies(server, error);
+    if (code == ERROR_NONE) code = server_certificate_start(settings, server->metrics, &server->certificate, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
     if (code == ERROR_NONE) code = server_lock(server, error);
     if (code == ERROR_NONE) code = server_open_enrichment(server, error);
@@ -472,6 +476,13 @@ enum error_code server_start(const struct settings *settings, struct server **re
 }
 
 const char *server_url(const struct server *server) { return server->addresses[0].url; }
+
+bool server_pin(const struct server *server, char pin[LISTEN_TLS_PIN_SIZE])
+{
+    if (!server->certificate) return false;
+    listen_tls_pin(server_certificate_tls(server->certificate), pin);
+    return true;
+}
 
 const char *server_url_of(const struct server *server, const char *name)
 {
@@ -526,6 +537,7 @@ void server_stop(struct server *server)
         if (server->loops[i].loop) os_loop_destroy(server->loops[i].loop);
     }
     free(server->loops);
+    server_certificate_stop(server->certificate);
     api_destroy(server->api);
     query_pool_destroy(server->pool);
     control_pool_destroy(server->control_pool);

@@ -3,6 +3,7 @@
 #ifndef SERVER_SERVE_H
 #define SERVER_SERVE_H
 
+#include "listen/tls.h"
 #include "server/settings.h"
 
 /*
@@ -13,10 +14,12 @@
 struct server;
 /* Logs nothing on standard output. `settings` must outlive the server. */
 enum error_code server_start(const struct settings *settings, struct server **ret_server, struct error *error);
-/* "http://HOST:PORT" with the port in use. */
+/* "http://HOST:PORT", or https with a certificate, with the port in use. */
 const char *server_url(const struct server *server);
 /* That of a further address, "otlp.grpc" or "otlp.http"; NULL when it is off. */
 const char *server_url_of(const struct server *server, const char *name);
+/* With a certificate: its pin, for a client of this process (http_client_pin). False without one. */
+bool server_pin(const struct server *server, char pin[LISTEN_TLS_PIN_SIZE]);
 /* What is printed once it takes requests: a line "ready URL", then "otlp.grpc URL" and "otlp.http URL" where those are open. */
 void server_describe(const struct server *server, struct buffer *out);
 /* Returns after SIGTERM or SIGINT (which server_start has blocked in all threads), or server_stop_request. */

@@ -16,6 +16,8 @@ struct settings {
     const char *listen;
     const char *otlp_grpc_listen;
     const char *otlp_http_listen;
+    const char *tls_certificate_file;
+    const char *tls_key_file;
     int64_t loops;
     const char *log_level;
     const char *meta_url;

@@ -5,6 +5,7 @@
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -56,13 +57,15 @@ export function command(words, { environment = {}, deadlineMs = COMMAND_MS } = {
   });
 }
 
-/** One HTTP request, with exactly these headers: { status, headers, text, json }. `target` is a URL or { socketPath, path }. */
-export function send(target, { method = 'GET', headers = {}, body, agent = false } = {}) {
+/** One HTTP request, with exactly these headers: { status, headers, text, json }. `target` is a URL or { socketPath, path };
+ *  `tls` are options of node:tls for https. */
+export function send(target, { method = 'GET', headers = {}, body, agent = false, tls = {} } = {}) {
   return new Promise((resolve, reject) => {
     const where = typeof target === 'string' ? [target] : [];
-    const options = { method, headers, agent, ...(typeof target === 'string' ? {} : target) };
+    const options = { method, headers, agent, ...tls, ...(typeof target === 'string' ? {} : target) };
+    const module = where[0]?.startsWith('https:') ? https : http;
     let answered = false;
-    const request = http.request(...where, options, (response) => {
+    const request = module.request(...where, options, (response) => {
       answered = true;
       const chunks = [];
       response.on('data', (chunk) => chunks.push(chunk));
@@ -177,7 +180,7 @@ export class Server {
     }, START_MS).catch((error) => {
       throw new Error(`${error.message}\n${this.log}`);
     });
-    const match = /^ready (http:\/\/127\.0\.0\.1:(\d+))\n/.exec(out);
+    const match = /^ready (https?:\/\/127\.0\.0\.1:(\d+))\n/.exec(out);
     if (!match) throw new Error(`not a ready line: ${out}`);
     this.url = match[1];
     this.port = Number(match[2]);
@@ -240,8 +243,9 @@ export class Server {
     running.delete(this);
   }
 
+  /** `this.tls`: options of node:tls for a server that speaks it. */
   send(path, options) {
-    return send(this.url + path, options);
+    return send(this.url + path, { tls: this.tls, ...options });
   }
 
   get(path, key, headers = {}) {
