@@ -395,6 +395,29 @@ void block_row_rollback(struct block *block)
     block->appendable = true;
 }
 
+void block_mark(struct block *block)
+{
+    ASSERT(!block->sealed && block->appended == 0);
+    block->rewind_rows = block->rows;
+    for (size_t i = 0; i < block->column_count; i++) {
+        struct block_column *column = &block->columns[i];
+        for (size_t n = 0; n < column->node_count; n++) column->nodes[n].rewind_mark = column->nodes[n].count;
+        for (size_t s = 0; s < column->stream_count; s++) column->streams[s].rewind_mark = column->streams[s].bytes.size;
+    }
+}
+
+void block_rewind(struct block *block)
+{
+    block_row_rollback(block);
+    for (size_t i = 0; i < block->column_count; i++) {
+        struct block_column *column = &block->columns[i];
+        column->rows = block->rewind_rows;
+        for (size_t n = 0; n < column->node_count; n++) column->nodes[n].count = column->nodes[n].rewind_mark;
+        for (size_t s = 0; s < column->stream_count; s++) buffer_truncate(&column->streams[s].bytes, column->streams[s].rewind_mark);
+    }
+    block->rows = block->rewind_rows;
+}
+
 enum error_code block_seal(struct block *block, struct error *error)
 {
     ASSERT(!block->sealed && block->appended == 0);

@@ -77,6 +77,7 @@ uint64_t block_schema_fingerprint(const struct block_schema *schema);
 struct block_stream {
     struct buffer bytes;
     size_t mark; /* size before the row begun; valid while the column holds a value of that row */
+    size_t rewind_mark; /* size at block_mark */
 };
 /* How a node's values are held; decides which append functions it takes. */
 enum block_shape {
@@ -101,6 +102,7 @@ struct block_node {
     uint32_t width;       /* bytes of a value or an offset; 0: String */
     uint64_t count;       /* values in the streams */
     uint64_t count_mark;  /* as block_stream.mark */
+    uint64_t rewind_mark; /* likewise */
     uint64_t maximum;     /* UINT, INT: what the type can hold */
     int64_t minimum;
 };
@@ -116,6 +118,7 @@ struct block_column {
 struct block {
     const struct block_schema *schema;
     size_t rows; /* complete rows */
+    size_t rewind_rows;    /* at block_mark */
     bool sealed;
     bool appendable;       /* not sealed, and the row begun is not completed by block_append_defaults_for_missing */
     uint32_t column_count;
@@ -161,6 +164,10 @@ void block_map_key(struct block *block, size_t column, struct slice key);
 void block_map_end(struct block *block, size_t column);
 void block_row_commit(struct block *block);
 void block_row_rollback(struct block *block);
+/* Remembers how many rows there are (no row begun); block_rewind drops the rows committed since, and the one begun. One mark at
+ * a time, gone with block_reset. Costs as much as a row of all columns. */
+void block_mark(struct block *block);
+void block_rewind(struct block *block);
 
 /* No more appends. ERROR_MEMORY when an allocation failed on the way: then the block must be dropped. */
 enum error_code block_seal(struct block *block, struct error *error) MUST_CHECK;

@@ -31,6 +31,12 @@ struct block *domain_rows_block(struct domain_rows *rows, size_t table);
 bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id);
 
 /*
+ * For routes whose errors may come when rows are already committed: rows of this domain's tables committed after this call go
+ * when decode returns an error. Once, before the first row.
+ */
+void domain_rows_mark(struct domain_rows *rows);
+
+/*
  * Notes that this request changed `thing`, a part of the domain's state: state_functions.settled is told of it when the
  * request's rows are durable, or given up. Only in a request that appends rows.
  */
@@ -82,7 +88,7 @@ struct domain_route {
     struct slice (*find_key)(const struct request *request);
     enum tenant_permission permission;  /* that the key must have: which kind of signal this is */
     /*
-     * Decodes the whole request. Returning an error refuses all of it: it must come before the first row is committed. The
+     * Decodes the whole request. Returning an error refuses all of it: it must come before the first row is committed, or after domain_rows_mark. The
      * answer is written by `refuse`; per-item errors are part of the answer in `output->body`.
      */
     enum error_code (*decode)(const struct domain_input *input, struct domain_output *output, struct error *error);

@@ -24,6 +24,12 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
     return false;
 }
 
+void domain_rows_mark(struct domain_rows *rows)
+{
+    rows->is_marked = true;
+    for (size_t i = 0; i < rows->block_count; i++) block_mark(rows->blocks[i]);
+}
+
 /* Rows in memory are durable at once. */
 void domain_rows_touched(struct domain_rows *rows, void *thing)
 {
@@ -144,6 +150,7 @@ bool harness_post(struct harness *harness, const char *path, const char *query, 
     enum error_code code = key.size > 0
                                ? route->decode(&input, &harness->output, &harness->error)
                                : error_set(&harness->error, ERROR_UNAUTHENTICATED, "no key was given");
+    for (size_t i = 0; code && harness->rows.is_marked && i < harness->rows.block_count; i++) block_rewind(harness->rows.blocks[i]);
     if (input.do_not_track == TENANT_TRACK_DROP)
         for (size_t i = 0; i < harness->rows.block_count; i++) block_reset(harness->rows.blocks[i]);
     harness->status = harness->output.status;

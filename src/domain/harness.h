@@ -20,6 +20,7 @@ struct domain_rows {
     size_t seen_count;
     const struct domain *domain;
     void *state;             /* of the domain, NULL when it has none */
+    bool is_marked;          /* domain_rows_mark */
 };
 struct harness {
     const struct domain *domain;

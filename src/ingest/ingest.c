@@ -538,6 +538,7 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     buffer_clear(&loop->answer);
     struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
     enum error_code code = route->decode(&input, &output, &error);
+    if (code != ERROR_NONE) ingest_rows_rewind(&rows);
     if (rows.is_dropped) ingest_throw_away(loop, domain, &rows, &output);
     if (code != ERROR_NONE) {
         ASSERT(ingest_open_rows(loop) == rows_before); /* domain.h: errors come before the first row */

@@ -67,6 +67,7 @@ struct domain_rows {
     size_t pending_capacity;
     struct arena *arena;
     bool is_dropped;                /* nothing of this request is kept */
+    bool is_marked;                 /* domain_rows_mark was called */
 };
 
 struct ingest_batch {
@@ -113,6 +114,9 @@ struct domain_input ingest_input(struct ingest_loop *loop, const struct domain *
 /* Where the rows of this request go; its tenant is that of input->key. */
 void ingest_rows_begin(struct domain_rows *rows, struct ingest_loop *loop, const struct domain *domain, const struct domain_input *input,
                        struct ingest_waiter *waiter);
+
+/* rows.c: drops what was committed since domain_rows_mark, if that was called. */
+void ingest_rows_rewind(struct domain_rows *rows);
 
 /* refusal.c */
 /* Before the answer: the domain may append rows about this refusal (domain.h, `refused`). Does nothing without input->key. */

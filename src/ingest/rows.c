@@ -40,6 +40,17 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
     return true;
 }
 
+void domain_rows_mark(struct domain_rows *rows)
+{
+    rows->is_marked = true;
+    for (size_t i = 0; i < rows->domain->table_count; i++) block_mark(domain_rows_block(rows, i));
+}
+
+void ingest_rows_rewind(struct domain_rows *rows)
+{
+    for (size_t i = 0; rows->is_marked && i < rows->domain->table_count; i++) block_rewind(domain_rows_block(rows, i));
+}
+
 void domain_rows_touched(struct domain_rows *rows, void *thing)
 {
     const struct ingest_touch touch = {rows->domain->state, rows->state, thing};

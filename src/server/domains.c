@@ -4,6 +4,7 @@
 
 #include "domains/analytics/analytics.h"
 #include "domains/audit/audit.h"
+#include "domains/observability/observability.h"
 #include "ingest/requests.h"
 #include "server/store_migrations.h"
 #ifdef MILLRACE_WITH_SHAPE
@@ -14,6 +15,7 @@ const struct domain *const server_domains[] = {
     &ingest_requests_domain,
     &analytics_domain,
     &audit_domain,
+    &observability_domain,
 #ifdef MILLRACE_WITH_SHAPE
     &shape_domain, /* in test builds: the domain to copy is run like every other */
 #endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* All tables of questions. */
+#include "domains/observability/ask/ask.h"
+
+const struct domain_question *const observability_questions[] = {
+    observability_trace_questions,
+    NULL,
+};

@@ -1,0 +1,68 @@
+-- One row per span. Sorted by five minutes, then by trace: a trace is found by its id without a time, its spans stand side by side,
+-- and what repeats inside a trace (ids of parents, times) costs next to nothing. Letters of *_attribute_types: tables.def.
+CREATE DATABASE IF NOT EXISTS observability;
+
+CREATE TABLE IF NOT EXISTS observability.traces_v3
+(
+    `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), T64('bit'), ZSTD(1)),
+    `trace_id_bytes` FixedString(16) CODEC(ZSTD(1)),
+    `span_ids` FixedString(16) CODEC(ZSTD(1)), -- the span's 8 bytes, then its parent's or zeros
+    `trace_state` LowCardinality(String) CODEC(ZSTD(1)),
+    `span_name` LowCardinality(String) CODEC(ZSTD(3)),
+    `kind` UInt32 CODEC(T64, ZSTD(1)),
+    `service_name` LowCardinality(String) CODEC(ZSTD(3)),
+    `resource` LowCardinality(String) CODEC(ZSTD(3)),
+    `resource_schema_url` LowCardinality(String) CODEC(ZSTD(1)),
+    `scope_name` LowCardinality(String) CODEC(ZSTD(1)),
+    `scope_version` LowCardinality(String) CODEC(ZSTD(1)),
+    `scope_attributes` LowCardinality(String) CODEC(ZSTD(1)),
+    `scope_schema_url` LowCardinality(String) CODEC(ZSTD(1)),
+    `span_attributes` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
+    `span_attribute_types` LowCardinality(String) CODEC(ZSTD(1)),
+    `duration_nano` UInt64 CODEC(T64, ZSTD(1)),
+    `status` UInt32 CODEC(T64, ZSTD(1)),
+    `status_message` String CODEC(ZSTD(1)),
+    `flags` UInt32 CODEC(T64, ZSTD(1)),
+    `dropped_attributes_count` UInt32 CODEC(T64, ZSTD(1)),
+    `dropped_events_count` UInt32 CODEC(T64, ZSTD(1)),
+    `dropped_links_count` UInt32 CODEC(T64, ZSTD(1)),
+    `events.timestamp` Array(DateTime64(9, 'UTC')) CODEC(Delta(8), ZSTD(1)),
+    `events.name` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `events.attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(3)),
+    `events.attribute_types` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `events.dropped_attributes_count` Array(UInt32) CODEC(ZSTD(1)),
+    `links.trace_id` Array(String) CODEC(ZSTD(1)),
+    `links.span_id` Array(String) CODEC(ZSTD(1)),
+    `links.state` Array(String) CODEC(ZSTD(1)),
+    `links.attributes` Array(Map(LowCardinality(String), String)) CODEC(ZSTD(3)),
+    `links.attribute_types` Array(LowCardinality(String)) CODEC(ZSTD(1)),
+    `links.flags` Array(UInt32) CODEC(ZSTD(1)),
+    `links.dropped_attributes_count` Array(UInt32) CODEC(ZSTD(1)),
+    `segment` UInt64 CODEC(ZSTD(1)),
+
+    `trace_id` String ALIAS lower(hex(trace_id_bytes)),
+    `span_id` String ALIAS lower(hex(substring(span_ids, 1, 8))),
+    `parent_span_id` String ALIAS if(substring(span_ids, 9, 8) = repeat('\0', 8), '', lower(hex(substring(span_ids, 9, 8)))),
+    `span_kind` String ALIAS transform(kind, [0, 1, 2, 3, 4, 5], ['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'], toString(kind)),
+    `status_code` String ALIAS transform(status, [0, 1, 2], ['unset', 'ok', 'error'], toString(status)),
+    `resource_attributes` Map(String, String) ALIAS JSONExtract(toString(resource), 'Map(String, String)'),
+    `end_timestamp` DateTime64(9, 'UTC') ALIAS fromUnixTimestamp64Nano(toUnixTimestamp64Nano(timestamp) + toInt64(duration_nano), 'UTC'),
+    `duration_ms` Float64 ALIAS duration_nano / 1000000,
+    `date` Date ALIAS toDate(timestamp),
+    `hour` DateTime('UTC') ALIAS toStartOfHour(timestamp),
+
+    INDEX segment_minmax segment TYPE minmax GRANULARITY 1,
+    INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1
+)
+ENGINE = MergeTree
+PARTITION BY toDate(timestamp)
+ORDER BY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), trace_id_bytes, timestamp)
+TTL toDateTime(timestamp) + INTERVAL 30 DAY
+SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+
+CREATE VIEW IF NOT EXISTS observability.spans_v3 AS
+SELECT timestamp, trace_id, span_id, parent_span_id, span_name, span_kind, service_name, workspace_id, tenant_id, duration_nano, span_attributes
+FROM observability.traces_v3;

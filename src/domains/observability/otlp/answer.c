@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Answers in OTLP's own messages: Export*ServiceResponse, and google.rpc.Status for errors, in the type of the request. */
+#include <stdio.h>
+
+#include "base/json_writer.h"
+#include "domains/observability/otlp/message.h"
+
+#define OTLP_PROTOBUF "application/x-protobuf"
+#define OTLP_JSON "application/json"
+
+bool otlp_is_json(const struct request *request)
+{
+    struct slice header = request_header_get(request, "content-type");
+    return slice_equal_ignore_case(slice_trim(slice_cut(&header, ';')), SLICE(OTLP_JSON));
+}
+
+static void append_bytes(struct buffer *out, unsigned number, struct slice bytes)
+{
+    buffer_append_varint(out, number << 3 | 2);
+    buffer_append_varint(out, bytes.size);
+    buffer_append_slice(out, bytes);
+}
+
+/* Nothing refused: an empty message, zero bytes. */
+void otlp_answer_write(struct otlp_decoder *decoder)
+{
+    struct domain_output *output = decoder->output;
+    bool is_json = otlp_is_json(decoder->input->request);
+    struct slice reason = buffer_slice(&decoder->reason);
+    output->status = 200;
+    output->refused = decoder->refused;
+    output->content_type = is_json ? OTLP_JSON : OTLP_PROTOBUF;
+    if (is_json) {
+        struct json_writer writer = {.out = output->body};
+        json_writer_object_begin(&writer);
+        if (decoder->refused) {
+            char count[24];
+            json_writer_key(&writer, "partialSuccess");
+            json_writer_object_begin(&writer);
+            json_writer_key(&writer, decoder->refused_name);
+            json_writer_string(&writer, slice_make(count, (size_t)snprintf(count, sizeof count, "%zu", decoder->refused)));
+            json_writer_key(&writer, "errorMessage");
+            json_writer_string(&writer, reason);
+            json_writer_object_end(&writer);
+        }
+        json_writer_object_end(&writer);
+    } else if (decoder->refused) {
+        buffer_clear(&decoder->text);
+        buffer_append_varint(&decoder->text, 1 << 3);
+        buffer_append_varint(&decoder->text, decoder->refused);
+        append_bytes(&decoder->text, 2, reason);
+        append_bytes(output->body, 1, buffer_slice(&decoder->text));
+    }
+}
+
+/* google.rpc.Status{code 1, message 2, details 3: Any{type_url 1, value 2}}; with RetryInfo{retry_delay 1: Duration{seconds 1}}
+ * where the same request may be sent again. */
+static void status_write(const struct error *error, struct slice message, struct buffer *body)
+{
+    struct buffer any = {0};
+    buffer_append_varint(body, 1 << 3);
+    buffer_append_varint(body, (uint64_t)error_code_grpc_status(error->code));
+    append_bytes(body, 2, message);
+    if (!error_code_is_retryable(error->code)) return;
+    append_bytes(&any, 1, SLICE("type.googleapis.com/google.rpc.RetryInfo"));
+    append_bytes(&any, 2, SLICE("\x0a\x02\x08\x01"));
+    append_bytes(body, 3, buffer_slice(&any));
+    body->failed |= any.failed;
+    buffer_free(&any);
+}
+
+const char *otlp_refuse(const struct error *error, const struct request *request, int *status, struct buffer *body)
+{
+    char text[sizeof error->field + sizeof error->message + 4];
+    int size = snprintf(text, sizeof text, "%s%s%s", error->field, error->field[0] ? ": " : "", error->message);
+    struct slice message = slice_make(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
+    if (*status == 500) *status = 503; /* clients drop what is answered 500: whatever it was, sending it again loses nothing */
+    if (!otlp_is_json(request)) {
+        status_write(error, message, body);
+        return OTLP_PROTOBUF;
+    }
+    struct json_writer writer = {.out = body};
+    json_writer_object_begin(&writer);
+    json_writer_key(&writer, "code");
+    json_writer_int(&writer, error_code_grpc_status(error->code));
+    json_writer_key(&writer, "message");
+    json_writer_string(&writer, message);
+    json_writer_object_end(&writer);
+    return OTLP_JSON;
+}

@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Reads OTLP's JSON by the tables of message.h: lowerCamelCase names, hexadecimal ids, 64-bit numbers as text or number. */
+#include <math.h>
+
+#include "domains/observability/otlp/message.h"
+
+static enum error_code read_object(struct otlp_decoder *decoder, const struct otlp_message *message, struct json_value object, struct error *error);
+
+static enum error_code wrong(const char *message, const char *name, const char *wanted, struct error *error)
+{
+    return error_set_field(error, ERROR_INVALID, name, "%s.%s must be %s", message, name, wanted);
+}
+
+static bool read_integer(struct json_value json, int64_t *value)
+{
+    switch (json_value_type(json)) {
+    case JSON_INT: *value = json_value_int(json); return true;
+    case JSON_UINT: *value = (int64_t)json_value_uint(json); return true;
+    case JSON_DOUBLE: { /* 1e3, 5.0: whole numbers in another spelling */
+        double number = json_value_double(json);
+        if (number != floor(number) || fabs(number) > 9007199254740992.0) return false;
+        *value = (int64_t)number;
+        return true;
+    }
+    case JSON_STRING: {
+        struct slice text = json_value_string(json);
+        uint64_t large;
+        if (slice_parse_int64(text, value)) return true;
+        if (!slice_parse_uint64(text, &large)) return false;
+        *value = (int64_t)large;
+        return true;
+    }
+    default: return false;
+    }
+}
+
+static bool read_real(struct json_value json, double *value)
+{
+    static const struct { struct slice text; double value; } words[] = {
+        {{"NaN", 3}, NAN}, {{"Infinity", 8}, INFINITY}, {{"-Infinity", 9}, -INFINITY}};
+    enum json_type type = json_value_type(json);
+    if (type == JSON_INT || type == JSON_UINT || type == JSON_DOUBLE) {
+        *value = json_value_double(json);
+        return true;
+    }
+    if (type != JSON_STRING) return false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        if (slice_equal(json_value_string(json), words[i].text)) {
+            *value = words[i].value;
+            return true;
+        }
+    int64_t integer;
+    if (!slice_parse_int64(json_value_string(json), &integer)) return false;
+    *value = (double)integer;
+    return true;
+}
+
+/* What cannot be an id of the right size is left as it is: its item is refused, with the reason. */
+static bool read_hexadecimal(struct arena *arena, struct slice text, struct slice *value)
+{
+    char *bytes = arena_allocate(arena, text.size / 2 + 1);
+    if (!bytes || text.size % 2) return false;
+    for (size_t i = 0; i < text.size; i++) {
+        unsigned char c = (unsigned char)text.data[i];
+        int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+        if (digit < 0) return false;
+        bytes[i / 2] = (char)(bytes[i / 2] << 4 | digit);
+    }
+    *value = slice_make(bytes, text.size / 2);
+    return true;
+}
+
+enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *value, struct error *error)
+{
+    static const struct { struct slice name; enum otlp_type type; } fields[] = {
+        {{"stringValue", 11}, OTLP_STRING}, {{"boolValue", 9}, OTLP_BOOL}, {{"intValue", 8}, OTLP_INT}, {{"doubleValue", 11}, OTLP_REAL},
+        {{"arrayValue", 10}, OTLP_ARRAY}, {{"kvlistValue", 11}, OTLP_LIST}, {{"bytesValue", 10}, OTLP_BYTES}};
+    struct slice key;
+    struct json_value member;
+    *value = (struct otlp_value){.type = OTLP_EMPTY};
+    if (json_value_type(json) == JSON_NULL) return ERROR_NONE;
+    if (json_value_type(json) != JSON_OBJECT) return wrong("KeyValue", "value", "an object", error);
+    struct json_iterator iterator = json_iterate(json);
+    while (json_next(&iterator, &key, &member)) {
+        enum json_type type = json_value_type(member);
+        if (type == JSON_NULL) continue;
+        for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++) {
+            if (!slice_equal(key, fields[i].name)) continue;
+            *value = (struct otlp_value){.type = fields[i].type, .is_json = true};
+            bool fits = false;
+            switch (value->type) {
+            case OTLP_STRING:
+            case OTLP_BYTES:
+                fits = type == JSON_STRING;
+                if (fits) value->text = json_value_string(member);
+                break;
+            case OTLP_BOOL:
+                fits = type == JSON_BOOL;
+                if (fits) value->integer = json_value_bool(member);
+                break;
+            case OTLP_INT: fits = read_integer(member, &value->integer); break;
+            case OTLP_REAL: fits = read_real(member, &value->real); break;
+            default: { /* {"values": [..]}; without it, an empty one */
+                fits = type == JSON_OBJECT;
+                if (fits && (!json_object_get(member, SLICE("values"), &value->json) || json_value_type(value->json) == JSON_NULL))
+                    *value = (struct otlp_value){.type = value->type};
+                else fits = fits && json_value_type(value->json) == JSON_ARRAY;
+            }
+            }
+            if (!fits) return wrong("AnyValue", fields[i].name.data, "of its own type", error);
+        }
+    }
+    return ERROR_NONE;
+}
+
+enum error_code otlp_json_read_attribute(struct json_value json, struct otlp_attribute *attribute, struct error *error)
+{
+    struct json_value member;
+    *attribute = (struct otlp_attribute){.key = SLICE_EMPTY, .value.type = OTLP_EMPTY};
+    if (json_value_type(json) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "attributes must be objects with key and value");
+    if (json_object_get(json, SLICE("key"), &member) && json_value_type(member) != JSON_NULL) {
+        if (json_value_type(member) != JSON_STRING) return wrong("KeyValue", "key", "text", error);
+        attribute->key = json_value_string(member);
+    }
+    return json_object_get(json, SLICE("value"), &member) ? otlp_json_read_value(member, &attribute->value, error) : ERROR_NONE;
+}
+
+static enum error_code no_memory(struct error *error)
+{
+    return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
+}
+
+/* One element of a repeated field. */
+static enum error_code read_element(struct otlp_decoder *decoder, const struct otlp_message *message, const struct otlp_field *known, void *place,
+                                    struct json_value json, struct error *error)
+{
+    double real;
+    int64_t integer;
+    if ((known->kind & ~(unsigned)OTLP_OPTIONAL) == OTLP_ATTRIBUTES) {
+        struct otlp_attributes *attributes = place;
+        if (!otlp_attributes_room(decoder->arena, attributes)) return no_memory(error);
+        return otlp_json_read_attribute(json, &attributes->items[attributes->count++], error);
+    }
+    struct otlp_numbers *numbers = place;
+    if (!otlp_numbers_room(decoder->arena, numbers, 1)) return no_memory(error);
+    if (known->kind == OTLP_DOUBLES) {
+        if (!read_real(json, &real)) return wrong(message->name, known->name, "a list of numbers", error);
+        memcpy(&numbers->items[numbers->count++], &real, sizeof real);
+    } else {
+        if (!read_integer(json, &integer)) return wrong(message->name, known->name, "a list of whole numbers", error);
+        numbers->items[numbers->count++] = (uint64_t)integer;
+    }
+    return ERROR_NONE;
+}
+
+static enum error_code read_member(struct otlp_decoder *decoder, const struct otlp_message *message, const struct otlp_field *known,
+                                   struct json_value json, struct error *error)
+{
+    void *place = (char *)decoder->root + known->offset;
+    enum json_type type = json_value_type(json);
+    unsigned kind = known->kind & ~(unsigned)OTLP_OPTIONAL;
+    int64_t integer = 0;
+    if (known->kind & OTLP_OPTIONAL) *((bool *)decoder->root + known->flag) = true;
+    switch (kind) {
+    case OTLP_TEXT:
+        if (type != JSON_STRING) return wrong(message->name, known->name, "text", error);
+        *(struct slice *)place = json_value_string(json);
+        break;
+    case OTLP_ID:
+        if (type != JSON_STRING) return wrong(message->name, known->name, "hexadecimal text", error);
+        if (!read_hexadecimal(decoder->arena, json_value_string(json), place)) return wrong(message->name, known->name, "hexadecimal text", error);
+        break;
+    case OTLP_UINT32:
+    case OTLP_SINT32:
+    case OTLP_FIXED64:
+        if (!read_integer(json, &integer)) return wrong(message->name, known->name, "a whole number", error);
+        if (kind == OTLP_FIXED64) *(uint64_t *)place = (uint64_t)integer;
+        else *(uint32_t *)place = (uint32_t)integer;
+        break;
+    case OTLP_DOUBLE:
+        if (!read_real(json, place)) return wrong(message->name, known->name, "a number", error);
+        break;
+    case OTLP_BOOLEAN:
+        if (type != JSON_BOOL) return wrong(message->name, known->name, "true or false", error);
+        *(bool *)place = json_value_bool(json);
+        break;
+    case OTLP_VALUE: return otlp_json_read_value(json, place, error);
+    case OTLP_MESSAGE:
+        if (type == JSON_OBJECT) return read_object(decoder, known->message, json, error);
+        __attribute__((fallthrough)); /* repeated ones come in arrays */
+    default: {
+        struct slice key;
+        struct json_value item;
+        enum error_code code = ERROR_NONE;
+        if (type != JSON_ARRAY) return wrong(message->name, known->name, kind == OTLP_MESSAGE ? "an object or an array of objects" : "an array", error);
+        struct json_iterator iterator = json_iterate(json);
+        while (!code && json_next(&iterator, &key, &item)) {
+            if (kind != OTLP_MESSAGE) code = read_element(decoder, message, known, place, item, error);
+            else if (json_value_type(item) == JSON_OBJECT) code = read_object(decoder, known->message, item, error);
+            else code = wrong(message->name, known->name, "an array of objects", error);
+        }
+        return code;
+    }
+    }
+    return ERROR_NONE;
+}
+
+static const struct otlp_field *find_field(const struct otlp_message *message, struct slice name)
+{
+    for (size_t i = 1; i < message->field_count; i++)
+        if (message->fields[i].name && slice_equal(name, slice_from_string(message->fields[i].name))) return &message->fields[i];
+    return NULL;
+}
+
+static enum error_code read_pass(struct otlp_decoder *decoder, const struct otlp_message *message, struct json_value object, bool own, bool children,
+                                 struct error *error)
+{
+    struct slice key;
+    struct json_value member;
+    enum error_code code = ERROR_NONE;
+    struct json_iterator iterator = json_iterate(object);
+    while (!code && json_next(&iterator, &key, &member)) {
+        const struct otlp_field *known = json_value_type(member) == JSON_NULL ? NULL : find_field(message, key);
+        if (known && (otlp_field_is_child(known) ? children : own)) code = read_member(decoder, message, known, member, error);
+    }
+    return code;
+}
+
+static enum error_code read_object(struct otlp_decoder *decoder, const struct otlp_message *message, struct json_value object, struct error *error)
+{
+    enum error_code code;
+    if (message->end || message->children_last) otlp_message_clear(decoder, message);
+    if (message->children_last) {
+        code = read_pass(decoder, message, object, true, false, error);
+        if (!code && message->begin) code = message->begin(decoder, error);
+        if (!code) code = read_pass(decoder, message, object, false, true, error);
+    } else {
+        code = read_pass(decoder, message, object, true, true, error);
+    }
+    return code ? code : message->end ? message->end(decoder, error) : ERROR_NONE;
+}
+
+enum error_code otlp_json_read(struct otlp_decoder *decoder, const struct otlp_message *message, struct slice body, struct error *error)
+{
+    struct json_value root;
+    enum error_code code = json_parse(decoder->input->json, body, &root, error);
+    if (code) return code;
+    if (json_value_type(root) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "the body must be a JSON object: %s", message->name);
+    return read_object(decoder, message, root, error);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OTLP messages as tables of fields, read from protobuf and from JSON into the same flat structs. */
+#ifndef DOMAINS_OBSERVABILITY_OTLP_MESSAGE_H
+#define DOMAINS_OBSERVABILITY_OTLP_MESSAGE_H
+
+#include "domains/observability/observability.h"
+#include "domains/observability/otlp/otlp.h"
+
+/*
+ * Model: a message is a table of fields: number (protobuf), name (JSON), kind, and where its value goes in the one struct of
+ * the request (struct otlp_traces, ..). A message of which there are many (resource, scope, span, event) has one place in that
+ * struct: it is cleared, filled, and its `end` function takes it from there: a span becomes a row at once, without a tree and
+ * without an allocation. Values point into the request's body (protobuf) or the parser (JSON).
+ * Unknown fields are skipped; of a singular field the last one stands; repeated scalars may be packed or not.
+ * Source: opentelemetry-proto, opentelemetry/proto/{common,resource,trace,logs,metrics}/v1; JSON: the OTLP specification.
+ */
+enum otlp_kind {
+    OTLP_UNKNOWN,     /* a number the table does not have */
+    OTLP_TEXT,        /* struct slice: string */
+    OTLP_ID,          /* struct slice: bytes; in JSON hexadecimal of any case */
+    OTLP_UINT32,      /* uint32_t: uint32, enum; varint or fixed32 */
+    OTLP_FIXED64,     /* uint64_t: fixed64, uint64; in JSON a decimal string or a number */
+    OTLP_SINT32,      /* int32_t: zigzag */
+    OTLP_DOUBLE,      /* double; in JSON also "NaN", "Infinity", "-Infinity" */
+    OTLP_BOOLEAN,     /* bool */
+    OTLP_VALUE,       /* struct otlp_value: AnyValue */
+    OTLP_ATTRIBUTES,  /* struct otlp_attributes: repeated KeyValue, appended */
+    OTLP_FIXED64S,    /* struct otlp_numbers: repeated fixed64 */
+    OTLP_DOUBLES,     /* struct otlp_numbers: repeated double, as bits */
+    OTLP_VARINTS,     /* struct otlp_numbers: repeated uint64 */
+    OTLP_MESSAGE,     /* another table's place: one that has an `end` is a child, cleared, filled and taken; else a part of this one */
+    OTLP_OPTIONAL = 64, /* added to a kind: the bool at otlp_field.flag says that it was sent */
+};
+struct otlp_message;
+struct otlp_field {
+    const char *name;
+    unsigned kind;
+    size_t offset;                      /* in the request's struct; of MESSAGE not used */
+    const struct otlp_message *message; /* MESSAGE */
+    size_t flag;                        /* OPTIONAL: where the bool is */
+};
+struct otlp_decoder;
+struct otlp_message {
+    const char *name;
+    const struct otlp_field *fields;    /* by number: fields[1] is number 1 */
+    size_t field_count;                 /* the largest number and one */
+    bool children_last;                 /* they need all of what stands beside them, wherever it stands: a span its resource */
+    enum error_code (*begin)(struct otlp_decoder *decoder, struct error *error); /* after its own fields, before its children; may be NULL */
+    enum error_code (*end)(struct otlp_decoder *decoder, struct error *error);   /* may be NULL */
+};
+#define OTLP_FIELDS(array) .fields = array, .field_count = sizeof array / sizeof array[0]
+static inline bool otlp_field_is_child(const struct otlp_field *field)
+{
+    return (field->kind & ~(unsigned)OTLP_OPTIONAL) == OTLP_MESSAGE && (field->message->end || field->message->children_last);
+}
+/* Empties the place of a message and of its parts; lists keep their memory. */
+void otlp_message_clear(struct otlp_decoder *decoder, const struct otlp_message *message);
+
+/* What was sent for an AnyValue; the letters of tables.def. */
+enum otlp_type { OTLP_EMPTY = 'e', OTLP_STRING = 's', OTLP_INT = 'i', OTLP_REAL = 'd', OTLP_BOOL = 'b', OTLP_BYTES = 'y', OTLP_ARRAY = 'a', OTLP_LIST = 'k' };
+struct otlp_value {
+    enum otlp_type type;
+    bool is_json;
+    union {
+        struct slice text;       /* STRING; BYTES: as on the wire, in JSON base64; of protobuf ARRAY, LIST: the message */
+        int64_t integer;         /* INT, BOOL */
+        double real;
+        struct json_value json;  /* ARRAY, LIST: the array "values" */
+    };
+};
+struct otlp_attribute { struct slice key; struct otlp_value value; };
+struct otlp_attributes { struct otlp_attribute *items; size_t count, capacity; };
+struct otlp_numbers { uint64_t *items; size_t count, capacity; };
+#define OTLP_DEPTH_LIMIT 32 /* of AnyValue: deeper nesting is an attack on recursion, not telemetry */
+
+/* What every request's struct begins with. */
+struct otlp_resource { struct otlp_attributes attributes; uint32_t dropped_attributes_count; };
+struct otlp_scope { struct slice name, version; struct otlp_attributes attributes; uint32_t dropped_attributes_count; };
+struct otlp_common {
+    struct otlp_resource resource;
+    struct slice resource_schema_url;
+    struct otlp_scope scope;
+    struct slice scope_schema_url;
+};
+struct otlp_decoder {
+    const struct domain_input *input;
+    struct domain_output *output;
+    struct arena *arena;         /* the request's */
+    void *root;                  /* the request's struct, begins with struct otlp_common */
+    size_t item;                 /* items begun, refused ones included: for messages and the limit */
+    size_t refused;
+    const char *refused_name;    /* of the answer: "rejectedSpans" */
+    struct buffer reason;        /* of the first refused items */
+    struct slice service_name;   /* of the resource begun */
+    struct slice resource_text, scope_text; /* their attributes as JSON */
+    struct buffer text;          /* scratch for one value */
+};
+/* protobuf.c, json.c: the whole body as `message`. ERROR_INVALID: not decodable; ERROR_TOO_LARGE; ERROR_MEMORY. */
+enum error_code otlp_protobuf_read(struct otlp_decoder *decoder, const struct otlp_message *message, struct slice body, struct error *error) MUST_CHECK;
+enum error_code otlp_json_read(struct otlp_decoder *decoder, const struct otlp_message *message, struct slice body, struct error *error) MUST_CHECK;
+/* AnyValue and KeyValue alone; false: malformed. */
+bool otlp_protobuf_read_value(struct slice bytes, struct otlp_value *value);
+bool otlp_protobuf_read_attribute(struct slice bytes, struct otlp_attribute *attribute);
+enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *value, struct error *error) MUST_CHECK;
+enum error_code otlp_json_read_attribute(struct json_value json, struct otlp_attribute *attribute, struct error *error) MUST_CHECK;
+/* False when the arena is full. */
+bool otlp_attributes_room(struct arena *arena, struct otlp_attributes *attributes);
+bool otlp_numbers_room(struct arena *arena, struct otlp_numbers *numbers, size_t extra);
+
+/* common.c: tables all signals share, and what becomes of their values. */
+extern const struct otlp_message otlp_resource_message, otlp_scope_message;
+/* `begin` of ResourceSpans and its like: service_name, resource_text. Of ScopeSpans: scope_text. */
+enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *error);
+enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *error);
+/* A value's text, appended (JSON for arrays and objects; text with U+FFFD for what is no UTF-8). ERROR_INVALID: too deep, malformed. */
+enum error_code otlp_value_write(const struct otlp_value *value, struct buffer *out, struct error *error) MUST_CHECK;
+void otlp_bytes_write(const struct otlp_value *value, struct buffer *out);
+/* The same as a JSON value: text quoted, numbers as they are. */
+enum error_code otlp_value_write_json(const struct otlp_value *value, struct buffer *out, struct error *error) MUST_CHECK;
+/* A Map column and its column of letters; in an element of Array(Map) the caller has begun the array. */
+enum error_code otlp_attributes_append(struct otlp_decoder *decoder, struct block *block, size_t map_column, const struct otlp_attributes *attributes,
+                                       struct error *error) MUST_CHECK;
+/* The letters of the attributes, in the decoder's scratch until its next use. */
+struct slice otlp_attribute_types(struct otlp_decoder *decoder, const struct otlp_attributes *attributes);
+/* Text from a client into a String column, ill-formed UTF-8 replaced. */
+void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t column, struct slice text);
+/* Resource, scope and service into a row begun. */
+struct otlp_common_columns { size_t service_name, resource, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url; };
+void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_common_columns *columns);
+/* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero". */
+void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Bytes of that size, not all zero. */
+bool otlp_id_is_valid(struct slice id, size_t size);
+/* Counts an item begun; ERROR_TOO_LARGE beyond OBSERVABILITY_ITEM_LIMIT. */
+enum error_code otlp_item_begin(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
+
+/* traces.c, logs.c, metrics.c */
+extern const struct otlp_message otlp_traces_message;
+#define OTLP_ROOT_BYTES 4096 /* no request's struct is larger */
+
+/* answer.c: Export*ServiceResponse and google.rpc.Status, in the request's type. */
+/* By the request's Content-Type. */
+bool otlp_is_json(const struct request *request);
+void otlp_answer_write(struct otlp_decoder *decoder);
+
+#endif

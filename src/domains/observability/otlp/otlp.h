@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* OTLP's export requests: decode functions of routes, and their errors. */
+#ifndef DOMAINS_OBSERVABILITY_OTLP_OTLP_H
+#define DOMAINS_OBSERVABILITY_OTLP_OTLP_H
+
+#include "domain/domain.h"
+
+/*
+ * Protobuf and JSON by Content-Type (application/grpc: the bare message in protobuf). Items that cannot be stored are counted in
+ * partial_success with their reasons and the rest is stored; what cannot be decoded is refused whole. Source: the OTLP specification.
+ */
+enum error_code otlp_traces_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+/* google.rpc.Status in the request's type; for gRPC the protocol makes trailers of it. */
+const char *otlp_refuse(const struct error *error, const struct request *request, int *status, struct buffer *body);
+
+#endif

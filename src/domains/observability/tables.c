@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The layouts of tables.def as block schemas. */
+#include "domains/observability/observability.h"
+
+#include <stdio.h>
+
+static const struct block_type string = {.kind = BLOCK_STRING};
+static const struct block_type uint8 = {.kind = BLOCK_UINT8};
+static const struct block_type uint32 = {.kind = BLOCK_UINT32};
+static const struct block_type uint64 = {.kind = BLOCK_UINT64};
+static const struct block_type nanoseconds = {.kind = BLOCK_DATETIME64, .parameter = 9};
+static const struct block_type bytes8 = {.kind = BLOCK_FIXED_STRING, .parameter = 8};
+static const struct block_type bytes16 = {.kind = BLOCK_FIXED_STRING, .parameter = 16};
+static const struct block_type string_map = {.kind = BLOCK_MAP, .inner = &string, .key = &string};
+static const struct block_type string_array = {.kind = BLOCK_ARRAY, .inner = &string};
+static const struct block_type string_map_array = {.kind = BLOCK_ARRAY, .inner = &string_map};
+static const struct block_type uint32_array = {.kind = BLOCK_ARRAY, .inner = &uint32};
+static const struct block_type nanoseconds_array = {.kind = BLOCK_ARRAY, .inner = &nanoseconds};
+
+#define TABLE(symbol, table) static const struct block_schema_column symbol##_columns[] = {
+#define COLUMN(symbol, column, name, type) {#name, &type},
+#define TABLE_END(symbol) };
+#include "domains/observability/tables.def"
+#undef TABLE
+#undef COLUMN
+#undef TABLE_END
+
+#define COLUMN(...)
+#define TABLE_END(symbol)
+const struct block_schema observability_schemas[OBSERVABILITY_TABLE_COUNT] = {
+#define TABLE(symbol, table_name)                                                                                      \
+    [OBSERVABILITY_##symbol] = {.database = "observability", .table = #table_name, .columns = symbol##_columns,        \
+                                .column_count = symbol##_COLUMN_COUNT},
+#include "domains/observability/tables.def"
+#undef TABLE
+#undef COLUMN
+#undef TABLE_END
+};
+
+void observability_row_begin(struct block *block, const struct tenant_info *tenant)
+{
+    block_append_string(block, TRACES_TENANT_ID, slice_from_string(tenant->id));
+    block_append_string(block, TRACES_ORGANIZATION_ID, slice_from_string(tenant->organization ? tenant->organization->id : ""));
+    block_append_string(block, TRACES_WORKSPACE_ID, slice_from_string(tenant->workspace_id));
+}
+
+const char *observability_time_refusal(const char *field, uint64_t unix_nano, int64_t now_ms)
+{
+    static _Thread_local char reason[128];
+    if (unix_nano && unix_nano / 1000000 <= (uint64_t)(now_ms + OBSERVABILITY_FUTURE_MS)) return NULL;
+    snprintf(reason, sizeof reason, "%s is %s", field, unix_nano ? "more than ten minutes in the future" : "missing");
+    return reason;
+}

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// OTLP over HTTP: traces in, a trace out, by protobuf's and JSON's own rules.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server } from './harness.mjs';
+
+let server, a, b;
+const span = (traceId, spanId, more = {}) => ({
+  traceId, spanId, name: 'GET /cart', kind: 2, startTimeUnixNano: String(BigInt(Date.now()) * 1000000n), endTimeUnixNano: String(BigInt(Date.now() + 5) * 1000000n),
+  attributes: [{ key: 'http.response.status_code', value: { intValue: 200 } }], ...more });
+const request = (...spans) => ({ resourceSpans: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'cart' } }] },
+  scopeSpans: [{ scope: { name: 'test' }, spans }] }] });
+before(async () => {
+  server = await Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms'] });
+  ({ a, b } = server.tenants);
+});
+after(() => server?.remove());
+
+const TRACE = '5b8efff798038103d269b633813fc60c';
+test('spans sent as JSON are found by the id of their trace, by their own tenant only', async () => {
+  const answer = await server.post('/v1/traces', request(span(TRACE.toUpperCase(), 'eee19b7ec3c1b174'), span(TRACE, 'eee19b7ec3c1b175', { parentSpanId: 'eee19b7ec3c1b174' })), { key: a.secret_key });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.text, '{}');
+  await server.settle(a.write_key);
+  const found = await server.get(`/api/v2/query/signals/traces/${TRACE}`, a.secret_key);
+  assert.equal(found.status, 200, found.text);
+  assert.deepEqual(found.json.data.map((s) => [s.spanId, s.parentSpanId, s.serviceName, s.spanKind]),
+    [['eee19b7ec3c1b174', '', 'cart', 'server'], ['eee19b7ec3c1b175', 'eee19b7ec3c1b174', 'cart', 'server']]);
+  assert.deepEqual((await server.get(`/api/v2/query/signals/traces/${TRACE}`, b.secret_key)).json.data, []);
+});
+
+test('a span that cannot be stored is counted in the answer, and the others are stored', async () => {
+  const answer = await server.post('/v1/traces', request(span('00'.repeat(16), 'eee19b7ec3c1b174'), span('11'.repeat(16), 'eee19b7ec3c1b174')), { key: a.secret_key });
+  assert.equal(answer.status, 200);
+  assert.deepEqual(answer.json, { partialSuccess: { rejectedSpans: '1', errorMessage: 'span 0: trace_id must be 16 bytes, not all zero' } });
+});
+
+test('a request that breaks off is refused whole', async () => {
+  const answer = await server.post('/v1/traces', request(span('22'.repeat(16), 'eee19b7ec3c1b174'), span('22'.repeat(16), 'eee19b7ec3c1b175', { kind: 'server' })), { key: a.secret_key });
+  assert.equal(answer.status, 400);
+  assert.deepEqual(answer.json, { code: 3, message: 'kind: Span.kind must be a whole number' });
+  await server.settle(a.write_key);
+  assert.deepEqual((await server.get(`/api/v2/query/signals/traces/${'22'.repeat(16)}`, a.secret_key)).json.data, []);
+});
