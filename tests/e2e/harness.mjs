@@ -312,7 +312,7 @@ export class Server {
   /** Waits until everything that was answered before this call is selectable: rows are loaded in order, those of one insert by month. */
   async settle(key) {
     const name = `settle_${Math.random().toString(36).slice(2)}`;
-    const answer = await this.post('/v1/events', { name }, { key });
+    const answer = await this.post('/v1/events', { name }, { key, headers: { 'millrace-wait': 'stored' } });
     if (answer.status !== 200) throw new Error(answer.text);
     await this.events(1, `name = '${name}'`, { columns: 'id, created_at' });
     await this.insertsEnd();
