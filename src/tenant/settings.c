@@ -6,7 +6,11 @@
 
 #define SETTINGS_RETENTION_DAYS_LIMIT 36500
 
+const uint16_t tenant_signal_retention_days[TENANT_SIGNAL_COUNT] = {
+    [TENANT_SIGNAL_TRACES] = 30, [TENANT_SIGNAL_LOGS] = 30, [TENANT_SIGNAL_METRICS] = 90};
+
 struct settings_reader {
+    const char *name; /* of the setting being read */
     struct arena *arena;
     struct tenant_settings *settings;
     struct error *error;
@@ -201,10 +205,23 @@ static enum error_code settings_take_public_revenue(const struct settings_reader
 /* Acts where rows are removed: server/retention.c. */
 static enum error_code settings_take_retention(const struct settings_reader *reader, struct json_value value)
 {
+    char field[64];
     bool is_number = json_value_type(value) == JSON_INT;
     if (is_number && json_value_int(value) >= 1 && json_value_int(value) <= SETTINGS_RETENTION_DAYS_LIMIT) return ERROR_NONE;
-    return error_set_field(reader->error, ERROR_INVALID, "settings.retention_days",
-                           "settings.retention_days must be a whole number from 1 to %d", SETTINGS_RETENTION_DAYS_LIMIT);
+    snprintf(field, sizeof field, "settings.%s", reader->name);
+    return error_set_field(reader->error, ERROR_INVALID, field, "%s must be a whole number from 1 to %d", field, SETTINGS_RETENTION_DAYS_LIMIT);
+}
+
+/* Goes into every row, which the event store drops when its time has come. */
+static enum error_code settings_take_signal_retention(const struct settings_reader *reader, struct json_value value)
+{
+    static const char *const suffixes[TENANT_SIGNAL_COUNT] = {
+        [TENANT_SIGNAL_TRACES] = "_traces", [TENANT_SIGNAL_LOGS] = "_logs", [TENANT_SIGNAL_METRICS] = "_metrics"};
+    enum error_code code = settings_take_retention(reader, value);
+    for (size_t i = 0; i < TENANT_SIGNAL_COUNT && !code; i++)
+        if (slice_ends_with(slice_from_string(reader->name), slice_from_string(suffixes[i])))
+            reader->settings->retention_days[i] = (uint16_t)json_value_int(value);
+    return code;
 }
 
 static const struct {
@@ -214,6 +231,9 @@ static const struct {
     {"do_not_track", settings_take_do_not_track},
     {"allow_public_revenue", settings_take_public_revenue},
     {"retention_days", settings_take_retention},
+    {"retention_days_traces", settings_take_signal_retention},
+    {"retention_days_logs", settings_take_signal_retention},
+    {"retention_days_metrics", settings_take_signal_retention},
     {"filters", settings_take_filters},
 };
 
@@ -223,12 +243,13 @@ enum error_code tenant_settings_read(struct json_value settings, struct arena *a
     struct error ignored;
     enum error_code code = ERROR_NONE;
     *ret_settings = (struct tenant_settings){.do_not_track = TENANT_TRACK_ALL};
+    memcpy(ret_settings->retention_days, tenant_signal_retention_days, sizeof ret_settings->retention_days);
     if (json_value_type(settings) == JSON_NULL) return ERROR_NONE;
     if (json_value_type(settings) != JSON_OBJECT)
         return error_set_field(error, ERROR_INVALID, "settings", "settings must be an object");
     for (size_t i = 0; i < sizeof settings_names / sizeof settings_names[0]; i++) {
         struct json_value value;
-        const struct settings_reader reader = {arena, ret_settings, code ? &ignored : error};
+        const struct settings_reader reader = {settings_names[i].name, arena, ret_settings, code ? &ignored : error};
         /* null is like nothing: a client's way to take a setting back. */
         if (!json_object_get(settings, slice_from_string(settings_names[i].name), &value) || json_value_type(value) == JSON_NULL) continue;
         enum error_code one = settings_names[i].take(&reader, value);

@@ -44,7 +44,12 @@ struct tenant_filter {
 #define TENANT_FILTER_VALUE_LIMIT 50
 #define TENANT_FILTER_TEXT_LIMIT_BYTES 256
 
+/* Kinds of telemetry, kept for different times: settings retention_days_traces, _logs, _metrics. */
+enum tenant_signal { TENANT_SIGNAL_TRACES, TENANT_SIGNAL_LOGS, TENANT_SIGNAL_METRICS, TENANT_SIGNAL_COUNT };
+extern const uint16_t tenant_signal_retention_days[TENANT_SIGNAL_COUNT]; /* unless the tenant wants otherwise */
+
 struct tenant_settings {
+    uint16_t retention_days[TENANT_SIGNAL_COUNT];
     enum tenant_do_not_track do_not_track;
     bool allow_public_revenue;
     const struct tenant_filter *filters;

@@ -37,6 +37,11 @@ static void what_is_set_is_read_and_other_names_are_left_alone(void **state)
         assert_int_equal(0, test.settings.filter_count);
     }
     assert_int_equal(ERROR_NONE, read_settings("{\"do_not_track\":\"ignore\",\"retention_days\":36500}"));
+    assert_int_equal(30, test.settings.retention_days[TENANT_SIGNAL_TRACES]);
+    assert_int_equal(ERROR_NONE, read_settings("{\"retention_days_logs\":7,\"retention_days_metrics\":400}"));
+    assert_int_equal(30, test.settings.retention_days[TENANT_SIGNAL_TRACES]);
+    assert_int_equal(7, test.settings.retention_days[TENANT_SIGNAL_LOGS]);
+    assert_int_equal(400, test.settings.retention_days[TENANT_SIGNAL_METRICS]);
     assert_int_equal(ERROR_NONE, read_settings("{\"do_not_track\":\"drop\",\"allow_public_revenue\":true}"));
     assert_int_equal(TENANT_TRACK_DROP, test.settings.do_not_track);
     assert_true(test.settings.allow_public_revenue);
@@ -63,6 +68,7 @@ static void what_means_nothing_is_refused_by_name(void **state)
         {"[]", "settings", "an object"},
         {"\"x\"", "settings", "an object"},
         {"{\"do_not_track\":\"cookiless\"}", "settings.do_not_track", "ignore, cookieless, drop"},
+        {"{\"retention_days_logs\":0}", "settings.retention_days_logs", "from 1 to 36500"},
         {"{\"do_not_track\":true}", "settings.do_not_track", "ignore, cookieless, drop"},
         {"{\"do_not_track\":\"\"}", "settings.do_not_track", "ignore, cookieless, drop"},
         {"{\"allow_public_revenue\":\"true\"}", "settings.allow_public_revenue", "true or false"},

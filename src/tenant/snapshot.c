@@ -50,6 +50,7 @@ static enum error_code snapshot_take_settings(struct snapshot_build *build, stru
     if (code != ERROR_NONE) log_warn("tenants: settings of %s: %s; it is as if that was not set", tenant->id, inner.message);
     tenant->do_not_track = settings.do_not_track;
     tenant->allow_public_revenue = settings.allow_public_revenue;
+    memcpy(tenant->retention_days, settings.retention_days, sizeof tenant->retention_days);
     tenant->filters = settings.filters;
     tenant->filter_count = settings.filter_count;
     return ERROR_NONE;

@@ -43,6 +43,7 @@ struct tenant_info {
     bool active;                     /* so are its workspace and its organization */
     enum tenant_do_not_track do_not_track; /* settings: tenant/settings.h */
     bool allow_public_revenue;       /* amounts are believed from keys that anybody can read in a page */
+    uint16_t retention_days[TENANT_SIGNAL_COUNT]; /* 0 in snapshots made by hand: as tenant_signal_retention_days */
     const struct tenant_filter *filters; /* whose events are not wanted */
     size_t filter_count;
 };

@@ -36,13 +36,14 @@ enum observability_table {
 
 /* tables.c */
 extern const struct block_schema observability_schemas[OBSERVABILITY_TABLE_COUNT];
-/* Begins a row: tenant, organization, workspace, the first three columns of every table. */
-void observability_row_begin(struct block *block, const struct tenant_info *tenant);
+/* Begins a row: the first four columns of every table. */
+void observability_row_begin(struct block *block, const struct tenant_info *tenant, enum tenant_signal signal);
+uint16_t observability_retention_days(const struct tenant_info *tenant, enum tenant_signal signal);
 
-/* Why an item of that time cannot be stored: absent, or more than ten minutes in the future. NULL: it can. The text lasts until the next call
+/* Why an item of that time cannot be stored: absent, more than ten minutes in the future, or to be dropped at once. NULL: it can. The text lasts until the next call
  * on the same thread. */
 #define OBSERVABILITY_FUTURE_MS (10 * 60 * 1000)
-const char *observability_time_refusal(const char *field, uint64_t unix_nano, int64_t now_ms);
+const char *observability_time_refusal(const char *field, uint64_t unix_nano, int64_t now_ms, uint16_t retention_days);
 
 /* Of a request after decompression: what OTLP recommends. */
 #define OBSERVABILITY_BODY_LIMIT_BYTES (64u << 20)

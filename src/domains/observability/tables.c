@@ -6,6 +6,7 @@
 
 static const struct block_type string = {.kind = BLOCK_STRING};
 static const struct block_type uint8 = {.kind = BLOCK_UINT8};
+static const struct block_type uint16 = {.kind = BLOCK_UINT16};
 static const struct block_type uint32 = {.kind = BLOCK_UINT32};
 static const struct block_type uint64 = {.kind = BLOCK_UINT64};
 static const struct block_type nanoseconds = {.kind = BLOCK_DATETIME64, .parameter = 9};
@@ -37,17 +38,27 @@ const struct block_schema observability_schemas[OBSERVABILITY_TABLE_COUNT] = {
 #undef TABLE_END
 };
 
-void observability_row_begin(struct block *block, const struct tenant_info *tenant)
+uint16_t observability_retention_days(const struct tenant_info *tenant, enum tenant_signal signal)
 {
+    return tenant->retention_days[signal] ? tenant->retention_days[signal] : tenant_signal_retention_days[signal];
+}
+
+void observability_row_begin(struct block *block, const struct tenant_info *tenant, enum tenant_signal signal)
+{
+    block_append_uint(block, TRACES_RETENTION_DAYS, observability_retention_days(tenant, signal));
     block_append_string(block, TRACES_TENANT_ID, slice_from_string(tenant->id));
     block_append_string(block, TRACES_ORGANIZATION_ID, slice_from_string(tenant->organization ? tenant->organization->id : ""));
     block_append_string(block, TRACES_WORKSPACE_ID, slice_from_string(tenant->workspace_id));
 }
 
-const char *observability_time_refusal(const char *field, uint64_t unix_nano, int64_t now_ms)
+const char *observability_time_refusal(const char *field, uint64_t unix_nano, int64_t now_ms, uint16_t retention_days)
 {
     static _Thread_local char reason[128];
-    if (unix_nano && unix_nano / 1000000 <= (uint64_t)(now_ms + OBSERVABILITY_FUTURE_MS)) return NULL;
-    snprintf(reason, sizeof reason, "%s is %s", field, unix_nano ? "more than ten minutes in the future" : "missing");
+    int64_t unix_ms = (int64_t)(unix_nano / 1000000);
+    if (!unix_nano) snprintf(reason, sizeof reason, "%s is missing", field);
+    else if (unix_ms > now_ms + OBSERVABILITY_FUTURE_MS) snprintf(reason, sizeof reason, "%s is more than ten minutes in the future", field);
+    else if (unix_ms < now_ms - retention_days * INT64_C(86400000))
+        snprintf(reason, sizeof reason, "%s is older than the %u days for which such items are kept", field, retention_days);
+    else return NULL;
     return reason;
 }

@@ -7,6 +7,7 @@ CREATE TABLE IF NOT EXISTS observability.traces_v3
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
     `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)), -- as the tenant wanted it when the row came
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), T64('bit'), ZSTD(1)),
     `trace_id_bytes` FixedString(16) CODEC(ZSTD(1)),
     `span_ids` FixedString(16) CODEC(ZSTD(1)), -- the span's 8 bytes, then its parent's or zeros
@@ -60,8 +61,8 @@ CREATE TABLE IF NOT EXISTS observability.traces_v3
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), trace_id_bytes, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 30 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE VIEW IF NOT EXISTS observability.spans_v3 AS
 SELECT timestamp, trace_id, span_id, parent_span_id, span_name, span_kind, service_name, workspace_id, tenant_id, duration_nano, span_attributes

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS observability.logs_v3
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
     `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)), -- as the tenant wanted it when the row came
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `observed_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `id` UInt64 CODEC(Delta(8), ZSTD(1)),
@@ -41,8 +42,8 @@ CREATE TABLE IF NOT EXISTS observability.logs_v3
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), service_name, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 30 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE VIEW IF NOT EXISTS observability.logs_v3_by_trace AS
 SELECT trace_id, timestamp, span_id, severity_text, body, workspace_id, tenant_id

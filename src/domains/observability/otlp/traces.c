@@ -145,7 +145,7 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
     char ids[16] = {0};
     memcpy(ids, span->span_id.data, 8);
     if (span->parent_span_id.size == 8) memcpy(ids + 8, span->parent_span_id.data, 8);
-    observability_row_begin(block, decoder->input->key->tenant);
+    observability_row_begin(block, decoder->input->key->tenant, TENANT_SIGNAL_TRACES);
     block_append_int(block, TRACES_TIMESTAMP, (int64_t)span->start_time_unix_nano);
     block_append_string(block, TRACES_TRACE_ID_BYTES, span->trace_id);
     block_append_string(block, TRACES_SPAN_IDS, slice_make(ids, 16));
@@ -176,12 +176,13 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
 }
 
 /* Why a span cannot be stored; NULL: it can. */
-static const char *span_refusal(const struct otlp_span *span, int64_t now_ms)
+static const char *span_refusal(const struct otlp_span *span, const struct domain_input *input)
 {
     if (!otlp_id_is_valid(span->trace_id, 16)) return "trace_id must be 16 bytes, not all zero";
     if (!otlp_id_is_valid(span->span_id, 8)) return "span_id must be 8 bytes, not all zero";
     if (span->parent_span_id.size != 0 && span->parent_span_id.size != 8) return "parent_span_id must be empty or 8 bytes";
-    return observability_time_refusal("start_time_unix_nano", span->start_time_unix_nano, now_ms);
+    return observability_time_refusal("start_time_unix_nano", span->start_time_unix_nano, input->request->received_ms,
+                                      observability_retention_days(input->key->tenant, TENANT_SIGNAL_TRACES));
 }
 
 static enum error_code span_end(struct otlp_decoder *decoder, struct error *error)
@@ -189,7 +190,7 @@ static enum error_code span_end(struct otlp_decoder *decoder, struct error *erro
     struct otlp_traces *traces = decoder->root;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
-    const char *reason = span_refusal(&traces->span, decoder->input->request->received_ms);
+    const char *reason = span_refusal(&traces->span, decoder->input);
     if (reason) otlp_refuse_item(decoder, "span", "%s", reason);
     else code = span_append(decoder, traces, error);
     traces->events.count = traces->links.count = 0;
