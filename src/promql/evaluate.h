@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Evaluates PromQL expressions, at one instant or over a range, over series that a callback gives, as Prometheus 2.42 does. */
+#ifndef PROMQL_EVALUATE_H
+#define PROMQL_EVALUATE_H
+
+#include "promql/expression.h"
+
+/*
+ * Model: promql_evaluate walks the tree once. Every node gives its values for all steps (start, start + step, .. end), so a
+ * selector is fetched exactly once, with all samples its steps can see. All memory comes from the caller's arena: its limit
+ * is the memory limit of the query, the result lives in it, and so may the series a fetch gives.
+ */
+struct promql_label {
+    struct slice name, value; /* UTF-8; neither is empty */
+};
+struct promql_labels {
+    const struct promql_label *items; /* sorted by the bytes of the name, each name once; "__name__" is the metric */
+    size_t count;
+};
+/* The value of a label, empty when it is not there. */
+struct slice promql_labels_get(const struct promql_labels *labels, struct slice name);
+/* Order as Prometheus sorts series: label by label. */
+int promql_labels_compare(const struct promql_labels *a, const struct promql_labels *b);
+/* metric{name="value"}, as errors show it. */
+void promql_labels_write(const struct promql_labels *labels, struct buffer *out);
+
+struct promql_series {
+    struct promql_labels labels;
+    const int64_t *times_ms; /* strictly ascending */
+    const double *values;
+    size_t count;
+};
+struct promql_series_list {
+    const struct promql_series *items;
+    size_t count;
+};
+/* The value that says "this series ended here" (remote write sends it): a NaN with these bits, told apart by bits only. */
+#define PROMQL_STALE_BITS 0x7ff0000000000002ull
+bool promql_is_stale(double value);
+
+/* What one selector needs for one query: both ends belong to it. */
+struct promql_window {
+    const struct promql_selector *selector;
+    int64_t start_ms, end_ms;
+    int64_t step_ms;     /* distance of the evaluations that look at it; 0: only one */
+    int64_t lookback_ms; /* of an instant selector */
+};
+/*
+ * Fills `series` with the series that fit the selector and have samples (stale markers among them) in the window, each label
+ * set once; samples outside the window may be given and are not looked at. Arrays must live as long as the arena.
+ */
+typedef enum error_code promql_fetch(void *context, const struct promql_window *window, struct arena *arena,
+                                     struct promql_series_list *series, struct error *error);
+/* Asked every some ten thousand samples; an error (ERROR_CANCELLED, ERROR_TIMEOUT) ends the evaluation. */
+typedef enum error_code promql_check(void *context, struct error *error);
+
+#define PROMQL_LOOKBACK_DEFAULT_MS 300000
+#define PROMQL_SUBQUERY_STEP_DEFAULT_MS 60000
+#define PROMQL_SAMPLE_LIMIT_DEFAULT 50000000 /* as Prometheus: some 800 MB of samples */
+#define PROMQL_SERIES_LIMIT_DEFAULT 200000   /* of one selector: their labels alone are some 100 MB */
+#define PROMQL_STEP_LIMIT 11000              /* points of a series of the answer: a week by the minute, more than a screen shows */
+struct promql_query {
+    int64_t start_ms, end_ms;
+    int64_t step_ms;          /* 0: an instant query at start_ms */
+    int64_t lookback_ms;      /* 0: the default, as all below */
+    int64_t subquery_step_ms; /* of subqueries that name none */
+    uint64_t sample_limit;    /* samples fetched plus points computed */
+    size_t series_limit;
+    promql_fetch *fetch;
+    promql_check *check;      /* may be NULL */
+    void *context;            /* of both */
+};
+
+struct promql_result {
+    enum promql_type type;
+    int64_t time_ms;          /* of a scalar, a string and a vector */
+    double scalar;
+    struct slice string;
+    struct promql_series_list series; /* of a vector one sample each; of a matrix sorted by labels */
+};
+/*
+ * ERROR_INVALID: the query or its result breaks a rule (label sets that match twice, a range query of a range vector, too
+ * many steps); ERROR_TOO_LARGE: over a limit; ERROR_MEMORY: the arena is full; else what fetch or check said.
+ */
+enum error_code promql_evaluate(const struct promql_expression *expression, const struct promql_query *query,
+                                struct arena *arena, struct promql_result *result, struct error *error) MUST_CHECK;
+
+/* The windows of all selectors of a query, one each in the order of promql_selectors: for callers that fetch ahead. */
+enum error_code promql_windows(const struct promql_expression *expression, const struct promql_query *query,
+                               struct arena *arena, struct promql_window **windows, struct error *error) MUST_CHECK;
+
+/* {"resultType":"vector","result":[..]}: numbers as Go's FormatFloat(v, 'f', -1, 64) writes them. */
+void promql_result_write_json(const struct promql_result *result, struct buffer *out);
+/* One number in that form: "0.1", "+Inf", "NaN". */
+void promql_number_write(double value, struct buffer *out);
+/* One label set as a JSON object. */
+void promql_labels_write_json(const struct promql_labels *labels, struct buffer *out);
+
+/* What the function table knows, for documents and suggestions, sorted by name; false behind the last. */
+struct promql_function_note {
+    const char *name;
+    const enum promql_type *arguments;
+    size_t argument_count;
+    int optional;             /* how many of the last may be left out; below 0: the last may come any number of times */
+    enum promql_type returns;
+    bool supported;
+    const char *without;      /* why it is not supported */
+};
+bool promql_function_at(size_t index, struct promql_function_note *note);
+
+#endif
