@@ -34,4 +34,11 @@ struct http_settings {
 /* Sensible defaults for everything but handler and context. */
 struct http_settings http_settings_default(void);
 
+/*
+ * For listen_settings.protocol; protocol_context is a `struct http_settings *` that outlives the listener. Waits for the
+ * first bytes: the preface of HTTP/2 ("PRI * HTTP/2.0...", which clients send with prior knowledge and after ALPN alike)
+ * makes it HTTP/2 (proto/http2.h), anything else HTTP/1.1 (proto/http1.h). Either can be used alone as well.
+ */
+extern const struct listen_protocol http_protocol;
+
 #endif

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "os/clock.h"
 #include "os/thread.h"
-#include "proto/http1.h"
+#include "proto/http.h"
 
 static void handle(void *context, struct request *request)
 {
@@ -102,7 +102,7 @@ int main(int argc, char **argv)
         .host = "127.0.0.1",
         .port = only_serve && argc > 2 ? (uint16_t)strtoul(argv[2], NULL, 10) : 0,
         .connection_limit = 10000,
-        .protocol = &http1_protocol,
+        .protocol = &http_protocol,
         .protocol_context = &settings,
     };
     struct listen_listener *listener;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour of request bodies: limits, compression, memory files. */
-#include "proto/http1_harness.h"
+#include "proto/http_harness.h"
 
 #include <unistd.h>
 #include <zlib.h>

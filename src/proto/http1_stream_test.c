@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour of answers made on other threads: chunks, back-pressure, clients that leave. */
-#include "proto/http1_harness.h"
+#include "proto/http_harness.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

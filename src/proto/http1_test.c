@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Behaviour of HTTP/1.1 connections: requests, order of answers, refusals, timeouts, cross-origin headers. */
-#include "proto/http1_harness.h"
+#include "proto/http_harness.h"
 
 #include <sys/socket.h>
 #include <unistd.h>

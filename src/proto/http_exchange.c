@@ -21,6 +21,7 @@ static void exchange_free(struct http_exchange *exchange)
     arena_destroy(exchange->request.arena);
     buffer_free(&exchange->head);
     buffer_free(&exchange->answer);
+    buffer_free(&exchange->http2.lines);
     buffer_free(&exchange->http2.trailers);
     buffer_free(&exchange->stream.queue);
     http_body_free(&exchange->body);
@@ -123,9 +124,9 @@ void http_exchange_give(struct http_exchange *exchange)
     trim(&exchange->head);
     trim(&exchange->answer);
     trim(&exchange->stream.queue);
-    struct buffer trailers = exchange->http2.trailers;
-    buffer_clear(&trailers);
-    exchange->http2 = (struct http2_part){.trailers = trailers};
+    trim(&exchange->http2.lines);
+    trim(&exchange->http2.trailers);
+    exchange->http2 = (struct http2_part){.lines = exchange->http2.lines, .trailers = exchange->http2.trailers};
     http_body_reset(&exchange->body);
     exchange->connection = NULL;
     exchange->header_complete = exchange->handed_over = exchange->answered = exchange->streaming = false;

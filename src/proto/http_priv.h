@@ -60,28 +60,34 @@ struct http_stream {
     struct os_task task;
 };
 
-/* What only HTTP/2 knows of an exchange: http2_priv.h. Kept here because exchanges of both come from one pool. */
+/* What only HTTP/2 knows of an exchange; zeroed after each. Here because exchanges of both protocols come from one pool. */
 struct http2_part {
     struct http2_connection *connection;
     struct http_exchange *previous;     /* in the connection's list, oldest first (`next` is the other way) */
     int32_t id;
     bool reading;                       /* the request is still arriving */
-    bool refused;                       /* answered before it was complete: the rest goes nowhere */
+    bool refused;                       /* answered before it was complete: what still arrives goes nowhere */
     bool too_large;                     /* the header is over a limit; what follows of it is only counted */
-    size_t header_bytes;
+    bool is_connect;
+    bool has_authority;
+    uint32_t path_offset, path_size;    /* in `head` */
+    size_t header_bytes;                /* as RFC 9113 counts them: 32 more for each field */
     size_t held_bytes;                  /* of the body, as counted in the connection */
     size_t unconsumed_bytes;            /* arrived, but the client has not been given room for as many yet */
     int64_t progress_ms;                /* when the last byte of header or body arrived, or of the answer left */
     int64_t deadline_ms;                /* grpc-timeout: the answer is worthless after this; 0 is none */
     bool is_grpc;
+    int grpc_code;                      /* of the protocol's own refusal, where its HTTP status says too little; or 0 */
     uint8_t frame_head[5];              /* of a gRPC message: flag and length */
     size_t frame_head_size;
     size_t frame_left;                  /* bytes of the message that have not arrived */
     int status;                         /* of the answer */
-    struct buffer trailers;             /* lines that follow the answer's body */
-    bool has_body;
+    bool has_body;                      /* of the answer */
     bool submitted;                     /* the head of the answer is on its way */
+    bool deferred;                      /* the answer waits for its writer, not for the client */
     size_t sent;                        /* bytes of `answer` that have left */
+    struct buffer lines;                /* "Name: value\r\n" of the answer's head */
+    struct buffer trailers;             /* likewise, behind the answer's body */
 };
 
 /*
@@ -92,6 +98,7 @@ struct http2_part {
 struct http_exchange {
     struct request request;             /* request.exchange points back here */
     struct http_exchange *next;         /* the next request on the same connection, or in the pool */
+    bool header_complete;
     bool handed_over;                   /* the handler has it: it must answer before the exchange is given back */
     bool answered;                      /* the whole answer is in `answer`, or has left */
     bool streaming;                     /* the loop has learnt that the answer is a streamed one */
@@ -110,7 +117,6 @@ struct http_exchange {
     struct http_stream stream;
     /* Of HTTP/1.1 alone. */
     struct http1_connection *connection;
-    bool header_complete;
     bool last;                          /* the connection closes after this answer */
     bool is_http10;
     bool last_was_value;

@@ -23,7 +23,7 @@
 #include "os/memory.h"
 #include "os/socket.h"
 #include "os/thread.h"
-#include "proto/http1.h"
+#include "proto/http.h"
 #include "server/address.h"
 #include "server/audit_mover.h"
 #include "server/audit_retention.h"
@@ -368,7 +368,7 @@ static enum error_code server_listen(struct server *server, struct server_addres
     for (size_t i = 0; i < server->loop_count; i++) {
         struct server_loop *loop = &server->loops[i];
         struct listen_settings listen = {.connection_limit = (size_t)server->settings->http_connection_limit,
-                                         .protocol = &http1_protocol, .protocol_context = &loop->http,
+                                         .protocol = &http_protocol, .protocol_context = &loop->http,
                                          .tls = server_certificate_tls(server->certificate)};
         enum error_code code = server_address_open(address, loop->loop, &listen, &loop->listeners[number], error);
         if (code != ERROR_NONE) return code;

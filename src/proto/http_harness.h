@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* For tests: a server on a free port with a handler that echoes or holds, and a client that sends and reads bytes. */
-#ifndef PROTO_HTTP1_HARNESS_H
-#define PROTO_HTTP1_HARNESS_H
+#ifndef PROTO_HTTP_HARNESS_H
+#define PROTO_HTTP_HARNESS_H
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 #include <cmocka.h>
 #include "base/buffer.h"
 #include "os/clock.h"
-#include "proto/http1.h"
+#include "proto/http.h"
 
 /*
  * Routes: /echo answers "METHOD path?query body-size:" and the body; /hold keeps the request for the test to answer;
@@ -20,7 +20,7 @@ struct harness {
     struct http_settings settings;
     struct os_loop *loop;
     struct listen_listener *listener;
-    struct request *held[64];
+    struct request *held[256];
     size_t held_count;
     size_t handled_count;
     uint64_t last_id;
