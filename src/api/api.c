@@ -309,6 +309,8 @@ void api_handle(void *context, struct request *request)
     metric_add(api->requests, 1);
     struct api_match match;
     api_routes_find(api->routes, request->method, request->path, &match);
+    const struct api_watch *watch = &api->settings.watch;
+    if (watch->begin) watch->begin(watch->context, request, match.ingest ? match.ingest->path : match.route ? match.route->path : NULL);
     if (match.ingest) ingest_handle(loop->ingest, match.domain, match.ingest, request);
     else if (match.route) api_call_begin(loop, request, &match);
     else if (!api_page_serve(loop, request) && (match.methods || !api_link_serve(loop, request))) api_refuse_unknown(api, request, match.methods);

@@ -35,6 +35,13 @@ struct api_people {
     int at_once;       /* they take long: so many threads of the pool at most; 0: none may */
 };
 
+/* Who watches requests: called when the route is found (its template, or NULL) and before anything is answered, on the
+ * loop's thread. It may put a transport of its own in front of the request's, with request->watch for what it needs. */
+struct api_watch {
+    void (*begin)(void *context, struct request *request, const char *route); /* NULL: nobody */
+    void *context;
+};
+
 /*
  * Model: `struct api` is shared and read-only; `struct api_loop` is one event loop's part and the context of the HTTP
  * protocol there. All routes are rows of one table (api/route.h). Nothing here contains SQL.
@@ -67,6 +74,7 @@ struct api_settings {
     void (*changed)(void *context);
     void *changed_context;
     struct api_people people;
+    struct api_watch watch;
     struct api_links links; /* follow NULL: there are none */
     const struct embedded_file *page; /* the built web page, ended by a NULL name */
     const struct embedded_file *tracker; /* millrace.js and millrace.js.gz for pages of other sites, ended by a NULL name */

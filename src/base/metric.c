@@ -9,7 +9,6 @@
 
 #define METRIC_LIMIT 256 /* every metric is made at start by our own code */
 
-enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 static const char *const metric_type_names[] = {"counter", "gauge", "histogram"};
 /* 100 us to 10 s: from one group commit on a fast disk to a request that will soon time out. */
 static const uint64_t metric_bounds_us[METRIC_BUCKET_COUNT] = {100,    250,    500,    1000,    2500,    5000,    10000,
@@ -80,34 +79,60 @@ void metric_observe_us(struct metric_histogram *histogram, uint64_t microseconds
     atomic_fetch_add_explicit(&histogram->sum_us, microseconds, memory_order_relaxed);
 }
 
-static void metric_write_histogram(const struct metric_entry *entry, struct buffer *out)
+double metric_bound_seconds(size_t bucket)
 {
-    uint64_t total = 0;
-    for (size_t i = 0; i < METRIC_BUCKET_COUNT; i++) {
-        total += atomic_load_explicit(&entry->histogram.buckets[i], memory_order_relaxed);
-        buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", entry->name, (double)metric_bounds_us[i] / 1e6,
-                      (unsigned long long)total);
-    }
-    total += atomic_load_explicit(&entry->histogram.buckets[METRIC_BUCKET_COUNT], memory_order_relaxed);
-    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", entry->name, (unsigned long long)total,
-                  entry->name, (double)atomic_load_explicit(&entry->histogram.sum_us, memory_order_relaxed) / 1e6, entry->name,
-                  (unsigned long long)total);
+    return (double)metric_bounds_us[bucket] / 1e6;
 }
 
-void metric_registry_write(struct metric_registry *registry, struct buffer *out)
+void metric_registry_read(struct metric_registry *registry, void (*take)(void *context, const struct metric_reading *reading),
+                          void *context)
 {
     pthread_mutex_lock(&registry->lock);
     size_t count = registry->count;
     pthread_mutex_unlock(&registry->lock);
     for (size_t i = 0; i < count; i++) {
         const struct metric_entry *entry = &registry->entries[i];
-        bool same_family = i > 0 && strcmp(registry->entries[i - 1].name, entry->name) == 0;
-        if (!same_family)
-            buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", entry->name, entry->help, entry->name,
-                          metric_type_names[entry->type]);
-        if (entry->type == METRIC_HISTOGRAM) metric_write_histogram(entry, out);
-        else
-            buffer_printf(out, "%s%s%s%s %lld\n", entry->name, entry->labels[0] ? "{" : "", entry->labels,
-                          entry->labels[0] ? "}" : "", (long long)atomic_load_explicit(&entry->value.value, memory_order_relaxed));
+        struct metric_reading reading = {.type = entry->type, .name = entry->name, .labels = entry->labels, .help = entry->help};
+        reading.value = atomic_load_explicit(&entry->value.value, memory_order_relaxed);
+        for (size_t j = 0; j <= METRIC_BUCKET_COUNT; j++)
+            reading.buckets[j] = atomic_load_explicit(&entry->histogram.buckets[j], memory_order_relaxed);
+        reading.sum_seconds = (double)atomic_load_explicit(&entry->histogram.sum_us, memory_order_relaxed) / 1e6;
+        take(context, &reading);
     }
+}
+
+static void metric_write_histogram(const struct metric_reading *reading, struct buffer *out)
+{
+    uint64_t total = 0;
+    for (size_t i = 0; i < METRIC_BUCKET_COUNT; i++) {
+        total += reading->buckets[i];
+        buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", reading->name, metric_bound_seconds(i), (unsigned long long)total);
+    }
+    total += reading->buckets[METRIC_BUCKET_COUNT];
+    buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.6f\n%s_count %llu\n", reading->name, (unsigned long long)total,
+                  reading->name, reading->sum_seconds, reading->name, (unsigned long long)total);
+}
+
+struct metric_writing {
+    struct buffer *out;
+    const char *family;
+};
+
+static void metric_write(void *context, const struct metric_reading *reading)
+{
+    struct metric_writing *writing = context;
+    struct buffer *out = writing->out;
+    if (strcmp(writing->family, reading->name) != 0)
+        buffer_printf(out, "# HELP %s %s\n# TYPE %s %s\n", reading->name, reading->help, reading->name, metric_type_names[reading->type]);
+    writing->family = reading->name;
+    if (reading->type == METRIC_HISTOGRAM) metric_write_histogram(reading, out);
+    else
+        buffer_printf(out, "%s%s%s%s %lld\n", reading->name, reading->labels[0] ? "{" : "", reading->labels,
+                      reading->labels[0] ? "}" : "", (long long)reading->value);
+}
+
+void metric_registry_write(struct metric_registry *registry, struct buffer *out)
+{
+    struct metric_writing writing = {out, ""};
+    metric_registry_read(registry, metric_write, &writing);
 }

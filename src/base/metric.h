@@ -37,6 +37,19 @@ static inline int64_t metric_get(struct metric *metric)
     return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
 void metric_observe_us(struct metric_histogram *histogram, uint64_t microseconds);
+enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+struct metric_reading {
+    enum metric_type type;
+    const char *name, *labels, *help;
+    int64_t value;                              /* of a counter or gauge */
+    uint64_t buckets[METRIC_BUCKET_COUNT + 1];  /* of a histogram: each its own, not those below */
+    double sum_seconds;
+};
+/* The upper bound of a bucket but the last. */
+double metric_bound_seconds(size_t bucket);
+/* One after the other as they were made: those of one name follow each other. Any thread. */
+void metric_registry_read(struct metric_registry *registry, void (*take)(void *context, const struct metric_reading *reading),
+                          void *context);
 /* Appends the whole registry in Prometheus text format 0.0.4. Any thread. */
 void metric_registry_write(struct metric_registry *registry, struct buffer *out);
 

@@ -46,6 +46,7 @@ struct request {
     atomic_bool cancelled;     /* any thread may read it */
     uint64_t id;               /* unique in this process: for logs and for the event store's log_comment */
     void *user;                /* the handler's */
+    void *watch;               /* of who watches requests (api.h, struct api_watch) */
     void *exchange;            /* the protocol's */
     const struct request_transport *transport;
 };

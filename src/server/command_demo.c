@@ -44,7 +44,7 @@ static enum error_code demo_traffic(const char *server, const struct server *own
     struct http_client *client = NULL;
     char pin[LISTEN_TLS_PIN_SIZE];
     enum error_code code = http_client_create(server, key, &client, error);
-    if (code == ERROR_NONE && own && server_pin(own, pin)) http_client_pin(client, pin);
+    if (code == ERROR_NONE && own) http_client_own(client, server_pin(own, pin) ? pin : NULL);
     struct generator generator;
     struct buffer body = {0};
     struct progress progress;

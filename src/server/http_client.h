@@ -10,8 +10,13 @@
 struct http_client;
 /* `server` is "http://host:port" or https; `bearer` may be NULL. */
 enum error_code http_client_create(const char *server, const char *bearer, struct http_client **ret_client, struct error *error);
-/* For https to our own server, whose certificate has the name others know it by: only the holder of this key is spoken to. */
-void http_client_pin(struct http_client *client, const char *pin);
+/* The server is of this process: no proxy, and with https (`pin` of server_pin, else NULL) only the holder of its key is spoken
+ * to, for its certificate has the name that others know it by. */
+void http_client_own(struct http_client *client, const char *pin);
+/* One try, which may take this long, instead of a minute of them. */
+void http_client_once(struct http_client *client, int64_t timeout_ms);
+/* A further header line of every request. */
+void http_client_header(struct http_client *client, const char *line);
 void http_client_destroy(struct http_client *client);
 /*
  * POSTs a body and appends the answer's body to `answer`. Statuses that may pass (429, 503, 504) and refused connections are

@@ -18,7 +18,7 @@ enum error_code server_start(const struct settings *settings, struct server **re
 const char *server_url(const struct server *server);
 /* That of a further address, "otlp.grpc" or "otlp.http"; NULL when it is off. */
 const char *server_url_of(const struct server *server, const char *name);
-/* With a certificate: its pin, for a client of this process (http_client_pin). False without one. */
+/* With a certificate: its pin, for a client of this process (http_client_own). False without one. */
 bool server_pin(const struct server *server, char pin[LISTEN_TLS_PIN_SIZE]);
 /* What is printed once it takes requests: a line "ready URL", then "otlp.grpc URL" and "otlp.http URL" where those are open. */
 void server_describe(const struct server *server, struct buffer *out);

@@ -60,6 +60,10 @@ struct settings {
     const char *engine_listen;
     const char *public_url;
     const char *geo_database;
+    const char *telemetry_key;
+    const char *telemetry_endpoint;
+    int64_t telemetry_interval_ms;
+    int64_t telemetry_traces_percent;
     const char *mail_url;
     const char *mail_from;
     const char *mail_user;
