@@ -38,6 +38,7 @@
 #include "server/scheduled_jobs.h"
 #include "server/stopping.h"
 #include "server/store_migrations.h"
+#include "server/telemetry.h"
 #include "tenant/refresher.h"
 
 #define SERVER_ENGINE_WAIT_MS 60000
@@ -101,6 +102,7 @@ struct server {
     size_t loop_count;
     struct server_loop *loops;
     struct server_certificate *certificate;
+    struct telemetry *telemetry;
     atomic_bool is_stopping;
     struct server_address addresses[SERVER_ADDRESS_COUNT];
 };
@@ -303,7 +305,7 @@ static enum error_code server_start_api(struct server *server, struct error *err
                                .resources = control_resources, .actions = control_actions,
                                .control = people_control(server->people), .control_pool = server->control_pool,
                                .address_rules = &server->address_rules, .geo = server->geo, .public_url = settings->public_url, .is_tls = server->certificate != NULL,
-                               .version = server_version,
+                               .version = server_version, .watch = telemetry_watch(server->telemetry),
                                .people = {server_person_export, server_person_erase, server, threads > 3 ? threads / 2 : 1},
                                .query_timeout_ms = settings->query_timeout_ms, .query_cache_ms = settings->query_cache_ms,
                                .query_memory_bytes = server_query_memory(settings), .metrics = server->metrics,
@@ -431,10 +433,13 @@ static enum error_code server_open_enrichment(struct server *server, struct erro
     return code;
 }
 
+static bool server_own_pin(const void *server, char pin[LISTEN_TLS_PIN_SIZE]) { return server_pin(server, pin); }
+
 static enum error_code server_start_all(struct server *server, struct error *error)
 {
     const struct settings *settings = server->settings;
     enum error_code code = settings_apply_log_level(settings, error);
+    if (code == ERROR_NONE) code = telemetry_create(settings, server->metrics, server_version, &server->telemetry, error);
     if (code == ERROR_NONE) code = server_read_proxies(server, error);
     if (code == ERROR_NONE) code = server_certificate_start(settings, server->metrics, &server->certificate, error);
     if (code == ERROR_NONE) code = places_find(settings, &server->places, error);
@@ -448,6 +453,7 @@ static enum error_code server_start_all(struct server *server, struct error *err
     if (code == ERROR_NONE) code = server_start_links(server, error);
     if (code == ERROR_NONE) code = server_start_api(server, error);
     if (code == ERROR_NONE) code = server_start_loops(server, error);
+    if (code == ERROR_NONE) code = telemetry_start(server->telemetry, server_url(server), server_own_pin, server, error);
     return code;
 }
 
@@ -512,6 +518,7 @@ void server_stop_request(struct server *server) { kill(getpid(), SIGTERM); }
 
 void server_stop(struct server *server)
 {
+    telemetry_stop(server->telemetry); /* what it still sends is taken by what stops below */
     atomic_store(&server->is_stopping, true);
     /* Questions and changes first: their answers need the loops. Then the loops drain: what is decoded is synced and answered. */
     query_pool_stop(server->pool);
@@ -553,6 +560,7 @@ void server_stop(struct server *server)
     engine_child_stop(server->engine);
     people_close(server->people);
     meta_close(server->access);
+    telemetry_destroy(server->telemetry);
     metric_registry_destroy(server->metrics);
     if (server->lock_fd >= 0) close(server->lock_fd);
     free(server);
