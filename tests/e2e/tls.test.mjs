@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import http2 from 'node:http2';
 import https from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -78,6 +79,23 @@ test('plain HTTP is told where it should go', async () => {
   const answer = await send(server.url.replace('https', 'http') + '/readyz');
   assert.equal(answer.status, 400);
   assert.match(answer.text, /use https/);
+});
+
+test('HTTP/2 is chosen by those who speak it', async () => {
+  const session = http2.connect(server.url, { ca: readFileSync(certificate) });
+  try {
+    const status = await new Promise((resolve, reject) => {
+      session.on('error', reject);
+      const stream = session.request({ ':path': '/readyz' });
+      stream.on('response', (headers) => resolve(headers[':status']));
+      stream.on('error', reject);
+      stream.resume();
+      stream.end();
+    });
+    assert.deepEqual([status, session.alpnProtocol], [200, 'h2']);
+  } finally {
+    session.destroy();
+  }
 });
 
 test('only TLS 1.2 and later, and HTTP by name', async () => {
