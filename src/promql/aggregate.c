@@ -162,6 +162,15 @@ static int compare_ranked(const void *a, const void *b)
     return x->row < y->row ? -1 : x->row > y->row;
 }
 
+static enum error_code fail_parameter(struct promql_evaluator *e, double k)
+{
+    struct buffer text = {0};
+    promql_number_write(k, &text);
+    enum error_code code = promql_failed(e, ERROR_INVALID, "Scalar value %.*s overflows int64", SLICE_ARGS(slice_first(buffer_slice(&text), 100)));
+    buffer_free(&text);
+    return code;
+}
+
 static enum error_code aggregate_topk(struct promql_evaluator *e, const struct grouped *g, struct promql_value *value)
 {
     struct ranked *ranked = promql_allocate(e, g->in.count, sizeof *ranked);
@@ -178,7 +187,7 @@ static enum error_code aggregate_topk(struct promql_evaluator *e, const struct g
         size_t count = 0;
         /* NaN as well. */
         if (!(k < 9223372036854775808.0 && k >= -9223372036854775808.0))
-            return promql_failed(e, ERROR_INVALID, "Scalar value %g overflows int64", k);
+            return fail_parameter(e, k);
         if (k < 1) continue;
         for (size_t i = 0; i < g->in.count; i++) {
             double v = g->in.rows[i].values[step];

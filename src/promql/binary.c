@@ -27,8 +27,11 @@ static bool compute(enum promql_token operator, double left, double right, doubl
 }
 
 static bool is_comparison(const struct promql_node *node) { return promql_token_facts[node->operator].kind == PROMQL_KIND_COMPARISON; }
-/* What is computed is no longer the metric it was made of; what is only filtered is. */
-static bool drops_name(const struct promql_node *node) { return !is_comparison(node) || node->returns_bool; }
+/* What is computed is no longer the metric it was made of; what is only filtered is. Prometheus 2.42 forgot atan2. */
+static bool drops_name(const struct promql_node *node)
+{
+    return is_comparison(node) ? node->returns_bool : node->operator != PROMQL_ATAN2;
+}
 
 static enum error_code scalar_scalar(const struct promql_frame *frame, const struct promql_node *node, const struct promql_value *left,
                                      const struct promql_value *right, struct promql_value *value)
@@ -124,8 +127,7 @@ static enum error_code fail_twice_on_one_side(struct match *m, size_t first, siz
 static bool result_labels(struct match *m, const struct promql_labels *many, const struct promql_labels *one, struct promql_labels *out)
 {
     const struct promql_names none = {0}, *names = &m->matching->labels;
-    bool drop_name = promql_token_facts[m->node->operator].kind == PROMQL_KIND_ARITHMETIC;
-    if (!promql_labels_drop(m->e, many, &none, drop_name, out)) return false;
+    if (!promql_labels_drop(m->e, many, &none, drops_name(m->node), out)) return false;
     if (m->matching->card == PROMQL_ONE_TO_ONE &&
         !(m->matching->on ? promql_labels_keep(m->e, out, names, out) : promql_labels_drop(m->e, out, names, false, out)))
         return false;
@@ -133,6 +135,7 @@ static bool result_labels(struct match *m, const struct promql_labels *many, con
         struct slice name = m->matching->include.items[i];
         if (!promql_labels_set(m->e, out, name, promql_labels_get(one, name), out)) return false;
     }
+    /* A label of group_left may have brought a name back. */
     return !m->node->returns_bool || promql_labels_drop_name(m->e, out, out);
 }
 

@@ -57,7 +57,7 @@ enum error_code promql_call_absent(struct promql_evaluator *e, const struct prom
 {
     struct promql_value there;
     TRY(promql_eval(e, frame, call->children[0], &there));
-    return invert(e, frame, call->children[0], &there, value);
+    return invert(e, frame, promql_node_inside(call->children[0]), &there, value);
 }
 
 enum error_code promql_call_absent_over_time(struct promql_evaluator *e, const struct promql_frame *frame,

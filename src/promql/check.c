@@ -82,12 +82,12 @@ static enum error_code check_binary(struct promql_expression *x, struct promql_n
     enum promql_type left = node->children[0]->type, right = node->children[1]->type;
     const struct promql_matching *matching = &node->matching;
     if (node->returns_bool && fact->kind != PROMQL_KIND_COMPARISON)
-        FAIL_AT(node->position, "bool modifier can only be used on comparison operators");
+        FAIL_AT(node->operator_position, "bool modifier can only be used on comparison operators");
     if (fact->kind == PROMQL_KIND_COMPARISON && !node->returns_bool && left == PROMQL_SCALAR && right == PROMQL_SCALAR)
-        FAIL_AT(node->position, "comparisons between scalars must use BOOL modifier");
+        FAIL_AT(node->operator_position, "comparisons between scalars must use BOOL modifier");
     for (size_t i = 0; matching->on && i < matching->include.count; i++)
         if (names_have(&matching->labels, matching->include.items[i]))
-            FAIL_AT(node->position, "label \"%.*s\" must not occur in ON and GROUP clause at once",
+            FAIL_AT(node->operator_position, "label \"%.*s\" must not occur in ON and GROUP clause at once",
                     SLICE_ARGS(slice_first(matching->include.items[i], 60)));
     for (int i = 0; i < 2; i++)
         if (node->children[i]->type != PROMQL_SCALAR && node->children[i]->type != PROMQL_VECTOR)

@@ -21,7 +21,7 @@ struct promql_labels {
 struct slice promql_labels_get(const struct promql_labels *labels, struct slice name);
 /* Order as Prometheus sorts series: label by label. */
 int promql_labels_compare(const struct promql_labels *a, const struct promql_labels *b);
-/* metric{name="value"}, as errors show it. */
+/* {__name__="metric", name="value"}, as errors show it. */
 void promql_labels_write(const struct promql_labels *labels, struct buffer *out);
 
 struct promql_series {

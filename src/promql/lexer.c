@@ -206,6 +206,17 @@ static enum error_code lex_word(struct promql_lexer *lexer)
     return ERROR_NONE;
 }
 
+/* Names the character at the front of `rest`, or its byte when it is none. */
+static enum error_code unexpected_character(const struct promql_lexer *lexer, struct slice rest, const char *after, const char *inside,
+                                            struct error *error)
+{
+    unsigned char c = (unsigned char)rest.data[0];
+    size_t size = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
+    if (c < 0x20 || c == 0x7f || rest.size < size || !slice_is_utf8(slice_first(rest, size)))
+        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: byte 0x%02x", after, inside, c);
+    return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: '%.*s'", after, inside, (int)size, rest.data);
+}
+
 /* Between '[' and ']' stand durations and at most one colon. */
 static enum error_code lex_in_brackets(struct promql_lexer *lexer, struct error *error)
 {
@@ -214,14 +225,18 @@ static enum error_code lex_in_brackets(struct promql_lexer *lexer, struct error 
         lexer->position++;
         return finish(lexer, PROMQL_COLON);
     }
-    if (is_digit(c)) return lex_number_or_duration(lexer, error);
+    if (is_digit(c)) {
+        enum error_code code = lex_number_or_duration(lexer, error);
+        if (!code && lexer->token != PROMQL_DURATION)
+            return promql_parse_error(error, lexer->text, lexer->start, "missing unit character in duration");
+        return code;
+    }
     if (c == ']') {
         lexer->in_brackets = false;
         lexer->position++;
         return finish(lexer, PROMQL_RIGHT_BRACKET);
     }
-    return promql_parse_error(error, lexer->text, lexer->start, "unexpected character in duration expression: '%c'",
-                              c >= 0x20 && c < 0x7f ? c : '?');
+    return unexpected_character(lexer, slice_from(lexer->text, lexer->start), " in duration expression", "", error);
 }
 
 static enum error_code lex_sign(struct promql_lexer *lexer, struct error *error)
@@ -233,7 +248,7 @@ static enum error_code lex_sign(struct promql_lexer *lexer, struct error *error)
         enum promql_token token = promql_signs[i];
         if (token == PROMQL_LEFT_BRACE) lexer->in_braces = true;
         if (token == PROMQL_RIGHT_BRACE) {
-            if (!lexer->in_braces) return promql_parse_error(error, lexer->text, lexer->start, "unexpected right brace '}'");
+            if (!lexer->in_braces) return unexpected_character(lexer, rest, "", "", error);
             lexer->in_braces = false;
         }
         if (token == PROMQL_LEFT_BRACKET) lexer->in_brackets = true;
@@ -245,17 +260,11 @@ static enum error_code lex_sign(struct promql_lexer *lexer, struct error *error)
         lexer->position += sign.size;
         return finish(lexer, token);
     }
-    unsigned char c = (unsigned char)rest.data[0];
-    if (c == '!') {
-        unsigned char next = peek(lexer, 1);
-        if (!next) return promql_parse_error(error, lexer->text, lexer->start, "unexpected end of input after '!'");
-        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character after '!': '%c'",
-                                  next >= 0x20 && next < 0x7f ? next : '?');
-    }
-    const char *where = lexer->in_braces ? " inside braces" : "";
-    if (c >= 0x20 && c < 0x7f)
-        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s: '%c'", where, c);
-    return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s: byte 0x%02x", where, c);
+    const char *inside = lexer->in_braces ? " inside braces" : "";
+    if (rest.data[0] == '!' && rest.size == 1)
+        return promql_parse_error(error, lexer->text, lexer->start, "unexpected end of input after '!'%s", inside);
+    bool after = rest.data[0] == '!';
+    return unexpected_character(lexer, slice_from(rest, after), after ? " after '!'" : "", inside, error);
 }
 
 enum error_code promql_lexer_next(struct promql_lexer *lexer, struct error *error)
@@ -274,12 +283,8 @@ enum error_code promql_lexer_next(struct promql_lexer *lexer, struct error *erro
     if (c == '"' || c == '\'' || c == '`') return lex_string(lexer, error);
     if (!lexer->in_braces && (is_digit(c) || (c == '.' && is_digit(peek(lexer, 1))))) return lex_number_or_duration(lexer, error);
     if (is_word_start(c) || (c == ':' && !lexer->in_braces)) return lex_word(lexer);
-    if (lexer->in_braces && c != '=' && c != '!' && c != ',' && c != '}') {
-        if (c == '{') return promql_parse_error(error, lexer->text, lexer->start, "unexpected left brace '{' inside braces");
-        if (c < 0x20 || c >= 0x7f)
-            return promql_parse_error(error, lexer->text, lexer->start, "unexpected character inside braces: byte 0x%02x", c);
-        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character inside braces: '%c'", c);
-    }
+    if (lexer->in_braces && !strchr("=!,}", c))
+        return unexpected_character(lexer, slice_from(lexer->text, lexer->start), "", " inside braces", error);
     return lex_sign(lexer, error);
 }
 

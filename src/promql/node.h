@@ -29,6 +29,7 @@ struct promql_node {
     enum promql_kind kind;
     enum promql_type type;
     size_t position;             /* of the text, for messages */
+    size_t operator_position;    /* of a binary */
     unsigned depth;
     bool invariant;              /* its value is the same at every step of one query */
     double number;

@@ -434,6 +434,7 @@ static enum error_code parse_climbing(struct parser *p, unsigned precedence, str
         struct promql_node *binary, *right;
         TRY(new_node(p, PROMQL_NODE_BINARY, (*node)->position, &binary));
         binary->operator = operator;
+        binary->operator_position = p->lexer.start;
         TRY(advance(p));
         TRY(parse_matching(p, binary));
         /* Only ^ associates to the right. */

@@ -6,45 +6,61 @@
 #include "base/json_writer.h"
 #include "promql/evaluate.h"
 
-void promql_number_write(double value, struct buffer *out)
+/* The fewest digits that read back equal, "d" and zeros behind them left out, and the exponent of the first. */
+static int shortest_digits(double value, char digits[20], int *exponent)
 {
-    if (isnan(value)) {
-        buffer_append_string(out, "NaN");
-        return;
+    char text[40];
+    for (int wanted = 15; wanted <= 17; wanted++) {
+        snprintf(text, sizeof text, "%.*e", wanted - 1, value);
+        if (strtod(text, NULL) == value) break;
     }
-    if (isinf(value)) {
-        buffer_append_string(out, value > 0 ? "+Inf" : "-Inf");
+    int count = 0;
+    const char *at = text;
+    for (; *at != 'e'; at++)
+        if (*at != '.') digits[count++] = *at;
+    *exponent = (int)strtol(at + 1, NULL, 10);
+    while (count > 1 && digits[count - 1] == '0') count--;
+    return count;
+}
+
+static void write_number(double value, bool with_exponent, struct buffer *out)
+{
+    if (isnan(value) || isinf(value)) {
+        buffer_append_string(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
         return;
     }
     if (fabs(value) < 1e15 && value == trunc(value) && !(value == 0 && signbit(value))) {
         buffer_printf(out, "%lld", (long long)value);
         return;
     }
-    /* The fewest digits that read back equal, then written without an exponent. */
-    char text[40];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*e", digits - 1, value);
-        if (strtod(text, NULL) == value) break;
-    }
     char digits[20];
-    int count = 0;
-    const char *at = text;
-    if (*at == '-') buffer_append_byte(out, '-'), at++;
-    for (; *at != 'e'; at++)
-        if (*at != '.') digits[count++] = *at;
-    int exponent = (int)strtol(at + 1, NULL, 10);
-    while (count > 1 && digits[count - 1] == '0') count--;
-    if (exponent < 0) {
+    int exponent, count = shortest_digits(fabs(value), digits, &exponent);
+    if (signbit(value)) buffer_append_byte(out, '-');
+    if (value == 0) {
+        buffer_append_byte(out, '0');
+    } else if (with_exponent) {
+        buffer_append_byte(out, digits[0]);
+        if (count > 1) buffer_append_byte(out, '.');
+        buffer_append(out, digits + 1, (size_t)count - 1);
+        buffer_printf(out, "e%+03d", exponent);
+    } else if (exponent < 0) {
         buffer_append_string(out, "0.");
         for (int i = -1; i > exponent; i--) buffer_append_byte(out, '0');
         buffer_append(out, digits, (size_t)count);
-        if (count == 1 && digits[0] == '0') buffer_truncate(out, out->size - 2);
-        return;
+    } else {
+        for (int i = 0; i <= exponent || i < count; i++) {
+            if (i == exponent + 1) buffer_append_byte(out, '.');
+            buffer_append_byte(out, i < count ? digits[i] : '0');
+        }
     }
-    for (int i = 0; i <= exponent || i < count; i++) {
-        if (i == exponent + 1) buffer_append_byte(out, '.');
-        buffer_append_byte(out, i < count ? digits[i] : '0');
-    }
+}
+
+void promql_number_write(double value, struct buffer *out) { write_number(value, false, out); }
+
+/* Samples as the HTTP API writes them: very small and very large ones with an exponent. */
+static void write_sample(double value, struct buffer *out)
+{
+    write_number(value, value != 0 && (fabs(value) < 1e-6 || fabs(value) >= 1e21), out);
 }
 
 void promql_labels_write_json(const struct promql_labels *labels, struct buffer *out)
@@ -60,21 +76,16 @@ void promql_labels_write_json(const struct promql_labels *labels, struct buffer 
 
 void promql_labels_write(const struct promql_labels *labels, struct buffer *out)
 {
-    struct slice name = promql_labels_get(labels, SLICE("__name__"));
-    buffer_append_slice(out, name);
     struct json_writer writer = {.out = out};
-    bool any = false;
+    buffer_append_byte(out, '{');
     for (size_t i = 0; i < labels->count; i++) {
-        if (slice_equal(labels->items[i].name, SLICE("__name__"))) continue;
-        buffer_append_string(out, any ? ", " : "{");
+        if (i) buffer_append_string(out, ", ");
         buffer_append_slice(out, labels->items[i].name);
         buffer_append_byte(out, '=');
         writer.need_comma = false;
         json_writer_string(&writer, labels->items[i].value);
-        any = true;
     }
-    if (any) buffer_append_byte(out, '}');
-    else if (!name.size) buffer_append_string(out, "{}");
+    buffer_append_byte(out, '}');
 }
 
 static void write_time(int64_t time_ms, struct buffer *out)
@@ -84,12 +95,12 @@ static void write_time(int64_t time_ms, struct buffer *out)
     if (absolute % 1000) buffer_printf(out, ".%03u", (unsigned)(absolute % 1000));
 }
 
-static void write_point(int64_t time_ms, double value, struct buffer *out)
+static void write_point(int64_t time_ms, double value, void (*write)(double value, struct buffer *out), struct buffer *out)
 {
     buffer_append_byte(out, '[');
     write_time(time_ms, out);
     buffer_append_string(out, ",\"");
-    promql_number_write(value, out);
+    write(value, out);
     buffer_append_string(out, "\"]");
 }
 
@@ -104,7 +115,7 @@ static void write_series(const struct promql_result *result, struct buffer *out)
         buffer_append_string(out, many ? ",\"values\":[" : ",\"value\":");
         for (size_t k = 0; k < series->count; k++) {
             if (k) buffer_append_byte(out, ',');
-            write_point(many ? series->times_ms[k] : result->time_ms, series->values[k], out);
+            write_point(many ? series->times_ms[k] : result->time_ms, series->values[k], write_sample, out);
         }
         buffer_append_string(out, many ? "]}" : "}");
     }
@@ -115,7 +126,7 @@ void promql_result_write_json(const struct promql_result *result, struct buffer 
 {
     buffer_printf(out, "{\"resultType\":\"%s\",\"result\":", promql_type_name(result->type));
     if (result->type == PROMQL_SCALAR) {
-        write_point(result->time_ms, result->scalar, out);
+        write_point(result->time_ms, result->scalar, promql_number_write, out);
     } else if (result->type == PROMQL_STRING) {
         buffer_append_byte(out, '[');
         write_time(result->time_ms, out);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prometheus itself, with given series, for tests to compare with.
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+// As `./dev test` unpacks it, or of the system.
+const unpacked = fileURLToPath(new URL('../../.deps/prometheus/usr/bin/prometheus', import.meta.url));
+export const PROMETHEUS = process.env.MILLRACE_TEST_PROMETHEUS ?? (existsSync(unpacked) ? unpacked : '/usr/bin/prometheus');
+export const missing = existsSync(PROMETHEUS) ? false : `there is no ${PROMETHEUS}`;
+const START_MS = 30_000;
+const STOP_MS = 10_000;
+
+/** The bits that end a series. */
+export const STALE = 0x7ff0000000000002n;
+
+// ---- remote write, version 1: protobuf in the block format of snappy ----
+
+function varint(number) {
+  const bytes = [];
+  let rest = BigInt(number);
+  for (; rest > 127n; rest >>= 7n) bytes.push(Number(rest & 127n) | 128);
+  return Buffer.from([...bytes, Number(rest)]);
+}
+const field = (number, content) => Buffer.concat([varint(number << 3 | 2), varint(content.length), content]);
+
+/** `value` is a number, or 'stale'. */
+function sample([time, value]) {
+  const bits = Buffer.alloc(8);
+  if (value === 'stale') bits.writeBigUInt64LE(STALE);
+  else bits.writeDoubleLE(value);
+  return Buffer.concat([Buffer.from([9]), bits, Buffer.from([16]), varint(time)]);
+}
+
+/** Series: [{ labels: { name: value }, samples: [[ms, value]] }]. */
+export function writeRequest(series) {
+  return Buffer.concat(series.map(({ labels, samples }) => field(1, Buffer.concat([
+    ...Object.keys(labels).sort().map((name) => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, Buffer.from(labels[name]))]))),
+    ...samples.map((one) => field(2, sample(one)))]))));
+}
+
+/** Literals only: nothing is compressed, everything can read it. */
+export function snappyBlock(content) {
+  const parts = [varint(content.length)];
+  for (let at = 0; at < content.length; at += 65536) {
+    const piece = content.subarray(at, at + 65536);
+    parts.push(Buffer.from([61 << 2, (piece.length - 1) & 255, (piece.length - 1) >> 8]), piece);
+  }
+  return Buffer.concat(parts);
+}
+
+// ---- the server ----
+
+/** { url, ask(path, parameters) -> JSON, stop() }. */
+export async function startPrometheus(series) {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-prometheus-'));
+  const config = join(folder, 'prometheus.yml');
+  writeFileSync(config, 'global: {evaluation_interval: 1m}\n');
+  const child = spawn(PROMETHEUS, [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, '--web.listen-address=127.0.0.1:0',
+    '--web.enable-remote-write-receiver'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  const stop = async () => {
+    const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
+    child.kill('SIGTERM');
+    await ended;
+    clearTimeout(timer);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    const url = await new Promise((resolve, reject) => {
+      let log = '', address;
+      const timer = setTimeout(() => reject(new Error(`Prometheus does not start:\n${log}`)), START_MS);
+      child.once('exit', () => reject(new Error(`Prometheus ended:\n${log}`)));
+      child.stderr.on('data', (chunk) => {
+        log += chunk;
+        address ??= /msg="Listening on" address=(\S+)/.exec(log)?.[1];
+        if (!address || !log.includes('Server is ready to receive web requests')) return;
+        clearTimeout(timer);
+        resolve(`http://${address}`);
+      });
+    });
+    const written = await fetch(`${url}/api/v1/write`, { method: 'POST', body: snappyBlock(writeRequest(series)),
+      headers: { 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf', 'x-prometheus-remote-write-version': '0.1.0' } });
+    if (!written.ok) throw new Error(`Prometheus refuses the series: ${written.status} ${await written.text()}`);
+    const ask = async (path, parameters) => (await fetch(`${url}${path}`, { method: 'POST', body: new URLSearchParams(parameters) })).json();
+    return { url, ask, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
