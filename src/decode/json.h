@@ -12,7 +12,7 @@
  * JSON_PADDING bytes past its end (request bodies are). Depth over JSON_DEPTH_LIMIT is refused.
  */
 #define JSON_PADDING 64
-#define JSON_DEPTH_LIMIT 64 /* deeper nesting is an attack on recursion, not an event */
+#define JSON_DEPTH_LIMIT 128 /* deeper nesting is an attack on recursion; one value inside another takes three levels in OTLP */
 
 struct json_parser;
 struct json_value { const void *document; size_t index; };

@@ -148,7 +148,7 @@ static void accepts_depth_below_the_limit_and_refuses_more(void **state)
         if (depth < JSON_DEPTH_LIMIT) assert_int_equal(code, ERROR_NONE);
         if (depth > JSON_DEPTH_LIMIT) {
             assert_int_equal(code, ERROR_INVALID);
-            assert_non_null(strstr(fixture->error.message, "deeper than 64"));
+            assert_non_null(strstr(fixture->error.message, "deeper than 128"));
         }
     }
 }

@@ -42,3 +42,17 @@ test('a request that breaks off is refused whole', async () => {
   await server.settle(a.write_key);
   assert.equal((await server.get(`/api/v2/query/signals/traces/${'22'.repeat(16)}`, a.secret_key)).status, 404);
 });
+
+const record = (more = {}) => ({ timeUnixNano: String(BigInt(Date.now()) * 1000000n), severityNumber: 9, severityText: 'INFO', body: { stringValue: 'cart is empty' }, ...more });
+const logs = (...logRecords) => ({ resourceLogs: [{ resource: { attributes: [{ key: 'service.name', value: { stringValue: 'cart' } }] }, scopeLogs: [{ scope: { name: 'test' }, logRecords }] }] });
+test('log records are stored with their trace, and in the order in which they came', async () => {
+  const answer = await server.post('/v1/logs', logs(record({ traceId: TRACE, spanId: 'eee19b7ec3c1b174', flags: 257 }),
+    record({ traceId: 'beef', body: { kvlistValue: { values: [{ key: 'n', value: { intValue: '7' } }] } } }), record({ timeUnixNano: '0', body: undefined })), { key: a.secret_key });
+  assert.equal(answer.status, 200, answer.text);
+  assert.equal(answer.text, '{}');
+  await server.settle(a.write_key);
+  const rows = await server.sql(`SELECT trace_id, span_id, trace_flags, body, body_type, severity_text, service_name, timestamp >= now() - 60 AS recent
+    FROM observability.logs_v3 WHERE tenant_id = '${a.tenant}' ORDER BY id`);
+  assert.deepEqual(rows.map(({ trace_id, span_id, trace_flags, body, body_type, service_name, recent }) => [trace_id, span_id, trace_flags, body, body_type, service_name, recent]), [
+    [TRACE, 'eee19b7ec3c1b174', 1, 'cart is empty', 's', 'cart', 1], ['', '', 0, '{"n":7}', 'k', 'cart', 1], ['', '', 0, '', 'e', 'cart', 1]]);
+});

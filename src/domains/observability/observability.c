@@ -32,6 +32,7 @@ static const struct domain_view views[] = {
      observability_find_key, permission, decode, otlp_refuse},
 static const struct domain_route routes[] = {
     OTLP_ROUTES("traces", "trace.v1.TraceService", TENANT_TRACES_WRITE, otlp_traces_decode)
+    OTLP_ROUTES("logs", "logs.v1.LogsService", TENANT_LOGS_WRITE, otlp_logs_decode)
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -73,7 +73,7 @@ static void write_text(struct slice text, struct buffer *out)
 
 static enum error_code too_deep(struct error *error)
 {
-    return error_set(error, ERROR_INVALID, "attribute values may be nested %d deep", OTLP_DEPTH_LIMIT);
+    return error_set(error, ERROR_TOO_LARGE, "values may be nested %d deep", OTLP_DEPTH_LIMIT);
 }
 static enum error_code malformed_value(struct error *error)
 {
@@ -231,9 +231,12 @@ struct slice otlp_attribute_types(struct otlp_decoder *decoder, const struct otl
     return buffer_slice(&decoder->text);
 }
 
-static enum error_code attributes_as_json(struct otlp_decoder *decoder, const struct otlp_attributes *attributes, struct slice *ret_text, struct error *error)
+/* `ret_refusal`: they are too deep to be written, so nothing that needs them can be stored. */
+static enum error_code attributes_as_json(struct otlp_decoder *decoder, const struct otlp_attributes *attributes, const char *refusal, struct slice *ret_text,
+                                          const char **ret_refusal, struct error *error)
 {
     *ret_text = SLICE_EMPTY;
+    *ret_refusal = NULL;
     if (attributes->count == 0) return ERROR_NONE;
     buffer_clear(&decoder->text);
     struct json_writer writer = {.out = &decoder->text};
@@ -241,7 +244,8 @@ static enum error_code attributes_as_json(struct otlp_decoder *decoder, const st
     for (size_t i = 0; i < attributes->count; i++) {
         json_writer_key_slice(&writer, attributes->items[i].key);
         enum error_code code = write_json(&attributes->items[i].value, &writer, 0, error);
-        if (code) return code;
+        if (code == ERROR_TOO_LARGE) *ret_refusal = refusal;
+        if (code) return code == ERROR_TOO_LARGE ? ERROR_NONE : code;
     }
     json_writer_object_end(&writer);
     *ret_text = arena_copy(decoder->arena, buffer_slice(&decoder->text));
@@ -259,13 +263,15 @@ enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *
         if (slice_equal(attribute->key, SLICE("service.name")) && attribute->value.type == OTLP_STRING && attribute->value.text.size)
             decoder->service_name = attribute->value.text;
     }
-    return attributes_as_json(decoder, &common->resource.attributes, &decoder->resource_text, error);
+    return attributes_as_json(decoder, &common->resource.attributes, "the values of its resource are nested too deep", &decoder->resource_text,
+                              &decoder->resource_refusal, error);
 }
 
 enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *error)
 {
     const struct otlp_common *common = decoder->root;
-    return attributes_as_json(decoder, &common->scope.attributes, &decoder->scope_text, error);
+    return attributes_as_json(decoder, &common->scope.attributes, "the values of its scope are nested too deep", &decoder->scope_text,
+                              &decoder->scope_refusal, error);
 }
 
 void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_common_columns *columns)
@@ -281,6 +287,33 @@ void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const
 }
 
 /* ---- items ---- */
+
+const char *otlp_item_refusal(const struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano)
+{
+    if (decoder->resource_refusal) return decoder->resource_refusal;
+    if (decoder->scope_refusal) return decoder->scope_refusal;
+    return observability_time_refusal(field, unix_nano, decoder->input->request->received_ms,
+                                      observability_retention_days(decoder->input->key->tenant, signal));
+}
+
+enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code)
+{
+    if (code) {
+        block_row_rollback(block);
+        return code;
+    }
+    block_append_defaults_for_missing(block);
+    block_row_commit(block);
+    decoder->output->accepted++;
+    return ERROR_NONE;
+}
+
+enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error)
+{
+    if (code != ERROR_TOO_LARGE) return code;
+    otlp_refuse_item(decoder, item, "%s", error->message);
+    return ERROR_NONE;
+}
 
 #define OTLP_REASONS_BYTES 1000 /* of the message about refused items: the first ones say enough */
 void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...)

@@ -55,15 +55,17 @@ static bool read_real(struct json_value json, double *value)
     return true;
 }
 
-/* What cannot be an id of the right size is left as it is: its item is refused, with the reason. */
+/* What is not hexadecimal becomes an id of one byte: no id has that size, so it is its item that is refused, with the reason. */
 static bool read_hexadecimal(struct arena *arena, struct slice text, struct slice *value)
 {
-    char *bytes = arena_allocate(arena, text.size / 2 + 1);
-    if (!bytes || text.size % 2) return false;
+    *value = SLICE("?");
+    if (text.size % 2 || text.size > 2 * OTLP_ID_BYTES) return true;
+    char *bytes = arena_allocate(arena, OTLP_ID_BYTES);
+    if (!bytes) return false;
     for (size_t i = 0; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-        if (digit < 0) return false;
+        if (digit < 0) return true;
         bytes[i / 2] = (char)(bytes[i / 2] << 4 | digit);
     }
     *value = slice_make(bytes, text.size / 2);
@@ -168,7 +170,7 @@ static enum error_code read_member(struct otlp_decoder *decoder, const struct ot
         break;
     case OTLP_ID:
         if (type != JSON_STRING) return wrong(message->name, known->name, "hexadecimal text", error);
-        if (!read_hexadecimal(decoder->arena, json_value_string(json), place)) return wrong(message->name, known->name, "hexadecimal text", error);
+        if (!read_hexadecimal(decoder->arena, json_value_string(json), place)) return no_memory(error);
         break;
     case OTLP_UINT32:
     case OTLP_SINT32:

@@ -71,6 +71,7 @@ struct otlp_value {
 struct otlp_attribute { struct slice key; struct otlp_value value; };
 struct otlp_attributes { struct otlp_attribute *items; size_t count, capacity; };
 struct otlp_numbers { uint64_t *items; size_t count, capacity; };
+#define OTLP_ID_BYTES 16 /* of the longest id: a trace's */
 #define OTLP_DEPTH_LIMIT 32 /* of AnyValue: deeper nesting is an attack on recursion, not telemetry */
 
 /* What every request's struct begins with. */
@@ -93,6 +94,7 @@ struct otlp_decoder {
     struct buffer reason;        /* of the first refused items */
     struct slice service_name;   /* of the resource begun */
     struct slice resource_text, scope_text; /* their attributes as JSON */
+    const char *resource_refusal, *scope_refusal; /* why no item of this resource or scope can be stored; NULL: they can */
     struct buffer text;          /* scratch for one value */
 };
 /* protobuf.c, json.c: the whole body as `message`. ERROR_INVALID: not decodable; ERROR_TOO_LARGE; ERROR_MEMORY. */
@@ -112,7 +114,7 @@ extern const struct otlp_message otlp_resource_message, otlp_scope_message;
 /* `begin` of ResourceSpans and its like: service_name, resource_text. Of ScopeSpans: scope_text. */
 enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *error);
 enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *error);
-/* A value's text, appended (JSON for arrays and objects; text with U+FFFD for what is no UTF-8). ERROR_INVALID: too deep, malformed. */
+/* A value's text, appended (JSON for arrays and objects; text with U+FFFD for what is no UTF-8). ERROR_TOO_LARGE: too deep; ERROR_INVALID: malformed. */
 enum error_code otlp_value_write(const struct otlp_value *value, struct buffer *out, struct error *error) MUST_CHECK;
 void otlp_bytes_write(const struct otlp_value *value, struct buffer *out);
 /* The same as a JSON value: text quoted, numbers as they are. */
@@ -127,6 +129,14 @@ void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t 
 /* Resource, scope and service into a row begun. */
 struct otlp_common_columns { size_t service_name, resource, resource_schema_url, scope_name, scope_version, scope_attributes, scope_schema_url; };
 void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_common_columns *columns);
+/* Nanoseconds of the wire for a DateTime64(9) column: what is beyond its range becomes its end. */
+static inline int64_t otlp_time(uint64_t unix_nano) { return unix_nano < INT64_MAX ? (int64_t)unix_nano : INT64_MAX; }
+/* Why a span or log record of that time cannot be stored, or none of its resource or scope can; NULL: it can. */
+const char *otlp_item_refusal(const struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano);
+/* Commits the row begun and counts it as accepted; or rolls it back when `code` is an error, which it returns. */
+enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code) MUST_CHECK;
+/* What is nested too deep refuses its item, not the request: counts that and returns ERROR_NONE; passes on other errors. */
+enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error) MUST_CHECK;
 /* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero". */
 void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Bytes of that size, not all zero. */
@@ -135,7 +145,7 @@ bool otlp_id_is_valid(struct slice id, size_t size);
 enum error_code otlp_item_begin(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
 
 /* traces.c, logs.c, metrics.c */
-extern const struct otlp_message otlp_traces_message;
+extern const struct otlp_message otlp_traces_message, otlp_logs_message;
 #define OTLP_ROOT_BYTES 4096 /* no request's struct is larger */
 
 /* answer.c: Export*ServiceResponse and google.rpc.Status, in the request's type. */

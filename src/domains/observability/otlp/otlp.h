@@ -10,6 +10,7 @@
  * partial_success with their reasons and the rest is stored; what cannot be decoded is refused whole. Source: the OTLP specification.
  */
 enum error_code otlp_traces_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+enum error_code otlp_logs_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
 /* google.rpc.Status in the request's type; for gRPC the protocol makes trailers of it. */
 const char *otlp_refuse(const struct error *error, const struct request *request, int *status, struct buffer *body);
 

@@ -27,3 +27,8 @@ enum error_code otlp_traces_decode(const struct domain_input *input, struct doma
 {
     return decode(input, output, &otlp_traces_message, "rejectedSpans", error);
 }
+
+enum error_code otlp_logs_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
+{
+    return decode(input, output, &otlp_logs_message, "rejectedLogRecords", error);
+}

@@ -104,7 +104,7 @@ static enum error_code events_append(struct otlp_decoder *decoder, struct block 
     for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) block_array_begin(block, columns[i]);
     for (size_t i = 0; i < traces->events.count && !code; i++) {
         const struct otlp_event *event = &traces->events.items[i];
-        block_append_int(block, TRACES_EVENTS_TIMESTAMP, (int64_t)event->time_unix_nano);
+        block_append_int(block, TRACES_EVENTS_TIMESTAMP, otlp_time(event->time_unix_nano));
         otlp_text_append(decoder, block, TRACES_EVENTS_NAME, event->name);
         code = otlp_attributes_append(decoder, block, TRACES_EVENTS_ATTRIBUTES, &event->attributes, error);
         block_append_string(block, TRACES_EVENTS_ATTRIBUTE_TYPES, otlp_attribute_types(decoder, &event->attributes));
@@ -152,8 +152,8 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
     otlp_common_append(decoder, block, &common_columns);
     otlp_text_append(decoder, block, TRACES_SPAN_NAME, span->name);
     block_append_uint(block, TRACES_KIND, span->kind);
-    block_append_uint(block, TRACES_DURATION_NANO,
-                      span->end_time_unix_nano > span->start_time_unix_nano ? span->end_time_unix_nano - span->start_time_unix_nano : 0);
+    if (otlp_time(span->end_time_unix_nano) > otlp_time(span->start_time_unix_nano)) /* a clock that went back: no time passed */
+        block_append_uint(block, TRACES_DURATION_NANO, (uint64_t)(otlp_time(span->end_time_unix_nano) - otlp_time(span->start_time_unix_nano)));
     if (span->trace_state.size) otlp_text_append(decoder, block, TRACES_TRACE_STATE, span->trace_state);
     if (span->status_code) block_append_uint(block, TRACES_STATUS, span->status_code);
     if (span->status_message.size) otlp_text_append(decoder, block, TRACES_STATUS_MESSAGE, span->status_message);
@@ -165,24 +165,16 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
     block_append_string(block, TRACES_SPAN_ATTRIBUTE_TYPES, otlp_attribute_types(decoder, &span->attributes));
     if (!code && traces->events.count) code = events_append(decoder, block, error);
     if (!code && traces->links.count) code = links_append(decoder, block, error);
-    if (code) {
-        block_row_rollback(block);
-        return code;
-    }
-    block_append_defaults_for_missing(block);
-    block_row_commit(block);
-    decoder->output->accepted++;
-    return ERROR_NONE;
+    return otlp_row_end(decoder, block, code);
 }
 
 /* Why a span cannot be stored; NULL: it can. */
-static const char *span_refusal(const struct otlp_span *span, const struct domain_input *input)
+static const char *span_refusal(const struct otlp_decoder *decoder, const struct otlp_span *span)
 {
     if (!otlp_id_is_valid(span->trace_id, 16)) return "trace_id must be 16 bytes, not all zero";
     if (!otlp_id_is_valid(span->span_id, 8)) return "span_id must be 8 bytes, not all zero";
     if (span->parent_span_id.size != 0 && span->parent_span_id.size != 8) return "parent_span_id must be empty or 8 bytes";
-    return observability_time_refusal("start_time_unix_nano", span->start_time_unix_nano, input->request->received_ms,
-                                      observability_retention_days(input->key->tenant, TENANT_SIGNAL_TRACES));
+    return otlp_item_refusal(decoder, TENANT_SIGNAL_TRACES, "start_time_unix_nano", span->start_time_unix_nano);
 }
 
 static enum error_code span_end(struct otlp_decoder *decoder, struct error *error)
@@ -190,11 +182,11 @@ static enum error_code span_end(struct otlp_decoder *decoder, struct error *erro
     struct otlp_traces *traces = decoder->root;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
-    const char *reason = span_refusal(&traces->span, decoder->input);
+    const char *reason = span_refusal(decoder, &traces->span);
     if (reason) otlp_refuse_item(decoder, "span", "%s", reason);
     else code = span_append(decoder, traces, error);
     traces->events.count = traces->links.count = 0;
-    return code;
+    return otlp_item_end(decoder, "span", code, error);
 }
 
 #define AT(member) offsetof(struct otlp_traces, member)
