@@ -61,6 +61,12 @@ void http2_drop(struct http_exchange *exchange)
     if (exchange->answered || finished) http_exchange_give(exchange);
 }
 
+void http2_reset(struct http_exchange *exchange, uint32_t code)
+{
+    nghttp2_submit_rst_stream(exchange->http2.connection->session, NGHTTP2_FLAG_NONE, exchange->http2.id, code);
+    http2_drop(exchange);
+}
+
 static void abort_connection(struct http2_connection *connection)
 {
     connection->closing = true;
@@ -204,12 +210,11 @@ static void connection_peer_closed(void *state, bool all_received)
     struct http2_connection *connection = state;
     for (struct http_exchange *exchange = connection->first, *next; exchange; exchange = next) {
         next = exchange->next;
-        if (exchange->handed_over) {
+        if (all_received && (!exchange->handed_over || exchange->streaming)) {
+            http2_reset(exchange, NGHTTP2_CANCEL);
+        } else if (exchange->handed_over) { /* a whole answer may still be read */
             atomic_store(&exchange->request.cancelled, true);
             http_stream_cancel(exchange);
-        } else if (all_received) {
-            nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, exchange->http2.id, NGHTTP2_CANCEL);
-            http2_drop(exchange);
         }
     }
     if (!all_received) return;
@@ -260,9 +265,11 @@ static void exchange_overdue(struct http_exchange *exchange, int64_t now_ms)
     } else if (part->reading && !part->refused && exchange->header_complete) {
         error_set(&error, ERROR_TIMEOUT, "the body of the request did not arrive in time");
         http2_refuse(exchange, &error, 408);
-    } else { /* half a header, a body nobody wants, an answer nobody reads */
-        nghttp2_submit_rst_stream(part->connection->session, NGHTTP2_FLAG_NONE, part->id, NGHTTP2_CANCEL);
-        http2_drop(exchange);
+    } else if (part->reading && !exchange->header_complete) { /* until it is complete no other frame may come */
+        nghttp2_session_terminate_session(part->connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
+        part->progress_ms = now_ms;
+    } else { /* a body nobody wants, an answer nobody reads */
+        http2_reset(exchange, NGHTTP2_CANCEL);
     }
 }
 

@@ -19,7 +19,9 @@ static int header_came(nghttp2_session *session, const nghttp2_frame *frame, con
 {
     struct client_call *call = call_of(frame->hd.stream_id);
     if (!call) return 0;
-    if (name_size == 7 && memcmp(name, ":status", 7) == 0) call->status = (int)strtol((const char *)value, NULL, 10);
+    bool is_status = name_size == 7 && memcmp(name, ":status", 7) == 0;
+    if (is_status) call->status = (int)strtol((const char *)value, NULL, 10);
+    if (is_status) client.continues += call->status == 100;
     else buffer_printf(&call->headers, "%.*s: %.*s\n", (int)name_size, name, (int)value_size, value);
     call->has_trailers |= call->body.size > 0;
     return 0;
@@ -40,6 +42,7 @@ static int frame_came(nghttp2_session *session, const nghttp2_frame *frame, void
         client.went_away = true;
         client.away_code = frame->goaway.error_code;
     }
+    client.resets += frame->hd.type == NGHTTP2_RST_STREAM;
     if (frame->hd.type == NGHTTP2_PING && frame->hd.flags & NGHTTP2_FLAG_ACK) client.pings_answered++;
     struct client_call *call = frame->hd.stream_id ? call_of(frame->hd.stream_id) : NULL;
     bool may_end = frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA;
@@ -89,12 +92,20 @@ void client_connect(uint32_t window)
     assert_int_equal(nghttp2_submit_settings(client.session, NGHTTP2_FLAG_NONE, &entry, 1), 0);
 }
 
-void client_disconnect(void)
+void client_forget(size_t from)
 {
-    for (size_t i = 0; i < client.count; i++) {
+    for (size_t i = from; i < client.count; i++) {
+        if (client.session) nghttp2_session_set_stream_user_data(client.session, client.calls[i].id, NULL);
         buffer_free(&client.calls[i].headers);
         buffer_free(&client.calls[i].body);
+        client.calls[i] = (struct client_call){0};
     }
+    client.count = from;
+}
+
+void client_disconnect(void)
+{
+    client_forget(0);
     nghttp2_session_del(client.session);
     memset(&client, 0, sizeof client);
     if (harness.client >= 0) close(harness.client);

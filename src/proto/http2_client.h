@@ -33,8 +33,9 @@ struct client {
     bool went_away;         /* GOAWAY arrived... */
     uint32_t away_code;
     bool gone;              /* the connection is closed */
-    int status;             /* of the newest head */
     size_t pings_answered;
+    size_t continues;       /* "100 Continue" */
+    size_t resets;          /* RST_STREAM frames of any stream */
 };
 extern struct client client;
 
@@ -44,6 +45,8 @@ void client_disconnect(void);
 /* `headers`: "name: value\n" lines, beside the pseudo ones. With an `upload` that has data the request has a body. */
 struct client_call *client_request(const char *method, const char *path, const char *headers, struct slice upload);
 #define client_get(path) client_request("GET", path, "", SLICE_EMPTY)
+/* Forgets the calls from that one on, whose answers no longer matter: their places are free again. */
+void client_forget(size_t from);
 /* Sends and receives what there is; true, to be used in WAIT_FOR. */
 bool client_turn(void);
 bool client_has(const struct client_call *call, const char *header_line);

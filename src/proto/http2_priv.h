@@ -64,6 +64,8 @@ void http2_due(struct http2_connection *connection, int64_t at_ms);
 void http2_charge(struct http2_connection *connection, int64_t cost);
 /* The stream has gone: takes the exchange out of the connection, and back when nobody else has it. */
 void http2_drop(struct http_exchange *exchange);
+/* Resets the stream and drops the exchange. */
+void http2_reset(struct http_exchange *exchange, uint32_t code);
 
 /* http2_request.c */
 void http2_callbacks_for_requests(nghttp2_session_callbacks *callbacks);

@@ -265,7 +265,9 @@ void http2_stream_run(struct os_task *task)
         if (ended) http_exchange_give(exchange);
         return;
     }
-    if (!part->submitted) {
+    if (connection->input_closed && exchange->streaming) { /* half of it would be cut off anyway */
+        http2_reset(exchange, NGHTTP2_CANCEL);
+    } else if (!part->submitted) {
         submit(exchange);
     } else if (part->deferred) {
         part->deferred = false;
