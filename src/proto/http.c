@@ -63,7 +63,7 @@ static void unknown_received(void *state, struct slice bytes)
 {
     struct unknown *unknown = state;
     size_t left = PREFACE_SIZE - unknown->seen_size, now = bytes.size < left ? bytes.size : left;
-    if (memcmp(bytes.data, PREFACE + unknown->seen_size, now) != 0) {
+    if (memcmp(bytes.data, &PREFACE[unknown->seen_size], now) != 0) {
         hand_over(unknown, &http1_protocol, bytes);
     } else if (now == left) {
         hand_over(unknown, &http2_protocol, bytes);
