@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The text of a tree on one line, as Prometheus writes expressions. */
+#include <math.h>
 #include <stdio.h>
 
 #include "base/json_writer.h"
@@ -36,7 +37,9 @@ static void write_names(const struct promql_names *names, struct buffer *out)
 
 static void write_modifiers(const struct promql_node *node, struct buffer *out)
 {
-    if (node->at == PROMQL_AT_TIME) buffer_printf(out, " @ %.3f", (double)node->at_ms / 1000);
+    uint64_t at_ms = node->at_ms < 0 ? -(uint64_t)node->at_ms : (uint64_t)node->at_ms;
+    if (node->at == PROMQL_AT_TIME)
+        buffer_printf(out, " @ %s%llu.%03u", node->at_ms < 0 ? "-" : "", (unsigned long long)(at_ms / 1000), (unsigned)(at_ms % 1000));
     else if (node->at) buffer_append_string(out, node->at == PROMQL_AT_START ? " @ start()" : " @ end()");
     if (!node->has_offset) return;
     buffer_append_string(out, node->offset_ms < 0 ? " offset -" : " offset ");
@@ -88,7 +91,7 @@ static void write_binary(const struct promql_node *node, struct buffer *out)
     const struct promql_matching *matching = &node->matching;
     promql_node_write(node->children[0], out);
     buffer_printf(out, " %s%s", promql_token_facts[node->operator].text, node->returns_bool ? " bool" : "");
-    if (matching->given && (matching->labels.count || matching->on)) {
+    if (matching->given && (matching->labels.count || matching->on || matching->card != PROMQL_ONE_TO_ONE)) {
         buffer_append_string(out, matching->on ? " on " : " ignoring ");
         write_names(&matching->labels, out);
     }
@@ -103,7 +106,11 @@ static void write_binary(const struct promql_node *node, struct buffer *out)
 void promql_node_write(const struct promql_node *node, struct buffer *out)
 {
     switch (node->kind) {
-    case PROMQL_NODE_NUMBER: promql_number_write(node->number, out); return;
+    case PROMQL_NODE_NUMBER:
+        /* Without the sign, which would be read as an operator. */
+        if (node->number == INFINITY) buffer_append_string(out, "Inf");
+        else promql_number_write(node->number, out);
+        return;
     case PROMQL_NODE_STRING: write_quoted(node->text, out); return;
     case PROMQL_NODE_SELECTOR:
     case PROMQL_NODE_RANGE: write_selector(node, out); return;

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results as Prometheus writes them: numbers as texts, times in seconds. */
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 
 #include "base/json_writer.h"
 #include "promql/evaluate.h"
 
-/* The fewest digits that read back equal, "d" and zeros behind them left out, and the exponent of the first. */
+/* The fewest digits that read back equal, without zeros behind them, and the exponent of the first. */
 static int shortest_digits(double value, char digits[20], int *exponent)
 {
     char text[40];
-    for (int wanted = 15; wanted <= 17; wanted++) {
+    /* When fewer than 15 digits are enough, 15 are the same with zeros behind; but the smallest numbers have no 15. */
+    for (int wanted = fabs(value) < DBL_MIN ? 1 : 15; wanted <= 17; wanted++) {
         snprintf(text, sizeof text, "%.*e", wanted - 1, value);
         if (strtod(text, NULL) == value) break;
     }
