@@ -46,10 +46,14 @@ static const struct simple {
     void (*add)(struct group *group, double value);
     double (*get)(const struct group *group);
     bool from_zero; /* the first value is no part of `value` */
-} simples[PROMQL_TOKEN_COUNT] = {
-    [PROMQL_SUM] = {add_sum, get_value}, [PROMQL_AVG] = {add_avg, get_mean}, [PROMQL_MIN] = {add_min, get_value},
-    [PROMQL_MAX] = {add_max, get_value}, [PROMQL_COUNT] = {add_nothing, get_count}, [PROMQL_GROUP] = {add_nothing, get_one},
-    [PROMQL_STDDEV] = {add_spread, get_stddev, true}, [PROMQL_STDVAR] = {add_spread, get_stdvar, true}};
+} simples[PROMQL_TOKEN_COUNT] = {[PROMQL_SUM] = {add_sum, get_value},
+                                 [PROMQL_AVG] = {add_avg, get_mean},
+                                 [PROMQL_MIN] = {add_min, get_value},
+                                 [PROMQL_MAX] = {add_max, get_value},
+                                 [PROMQL_COUNT] = {add_nothing, get_count},
+                                 [PROMQL_GROUP] = {add_nothing, get_one},
+                                 [PROMQL_STDDEV] = {add_spread, get_stddev, true},
+                                 [PROMQL_STDVAR] = {add_spread, get_stdvar, true}};
 
 /* The series, each with the number of its group. */
 struct grouped {
@@ -78,7 +82,8 @@ static enum error_code find_groups(struct promql_evaluator *e, struct grouped *g
     if (!g->group_of || !g->labels) return ERROR_MEMORY;
     for (size_t i = 0; !code && i < g->in.count; i++) {
         struct promql_labels labels;
-        if (!group_labels(e, g->node, &g->in.rows[i].labels, &labels) || !promql_number_of(e, &numbers, &labels, &g->group_of[i]))
+        if (!group_labels(e, g->node, &g->in.rows[i].labels, &labels) ||
+            !promql_number_of(e, &numbers, &labels, &g->group_of[i]))
             code = ERROR_MEMORY;
         else g->labels[g->group_of[i]] = labels;
     }
@@ -120,10 +125,12 @@ static enum error_code aggregate_simply(struct promql_evaluator *e, const struct
     return code;
 }
 
-static enum error_code aggregate_quantile(struct promql_evaluator *e, const struct grouped *g, struct promql_value *value)
+static enum error_code aggregate_quantile(struct promql_evaluator *e, const struct grouped *g,
+                                          struct promql_value *value)
 {
     double *values = promql_allocate(e, g->in.count, sizeof *values);
-    size_t *starts = promql_allocate(e, g->count + 1, sizeof *starts), *used = promql_allocate(e, g->count, sizeof *used);
+    size_t *starts = promql_allocate(e, g->count + 1, sizeof *starts),
+           *used = promql_allocate(e, g->count, sizeof *used);
     if (!values || !starts || !used) return ERROR_MEMORY;
     for (size_t i = 0; i < g->in.count; i++) starts[g->group_of[i] + 1]++;
     for (size_t i = 0; i < g->count; i++) starts[i + 1] += starts[i];
@@ -137,7 +144,8 @@ static enum error_code aggregate_quantile(struct promql_evaluator *e, const stru
         }
         for (size_t i = 0; i < g->count; i++)
             if (used[i])
-                value->rows[i].values[step] = promql_quantile_of(g->parameter.rows[0].values[step], values + starts[i], used[i]);
+                value->rows[i].values[step] =
+                    promql_quantile_of(g->parameter.rows[0].values[step], values + starts[i], used[i]);
         code = promql_count(e, g->in.count);
     }
     return code;
@@ -166,7 +174,8 @@ static enum error_code fail_parameter(struct promql_evaluator *e, double k)
 {
     struct buffer text = {0};
     promql_number_write(k, &text);
-    enum error_code code = promql_failed(e, ERROR_INVALID, "Scalar value %.*s overflows int64", SLICE_ARGS(slice_first(buffer_slice(&text), 100)));
+    enum error_code code = promql_failed(e, ERROR_INVALID, "Scalar value %.*s overflows int64",
+                                         SLICE_ARGS(slice_first(buffer_slice(&text), 100)));
     buffer_free(&text);
     return code;
 }
@@ -191,7 +200,8 @@ static enum error_code aggregate_topk(struct promql_evaluator *e, const struct g
         if (k < 1) continue;
         for (size_t i = 0; i < g->in.count; i++) {
             double v = g->in.rows[i].values[step];
-            if (promql_present(v)) ranked[count++] = (struct ranked){i, g->group_of[i], v, g->node->operator == PROMQL_BOTTOMK};
+            if (promql_present(v))
+                ranked[count++] = (struct ranked){i, g->group_of[i], v, g->node->operator == PROMQL_BOTTOMK};
         }
         qsort(ranked, count, sizeof *ranked, compare_ranked);
         size_t rank = 0;
@@ -222,7 +232,8 @@ static bool value_labels(struct promql_evaluator *e, const struct promql_node *n
 }
 
 /* Every value becomes a label: rows come up as values do. */
-static enum error_code aggregate_count_values(struct promql_evaluator *e, const struct grouped *g, struct promql_value *value)
+static enum error_code aggregate_count_values(struct promql_evaluator *e, const struct grouped *g,
+                                              struct promql_value *value)
 {
     struct slice name = g->parameter.text;
     struct promql_numbers numbers = {0};
@@ -239,7 +250,8 @@ static enum error_code aggregate_count_values(struct promql_evaluator *e, const 
             promql_number_write(v, &text);
             struct promql_labels labels;
             size_t place;
-            if (!value_labels(e, g->node, &g->in.rows[i].labels, name, arena_copy(e->arena, buffer_slice(&text)), &labels) ||
+            if (!value_labels(e, g->node, &g->in.rows[i].labels, name, arena_copy(e->arena, buffer_slice(&text)),
+                              &labels) ||
                 !promql_number_of(e, &numbers, &labels, &place)) {
                 code = ERROR_MEMORY;
                 break;
@@ -270,8 +282,8 @@ static enum error_code aggregate_count_values(struct promql_evaluator *e, const 
     return code;
 }
 
-enum error_code promql_eval_aggregate(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                      struct promql_value *value)
+enum error_code promql_eval_aggregate(struct promql_evaluator *e, const struct promql_frame *frame,
+                                      const struct promql_node *node, struct promql_value *value)
 {
     struct grouped g = {.frame = frame, .node = node};
     enum error_code code = promql_eval(e, frame, node->children[0], &g.in);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Binary operators: between numbers, between a vector and a number, and between vectors whose series find each other. */
+/* Binary operators between numbers, a vector and a number, and vectors whose series find each other. */
 #include <math.h>
 
 #include "promql/evaluator.h"
@@ -26,15 +26,19 @@ static bool compute(enum promql_token operator, double left, double right, doubl
     }
 }
 
-static bool is_comparison(const struct promql_node *node) { return promql_token_facts[node->operator].kind == PROMQL_KIND_COMPARISON; }
+static bool is_comparison(const struct promql_node *node)
+{
+    return promql_token_facts[node->operator].kind == PROMQL_KIND_COMPARISON;
+}
 /* What is computed is no longer the metric it was made of; what is only filtered is. Prometheus 2.42 forgot atan2. */
 static bool drops_name(const struct promql_node *node)
 {
     return is_comparison(node) ? node->returns_bool : node->operator != PROMQL_ATAN2;
 }
 
-static enum error_code scalar_scalar(const struct promql_frame *frame, const struct promql_node *node, const struct promql_value *left,
-                                     const struct promql_value *right, struct promql_value *value)
+static enum error_code scalar_scalar(const struct promql_frame *frame, const struct promql_node *node,
+                                     const struct promql_value *left, const struct promql_value *right,
+                                     struct promql_value *value)
 {
     *value = *left;
     for (size_t step = 0; step < frame->steps; step++) {
@@ -45,9 +49,9 @@ static enum error_code scalar_scalar(const struct promql_frame *frame, const str
     return ERROR_NONE;
 }
 
-static enum error_code vector_scalar(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                     const struct promql_value *vector, const struct promql_value *scalar, bool swapped,
-                                     struct promql_value *value)
+static enum error_code vector_scalar(struct promql_evaluator *e, const struct promql_frame *frame,
+                                     const struct promql_node *node, const struct promql_value *vector,
+                                     const struct promql_value *scalar, bool swapped, struct promql_value *value)
 {
     *value = *vector;
     for (size_t i = 0; i < vector->count; i++) {
@@ -116,20 +120,21 @@ static enum error_code fail_twice_on_one_side(struct match *m, size_t first, siz
     struct slice shown[3];
     for (int i = 0; i < 3; i++) shown[i] = slice_first(buffer_slice(&texts[i]), 90);
     promql_failed(m->e, ERROR_INVALID,
-                  "found duplicate series for the match group %.*s on the %s hand-side of the operation: [%.*s, %.*s];many-to-many "
-                  "matching not allowed: matching labels must be unique on one side",
-                  SLICE_ARGS(shown[0]), m->matching->card == PROMQL_ONE_TO_MANY ? "left" : "right", SLICE_ARGS(shown[1]),
-                  SLICE_ARGS(shown[2]));
+                  "found duplicate series for the match group %.*s on the %s hand-side of the operation: "
+                  "[%.*s, %.*s];many-to-many matching not allowed: matching labels must be unique on one side",
+                  SLICE_ARGS(shown[0]), m->matching->card == PROMQL_ONE_TO_MANY ? "left" : "right",
+                  SLICE_ARGS(shown[1]), SLICE_ARGS(shown[2]));
     for (int i = 0; i < 3; i++) buffer_free(&texts[i]);
     return ERROR_INVALID;
 }
 
-static bool result_labels(struct match *m, const struct promql_labels *many, const struct promql_labels *one, struct promql_labels *out)
+static bool result_labels(struct match *m, const struct promql_labels *many, const struct promql_labels *one,
+                          struct promql_labels *out)
 {
     const struct promql_names none = {0}, *names = &m->matching->labels;
     if (!promql_labels_drop(m->e, many, &none, drops_name(m->node), out)) return false;
-    if (m->matching->card == PROMQL_ONE_TO_ONE &&
-        !(m->matching->on ? promql_labels_keep(m->e, out, names, out) : promql_labels_drop(m->e, out, names, false, out)))
+    if (m->matching->card == PROMQL_ONE_TO_ONE && !(m->matching->on ? promql_labels_keep(m->e, out, names, out)
+                                                                    : promql_labels_drop(m->e, out, names, false, out)))
         return false;
     for (size_t i = 0; i < m->matching->include.count; i++) {
         struct slice name = m->matching->include.items[i];
@@ -182,16 +187,19 @@ static enum error_code meet(struct match *m, struct answer *a, size_t step, size
     size_t *mark = &matched[m->many_group[many]], row;
     if (m->matching->card == PROMQL_ONE_TO_ONE) {
         if (*mark == step + 1)
-            return promql_failed(m->e, ERROR_INVALID, "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
+            return promql_failed(
+                m->e, ERROR_INVALID,
+                "multiple matches for labels: many-to-one matching must be explicit (group_left/group_right)");
         *mark = step + 1;
     }
     enum error_code code = answer_row(m, a, many, one, &row);
     if (code) return code;
     double *place = &a->value->rows[row].values[step];
     if (promql_present(*place))
-        return promql_failed(m->e, ERROR_INVALID, m->matching->card == PROMQL_ONE_TO_ONE
-                                                      ? "vector cannot contain metrics with the same labelset"
-                                                      : "multiple matches for labels: grouping labels must ensure unique matches");
+        return promql_failed(m->e, ERROR_INVALID,
+                             m->matching->card == PROMQL_ONE_TO_ONE
+                                 ? "vector cannot contain metrics with the same labelset"
+                                 : "multiple matches for labels: grouping labels must ensure unique matches");
     *place = out;
     return ERROR_NONE;
 }
@@ -199,7 +207,8 @@ static enum error_code meet(struct match *m, struct answer *a, size_t step, size
 static enum error_code vector_vector(struct match *m, struct promql_value *value)
 {
     struct answer a = {.value = value};
-    size_t *one_of = promql_allocate(m->e, m->group_count, sizeof *one_of); /* the series + 1 of the one side at this step */
+    /* Of each group the series + 1 of the one side at this step, and the step + 1 when it last had a match. */
+    size_t *one_of = promql_allocate(m->e, m->group_count, sizeof *one_of);
     size_t *matched = promql_allocate(m->e, m->group_count, sizeof *matched);
     a.last_one = promql_allocate(m->e, m->many.count, sizeof *a.last_one);
     a.last_row = promql_allocate(m->e, m->many.count, sizeof *a.last_row);
@@ -231,7 +240,8 @@ static enum error_code set_operation(struct match *m, struct promql_value *value
     bool is_or = m->node->operator == PROMQL_OR;
     /* Who must be looked up, and whose rows are filtered by it. */
     const struct promql_value *known = is_or ? &m->many : &m->one;
-    const size_t *known_group = is_or ? m->many_group : m->one_group, *asked_group = is_or ? m->one_group : m->many_group;
+    const size_t *known_group = is_or ? m->many_group : m->one_group,
+                 *asked_group = is_or ? m->one_group : m->many_group;
     struct promql_value *asked = is_or ? &m->one : &m->many;
     bool wanted = m->node->operator == PROMQL_AND;
     size_t *there = promql_allocate(m->e, m->group_count, sizeof *there);
@@ -241,7 +251,8 @@ static enum error_code set_operation(struct match *m, struct promql_value *value
         for (size_t i = 0; i < known->count; i++)
             if (promql_present(known->rows[i].values[step])) there[known_group[i]] = step + 1;
         for (size_t i = 0; i < asked->count; i++)
-            if ((there[asked_group[i]] == step + 1) != wanted) memcpy(&asked->rows[i].values[step], &absent, sizeof absent);
+            if ((there[asked_group[i]] == step + 1) != wanted)
+                memcpy(&asked->rows[i].values[step], &absent, sizeof absent);
         enum error_code code = promql_count(m->e, known->count + asked->count);
         if (code) return code;
     }
@@ -257,8 +268,8 @@ static enum error_code set_operation(struct match *m, struct promql_value *value
     return promql_merge(m->e, m->frame, value, false);
 }
 
-enum error_code promql_eval_binary(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                   struct promql_value *value)
+enum error_code promql_eval_binary(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *node, struct promql_value *value)
 {
     struct promql_value left, right;
     enum error_code code = promql_eval(e, frame, node->children[0], &left);
@@ -273,5 +284,6 @@ enum error_code promql_eval_binary(struct promql_evaluator *e, const struct prom
                       .many = swapped ? right : left, .one = swapped ? left : right};
     code = find_groups(&m);
     if (code) return code;
-    return promql_token_facts[node->operator].kind == PROMQL_KIND_SET ? set_operation(&m, value) : vector_vector(&m, value);
+    return promql_token_facts[node->operator].kind == PROMQL_KIND_SET ? set_operation(&m, value)
+                                                                       : vector_vector(&m, value);
 }

@@ -21,7 +21,8 @@ static enum error_code one_row(struct promql_evaluator *e, const struct promql_f
 }
 
 /* What equality says of labels that are missing; a label that is said twice is left out. */
-static enum error_code absent_labels(struct promql_evaluator *e, const struct promql_node *node, struct promql_labels *labels)
+static enum error_code absent_labels(struct promql_evaluator *e, const struct promql_node *node,
+                                     struct promql_labels *labels)
 {
     *labels = (struct promql_labels){0};
     if (!node->selector) return ERROR_NONE;
@@ -31,15 +32,18 @@ static enum error_code absent_labels(struct promql_evaluator *e, const struct pr
         if (slice_equal(matcher->name, promql_metric_name)) continue;
         bool said_before = false;
         for (size_t k = 0; k < i; k++)
-            if (selector->matchers[k].match == PROMQL_EQUAL && slice_equal(selector->matchers[k].name, matcher->name)) said_before = true;
+            if (selector->matchers[k].match == PROMQL_EQUAL && slice_equal(selector->matchers[k].name, matcher->name))
+                said_before = true;
         bool use = matcher->match == PROMQL_EQUAL && !said_before;
-        if (!promql_labels_set(e, labels, matcher->name, use ? matcher->value : SLICE_EMPTY, labels)) return ERROR_MEMORY;
+        if (!promql_labels_set(e, labels, matcher->name, use ? matcher->value : SLICE_EMPTY, labels))
+            return ERROR_MEMORY;
     }
     return ERROR_NONE;
 }
 
-static enum error_code invert(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *about,
-                              const struct promql_value *there, struct promql_value *value)
+static enum error_code invert(struct promql_evaluator *e, const struct promql_frame *frame,
+                              const struct promql_node *about, const struct promql_value *there,
+                              struct promql_value *value)
 {
     TRY(one_row(e, frame, value));
     TRY(absent_labels(e, about, &value->rows[0].labels));
@@ -52,8 +56,8 @@ static enum error_code invert(struct promql_evaluator *e, const struct promql_fr
     return ERROR_NONE;
 }
 
-enum error_code promql_call_absent(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                   struct promql_value *value)
+enum error_code promql_call_absent(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *call, struct promql_value *value)
 {
     struct promql_value there;
     TRY(promql_eval(e, frame, call->children[0], &there));
@@ -81,8 +85,9 @@ static double smaller(double a, double b)
 }
 
 /* The vector of a call and its scalar arguments behind it. */
-static enum error_code eval_arguments(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                      struct promql_value *vector, struct promql_value scalars[2])
+static enum error_code eval_arguments(struct promql_evaluator *e, const struct promql_frame *frame,
+                                      const struct promql_node *call, struct promql_value *vector,
+                                      struct promql_value scalars[2])
 {
     TRY(promql_eval(e, frame, call->children[0], vector));
     for (size_t i = 1; i < call->child_count; i++) TRY(promql_eval(e, frame, call->children[i], &scalars[i - 1]));
@@ -91,8 +96,8 @@ static enum error_code eval_arguments(struct promql_evaluator *e, const struct p
     return promql_count(e, vector->count * frame->steps);
 }
 
-enum error_code promql_call_clamp(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                  struct promql_value *value)
+enum error_code promql_call_clamp(struct promql_evaluator *e, const struct promql_frame *frame,
+                                  const struct promql_node *call, struct promql_value *value)
 {
     struct promql_value scalars[2];
     TRY(eval_arguments(e, frame, call, value, scalars));
@@ -109,8 +114,8 @@ enum error_code promql_call_clamp(struct promql_evaluator *e, const struct promq
     return promql_merge(e, frame, value, false);
 }
 
-enum error_code promql_call_round(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                  struct promql_value *value)
+enum error_code promql_call_round(struct promql_evaluator *e, const struct promql_frame *frame,
+                                  const struct promql_node *call, struct promql_value *value)
 {
     struct promql_value scalars[2];
     TRY(eval_arguments(e, frame, call, value, scalars));
@@ -125,8 +130,8 @@ enum error_code promql_call_round(struct promql_evaluator *e, const struct promq
     return promql_merge(e, frame, value, false);
 }
 
-enum error_code promql_call_scalar(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                   struct promql_value *value)
+enum error_code promql_call_scalar(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *call, struct promql_value *value)
 {
     struct promql_value vector;
     TRY(promql_eval(e, frame, call->children[0], &vector));
@@ -142,8 +147,8 @@ enum error_code promql_call_scalar(struct promql_evaluator *e, const struct prom
     return ERROR_NONE;
 }
 
-enum error_code promql_call_vector(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                   struct promql_value *value)
+enum error_code promql_call_vector(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *call, struct promql_value *value)
 {
     TRY(promql_eval(e, frame, call->children[0], value));
     value->type = PROMQL_VECTOR;
@@ -153,20 +158,21 @@ enum error_code promql_call_vector(struct promql_evaluator *e, const struct prom
 static enum error_code times(struct promql_evaluator *e, const struct promql_frame *frame, struct promql_value *value)
 {
     TRY(one_row(e, frame, value));
-    for (size_t step = 0; step < frame->steps; step++) value->rows[0].values[step] = (double)promql_frame_time(frame, step) / 1000;
+    for (size_t step = 0; step < frame->steps; step++)
+        value->rows[0].values[step] = (double)promql_frame_time(frame, step) / 1000;
     return ERROR_NONE;
 }
 
-enum error_code promql_call_time(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                 struct promql_value *value)
+enum error_code promql_call_time(struct promql_evaluator *e, const struct promql_frame *frame,
+                                 const struct promql_node *call, struct promql_value *value)
 {
     TRY(times(e, frame, value));
     value->type = PROMQL_SCALAR;
     return ERROR_NONE;
 }
 
-enum error_code promql_call_pi(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                               struct promql_value *value)
+enum error_code promql_call_pi(struct promql_evaluator *e, const struct promql_frame *frame,
+                               const struct promql_node *call, struct promql_value *value)
 {
     TRY(one_row(e, frame, value));
     value->type = PROMQL_SCALAR;
@@ -174,8 +180,8 @@ enum error_code promql_call_pi(struct promql_evaluator *e, const struct promql_f
     return ERROR_NONE;
 }
 
-enum error_code promql_call_timestamp(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                      struct promql_value *value)
+enum error_code promql_call_timestamp(struct promql_evaluator *e, const struct promql_frame *frame,
+                                      const struct promql_node *call, struct promql_value *value)
 {
     const struct promql_node *inside = promql_node_inside(call->children[0]);
     bool of_samples = inside->kind == PROMQL_NODE_SELECTOR;
@@ -189,12 +195,13 @@ enum error_code promql_call_timestamp(struct promql_evaluator *e, const struct p
     return promql_merge(e, frame, value, false);
 }
 
-enum error_code promql_call_date(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                 struct promql_value *value)
+enum error_code promql_call_date(struct promql_evaluator *e, const struct promql_frame *frame,
+                                 const struct promql_node *call, struct promql_value *value)
 {
     if (call->child_count) return promql_eval_map(e, frame, call, value);
     TRY(times(e, frame, value));
-    for (size_t step = 0; step < frame->steps; step++) value->rows[0].values[step] = call->function->map(value->rows[0].values[step]);
+    for (size_t step = 0; step < frame->steps; step++)
+        value->rows[0].values[step] = call->function->map(value->rows[0].values[step]);
     return ERROR_NONE;
 }
 
@@ -228,8 +235,9 @@ DATE_PART(year, d.year)
 /* 1970-01-01 was a Thursday; Sunday is 0. */
 DATE_PART(day_of_week, ((d.days + 4) % 7 + 7) % 7)
 DATE_PART(day_of_year, d.days - time_days_from_civil(d.year, 1, 1) + 1)
-DATE_PART(days_in_month, (d.month == 12 ? time_days_from_civil(d.year + 1, 1, 1) : time_days_from_civil(d.year, d.month + 1, 1)) -
-                             time_days_from_civil(d.year, d.month, 1))
+DATE_PART(days_in_month,
+          (d.month == 12 ? time_days_from_civil(d.year + 1, 1, 1) : time_days_from_civil(d.year, d.month + 1, 1)) -
+              time_days_from_civil(d.year, d.month, 1))
 
 static int ascending(const void *a, const void *b)
 {
@@ -245,13 +253,14 @@ static int descending(const void *a, const void *b)
     return x > y ? -1 : x < y;
 }
 
-enum error_code promql_call_sort(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                 struct promql_value *value)
+enum error_code promql_call_sort(struct promql_evaluator *e, const struct promql_frame *frame,
+                                 const struct promql_node *call, struct promql_value *value)
 {
     TRY(promql_eval(e, frame, call->children[0], value));
     /* Series over many steps have no order by value: the answer is sorted by labels anyway. */
     if (frame->steps > 1) return ERROR_NONE;
     promql_drop_empty(frame, value);
-    qsort(value->rows, value->count, sizeof *value->rows, slice_equal(call->text, SLICE("sort")) ? ascending : descending);
+    qsort(value->rows, value->count, sizeof *value->rows,
+          slice_equal(call->text, SLICE("sort")) ? ascending : descending);
     return ERROR_NONE;
 }

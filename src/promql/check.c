@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a tree must obey that its grammar does not say: types, arguments, matching. And what stands around each selector. */
+/* What a tree must obey that its grammar does not say: types, arguments, matching; and the hints of its selectors. */
 #include "promql/function.h"
 
 #include <stdio.h>
 
-static const struct { const char *name, *words; } type_names[] = {
-    [PROMQL_NONE] = {"none", "none"}, [PROMQL_SCALAR] = {"scalar", "scalar"}, [PROMQL_VECTOR] = {"vector", "instant vector"},
-    [PROMQL_MATRIX] = {"matrix", "range vector"}, [PROMQL_STRING] = {"string", "string"}};
+static const struct {
+    const char *name, *words;
+} type_names[] = {[PROMQL_NONE] = {"none", "none"},
+                  [PROMQL_SCALAR] = {"scalar", "scalar"},
+                  [PROMQL_VECTOR] = {"vector", "instant vector"},
+                  [PROMQL_MATRIX] = {"matrix", "range vector"},
+                  [PROMQL_STRING] = {"string", "string"}};
 
 const char *promql_type_name(enum promql_type type) { return type_names[type].name; }
 const char *promql_type_words(enum promql_type type) { return type_names[type].words; }
@@ -33,7 +37,8 @@ static enum error_code expect_type(struct promql_expression *x, const struct pro
                                    const char *where, struct error *error)
 {
     if (node->type != type)
-        FAIL_AT(node->position, "expected type %s in %s, got %s", promql_type_words(type), where, promql_type_words(node->type));
+        FAIL_AT(node->position, "expected type %s in %s, got %s", promql_type_words(type), where,
+                promql_type_words(node->type));
     return ERROR_NONE;
 }
 
@@ -42,7 +47,8 @@ static enum error_code check_call(struct promql_expression *x, struct promql_nod
     const struct promql_function *f = promql_function_find(node->text);
     int shown = (int)(node->text.size < 60 ? node->text.size : 60);
     if (!f) FAIL_AT(node->position, "unknown function with name \"%.*s\"", shown, node->text.data);
-    if (!promql_function_supported(f)) FAIL_AT(node->position, "function \"%s\" is not supported: %s", f->name, f->without);
+    if (!promql_function_supported(f))
+        FAIL_AT(node->position, "function \"%s\" is not supported: %s", f->name, f->without);
     size_t most = f->argument_count, least = most - (f->optional < 0 ? 1 : (size_t)f->optional);
     if (node->child_count < least || (f->optional >= 0 && node->child_count > most)) {
         const char *bound = f->optional == 0 ? "" : node->child_count < least ? "at least " : "at most ";
@@ -96,8 +102,10 @@ static enum error_code check_binary(struct promql_expression *x, struct promql_n
     if (!vectors && matching->given && (matching->labels.count || matching->include.count || matching->card))
         FAIL_AT(node->position, "vector matching only allowed between instant vectors");
     if (fact->kind == PROMQL_KIND_SET) {
-        if (matching->card != PROMQL_ONE_TO_ONE) FAIL_AT(node->position, "no grouping allowed for \"%s\" operation", fact->text);
-        if (!vectors) FAIL_AT(node->position, "set operator \"%s\" not allowed in binary scalar expression", fact->text);
+        if (matching->card != PROMQL_ONE_TO_ONE)
+            FAIL_AT(node->position, "no grouping allowed for \"%s\" operation", fact->text);
+        if (!vectors)
+            FAIL_AT(node->position, "set operator \"%s\" not allowed in binary scalar expression", fact->text);
     }
     node->type = left == PROMQL_SCALAR && right == PROMQL_SCALAR ? PROMQL_SCALAR : PROMQL_VECTOR;
     return ERROR_NONE;
@@ -123,7 +131,8 @@ static enum error_code check_node(struct promql_expression *x, struct promql_nod
     case PROMQL_NODE_UNARY:
         node->type = node->children[0]->type;
         if (node->type != PROMQL_SCALAR && node->type != PROMQL_VECTOR)
-            FAIL_AT(node->position, "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
+            FAIL_AT(node->position,
+                    "unary expression only allowed on expressions of type scalar or instant vector, got \"%s\"",
                     promql_type_words(node->type));
         return ERROR_NONE;
     }
@@ -170,8 +179,10 @@ static void note_hints(struct promql_node *node, struct promql_hints hints)
         hints.function = node->function->name;
         break;
     case PROMQL_NODE_AGGREGATE:
-        hints = (struct promql_hints){.aggregation = promql_token_facts[node->operator].text, .grouping = node->grouping.items,
-                                      .grouping_count = node->grouping.count, .without = node->without};
+        hints = (struct promql_hints){.aggregation = promql_token_facts[node->operator].text,
+                                      .grouping = node->grouping.items,
+                                      .grouping_count = node->grouping.count,
+                                      .without = node->without};
         note_hints(node->children[0], hints);
         if (node->child_count > 1) note_hints(node->children[1], (struct promql_hints){0});
         return;

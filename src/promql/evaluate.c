@@ -38,7 +38,9 @@ void *promql_allocate(struct promql_evaluator *e, size_t count, size_t size)
 {
     size_t bytes;
     void *memory = __builtin_mul_overflow(count, size, &bytes) ? NULL : arena_allocate(e->arena, bytes);
-    if (!memory) promql_failed(e, ERROR_MEMORY, "the query needs more memory than it may have: ask for fewer series or a shorter time");
+    if (!memory)
+        promql_failed(e, ERROR_MEMORY,
+                      "the query needs more memory than it may have: ask for fewer series or a shorter time");
     return memory;
 }
 
@@ -54,7 +56,8 @@ static enum error_code count_loaded(struct promql_evaluator *e, uint64_t samples
 {
     e->samples += samples;
     if (e->samples > e->bounds.sample_limit)
-        return promql_failed(e, ERROR_TOO_LARGE, "query processing would load too many samples into memory in query execution (limit %llu)",
+        return promql_failed(e, ERROR_TOO_LARGE,
+                             "query processing would load too many samples into memory in query execution (limit %llu)",
                              (unsigned long long)e->bounds.sample_limit);
     return promql_count(e, samples);
 }
@@ -117,29 +120,31 @@ enum error_code promql_subquery_frame(const struct promql_evaluator *e, const st
     }
     uint64_t steps = (uint64_t)(inner->end_ms - inner->start_ms) / (uint64_t)inner->step_ms + 1;
     if (steps > e->bounds.sample_limit)
-        return error_set(e->error, ERROR_TOO_LARGE, "a subquery has %llu steps: more samples than a query may load (limit %llu)",
+        return error_set(e->error, ERROR_TOO_LARGE,
+                         "a subquery has %llu steps: more samples than a query may load (limit %llu)",
                          (unsigned long long)steps, (unsigned long long)e->bounds.sample_limit);
     inner->steps = (size_t)steps;
     inner->end_ms = promql_frame_time(inner, inner->steps - 1);
     return ERROR_NONE;
 }
 
-static enum error_code fetch(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                             struct promql_series_list *series)
+static enum error_code fetch(struct promql_evaluator *e, const struct promql_frame *frame,
+                             const struct promql_node *node, struct promql_series_list *series)
 {
     struct promql_window window = promql_selector_window(e, frame, node);
     *series = (struct promql_series_list){0};
     enum error_code code = e->bounds.fetch(e->bounds.context, &window, e->arena, series, e->error);
     if (code) return code;
     if (series->count > e->bounds.series_limit)
-        return promql_failed(e, ERROR_TOO_LARGE, "a selector finds %zu series; a query may read %zu of one selector: add matchers",
+        return promql_failed(e, ERROR_TOO_LARGE,
+                             "a selector finds %zu series; a query may read %zu of one selector: add matchers",
                              series->count, e->bounds.series_limit);
     for (size_t i = 0; !code && i < series->count; i++) code = count_loaded(e, series->items[i].count);
     return code;
 }
 
-enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                    bool times, struct promql_value *value)
+enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame,
+                                    const struct promql_node *node, bool times, struct promql_value *value)
 {
     struct promql_series_list series;
     enum error_code code = fetch(e, frame, node, &series);
@@ -153,7 +158,8 @@ enum error_code promql_eval_instant(struct promql_evaluator *e, const struct pro
         for (size_t step = 0; step < frame->steps; step++) {
             int64_t at = promql_reference_time(e, node, promql_frame_time(frame, step));
             while (next < s->count && s->times_ms[next] <= at) next++;
-            if (next == 0 || s->times_ms[next - 1] < at - e->bounds.lookback_ms || promql_is_stale(s->values[next - 1])) continue;
+            if (next == 0 || s->times_ms[next - 1] < at - e->bounds.lookback_ms || promql_is_stale(s->values[next - 1]))
+                continue;
             row.values[step] = times ? (double)s->times_ms[next - 1] / 1000 : s->values[next - 1];
             any = true;
         }
@@ -163,7 +169,8 @@ enum error_code promql_eval_instant(struct promql_evaluator *e, const struct pro
 }
 
 /* Without stale markers; arrays without any are used as they are. */
-static enum error_code drop_stale(struct promql_evaluator *e, const struct promql_series *from, struct promql_series *to)
+static enum error_code drop_stale(struct promql_evaluator *e, const struct promql_series *from,
+                                  struct promql_series *to)
 {
     *to = *from;
     size_t stale = 0;
@@ -184,8 +191,8 @@ static enum error_code drop_stale(struct promql_evaluator *e, const struct promq
 }
 
 /* Rows as series: only the steps that have a value. */
-static enum error_code rows_to_series(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_value *value,
-                                      struct promql_series_list *series)
+static enum error_code rows_to_series(struct promql_evaluator *e, const struct promql_frame *frame,
+                                      const struct promql_value *value, struct promql_series_list *series)
 {
     struct promql_series *items = promql_allocate(e, value->count, sizeof *items);
     if (!items) return ERROR_MEMORY;
@@ -209,8 +216,8 @@ static enum error_code rows_to_series(struct promql_evaluator *e, const struct p
     return ERROR_NONE;
 }
 
-enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                    struct promql_series_list *series)
+enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame,
+                                    const struct promql_node *node, struct promql_series_list *series)
 {
     if (node->kind == PROMQL_NODE_SUBQUERY) {
         struct promql_frame inner;
@@ -228,7 +235,8 @@ enum error_code promql_eval_samples(struct promql_evaluator *e, const struct pro
     return code;
 }
 
-static enum error_code eval_scalar(struct promql_evaluator *e, const struct promql_frame *frame, double number, struct promql_value *value)
+static enum error_code eval_scalar(struct promql_evaluator *e, const struct promql_frame *frame, double number,
+                                   struct promql_value *value)
 {
     enum error_code code = promql_rows(e, 1, value);
     if (code) return code;
@@ -240,8 +248,8 @@ static enum error_code eval_scalar(struct promql_evaluator *e, const struct prom
     return ERROR_NONE;
 }
 
-static enum error_code eval_unary(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                  struct promql_value *value)
+static enum error_code eval_unary(struct promql_evaluator *e, const struct promql_frame *frame,
+                                  const struct promql_node *node, struct promql_value *value)
 {
     enum error_code code = promql_eval(e, frame, node->children[0], value);
     if (code || node->operator != PROMQL_SUB) return code;
@@ -254,8 +262,8 @@ static enum error_code eval_unary(struct promql_evaluator *e, const struct promq
     return value->type == PROMQL_VECTOR ? promql_merge(e, frame, value, true) : ERROR_NONE;
 }
 
-enum error_code promql_eval_map(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                struct promql_value *value)
+enum error_code promql_eval_map(struct promql_evaluator *e, const struct promql_frame *frame,
+                                const struct promql_node *node, struct promql_value *value)
 {
     enum error_code code = promql_eval(e, frame, node->children[0], value);
     for (size_t i = 0; !code && i < value->count; i++) {
@@ -268,12 +276,14 @@ enum error_code promql_eval_map(struct promql_evaluator *e, const struct promql_
     return code ? code : promql_merge(e, frame, value, false);
 }
 
-static enum error_code eval_node(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                 struct promql_value *value)
+static enum error_code eval_node(struct promql_evaluator *e, const struct promql_frame *frame,
+                                 const struct promql_node *node, struct promql_value *value)
 {
     switch (node->kind) {
     case PROMQL_NODE_NUMBER: return eval_scalar(e, frame, node->number, value);
-    case PROMQL_NODE_STRING: *value = (struct promql_value){.type = PROMQL_STRING, .text = node->text}; return ERROR_NONE;
+    case PROMQL_NODE_STRING:
+        *value = (struct promql_value){.type = PROMQL_STRING, .text = node->text};
+        return ERROR_NONE;
     case PROMQL_NODE_SELECTOR: return promql_eval_instant(e, frame, node, false, value);
     case PROMQL_NODE_PAREN: return promql_eval(e, frame, node->children[0], value);
     case PROMQL_NODE_UNARY: return eval_unary(e, frame, node, value);
@@ -281,15 +291,16 @@ static enum error_code eval_node(struct promql_evaluator *e, const struct promql
     case PROMQL_NODE_AGGREGATE: return promql_eval_aggregate(e, frame, node, value);
     case PROMQL_NODE_CALL:
         if (node->function->call) return node->function->call(e, frame, node, value);
-        return node->function->range ? promql_eval_range_call(e, frame, node, value) : promql_eval_map(e, frame, node, value);
+        return node->function->range ? promql_eval_range_call(e, frame, node, value)
+                                     : promql_eval_map(e, frame, node, value);
     case PROMQL_NODE_RANGE:
     case PROMQL_NODE_SUBQUERY: break;
     }
     return promql_failed(e, ERROR_INTERNAL, "a range vector was asked for values");
 }
 
-enum error_code promql_eval(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                            struct promql_value *value)
+enum error_code promql_eval(struct promql_evaluator *e, const struct promql_frame *frame,
+                            const struct promql_node *node, struct promql_value *value)
 {
     if (!node->invariant || frame->steps == 1) return eval_node(e, frame, node, value);
     /* Computed once, given at every step. */
@@ -298,7 +309,8 @@ enum error_code promql_eval(struct promql_evaluator *e, const struct promql_fram
     for (size_t i = 0; !code && i < value->count; i++) {
         double *values = promql_row_values(e, frame);
         if (!values) return e->error->code;
-        for (size_t step = 0; step < frame->steps; step++) memcpy(&values[step], &value->rows[i].values[0], sizeof *values);
+        for (size_t step = 0; step < frame->steps; step++)
+            memcpy(&values[step], &value->rows[i].values[0], sizeof *values);
         value->rows[i].values = values;
     }
     return code;
@@ -306,12 +318,13 @@ enum error_code promql_eval(struct promql_evaluator *e, const struct promql_fram
 
 static int compare_series(const void *a, const void *b)
 {
-    return promql_labels_compare(&((const struct promql_series *)a)->labels, &((const struct promql_series *)b)->labels);
+    return promql_labels_compare(&((const struct promql_series *)a)->labels,
+                                 &((const struct promql_series *)b)->labels);
 }
 
 /* A range vector itself as the answer: the samples of its one range. */
-static enum error_code give_matrix(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                   struct promql_result *result)
+static enum error_code give_matrix(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *node, struct promql_result *result)
 {
     struct promql_series_list all;
     enum error_code code = promql_eval_samples(e, frame, node, &all);
@@ -330,8 +343,8 @@ static enum error_code give_matrix(struct promql_evaluator *e, const struct prom
     return ERROR_NONE;
 }
 
-static enum error_code give(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *root,
-                            struct promql_result *result)
+static enum error_code give(struct promql_evaluator *e, const struct promql_frame *frame,
+                            const struct promql_node *root, struct promql_result *result)
 {
     const struct promql_node *inside = promql_node_inside((struct promql_node *)root);
     bool instant = e->bounds.step_ms == 0;
@@ -349,12 +362,13 @@ static enum error_code give(struct promql_evaluator *e, const struct promql_fram
         return ERROR_NONE;
     }
     code = rows_to_series(e, frame, &value, &result->series);
-    if (!code && !instant) qsort((void *)result->series.items, result->series.count, sizeof *result->series.items, compare_series);
+    if (!code && !instant)
+        qsort((void *)result->series.items, result->series.count, sizeof *result->series.items, compare_series);
     return code;
 }
 
-static enum error_code prepare(const struct promql_expression *x, const struct promql_query *query, struct promql_evaluator *e,
-                               struct promql_frame *frame)
+static enum error_code prepare(const struct promql_expression *x, const struct promql_query *query,
+                               struct promql_evaluator *e, struct promql_frame *frame)
 {
     struct promql_query *q = &e->bounds;
     *q = *query;
@@ -363,26 +377,31 @@ static enum error_code prepare(const struct promql_expression *x, const struct p
     if (!q->sample_limit) q->sample_limit = PROMQL_SAMPLE_LIMIT_DEFAULT;
     if (!q->series_limit) q->series_limit = PROMQL_SERIES_LIMIT_DEFAULT;
     /* Room for ranges and offsets in 64 bits. */
-    if (q->start_ms > INT64_MAX / 4 || q->start_ms < INT64_MIN / 4 || q->end_ms > INT64_MAX / 4 || q->end_ms < INT64_MIN / 4)
+    if (q->start_ms > INT64_MAX / 4 || q->start_ms < INT64_MIN / 4 || q->end_ms > INT64_MAX / 4 ||
+        q->end_ms < INT64_MIN / 4)
         return error_set_field(e->error, ERROR_INVALID, "time", "times must lie within 70 million years");
     if (q->step_ms < 0) return error_set_field(e->error, ERROR_INVALID, "step", "step must be above 0");
-    if (q->lookback_ms < 0) return error_set_field(e->error, ERROR_INVALID, "lookback_delta", "lookback_delta must be above 0");
+    if (q->lookback_ms < 0)
+        return error_set_field(e->error, ERROR_INVALID, "lookback_delta", "lookback_delta must be above 0");
     if (q->step_ms == 0) q->end_ms = q->start_ms;
-    if (q->end_ms < q->start_ms) return error_set_field(e->error, ERROR_INVALID, "end", "end timestamp must not be before start time");
+    if (q->end_ms < q->start_ms)
+        return error_set_field(e->error, ERROR_INVALID, "end", "end timestamp must not be before start time");
     enum promql_type type = x->root->type;
     if (q->step_ms && type != PROMQL_SCALAR && type != PROMQL_VECTOR)
-        return error_set(e->error, ERROR_INVALID, "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
+        return error_set(e->error, ERROR_INVALID,
+                         "invalid expression type \"%s\" for range query, must be Scalar or instant Vector",
                          promql_type_words(type));
     uint64_t steps = q->step_ms ? ((uint64_t)q->end_ms - (uint64_t)q->start_ms) / (uint64_t)q->step_ms + 1 : 1;
     if (steps > PROMQL_STEP_LIMIT)
-        return error_set(e->error, ERROR_INVALID, "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
-                                                  "query resolution (?step=XX)");
+        return error_set(e->error, ERROR_INVALID,
+                         "exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the "
+                         "query resolution (?step=XX)");
     *frame = (struct promql_frame){q->start_ms, q->end_ms, q->step_ms ? q->step_ms : 1, (size_t)steps};
     return ERROR_NONE;
 }
 
-enum error_code promql_evaluate(const struct promql_expression *expression, const struct promql_query *query, struct arena *arena,
-                                struct promql_result *result, struct error *error)
+enum error_code promql_evaluate(const struct promql_expression *expression, const struct promql_query *query,
+                                struct arena *arena, struct promql_result *result, struct error *error)
 {
     struct error unseen;
     struct promql_evaluator e = {.arena = arena, .error = error ? error : &unseen};
@@ -391,8 +410,8 @@ enum error_code promql_evaluate(const struct promql_expression *expression, cons
     return code ? code : give(&e, &frame, expression->root, result);
 }
 
-static enum error_code note_windows(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                    struct promql_window *windows)
+static enum error_code note_windows(struct promql_evaluator *e, const struct promql_frame *frame,
+                                    const struct promql_node *node, struct promql_window *windows)
 {
     struct promql_frame inner = *frame;
     /* As promql_eval does it: what is the same at every step is evaluated at the first. */
@@ -407,8 +426,8 @@ static enum error_code note_windows(struct promql_evaluator *e, const struct pro
     return code;
 }
 
-enum error_code promql_windows(const struct promql_expression *expression, const struct promql_query *query, struct arena *arena,
-                               struct promql_window **windows, struct error *error)
+enum error_code promql_windows(const struct promql_expression *expression, const struct promql_query *query,
+                               struct arena *arena, struct promql_window **windows, struct error *error)
 {
     struct error unseen;
     struct promql_evaluator e = {.arena = arena, .error = error ? error : &unseen};

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Evaluates PromQL expressions, at one instant or over a range, over series that a callback gives, as Prometheus 2.42 does. */
+/* Evaluates PromQL expressions at an instant or over a range, over series that a callback gives, as Prometheus 2.42. */
 #ifndef PROMQL_EVALUATE_H
 #define PROMQL_EVALUATE_H
 
 #include "promql/expression.h"
 
 /*
- * Model: promql_evaluate walks the tree once. Every node gives its values for all steps (start, start + step, .. end), so a
- * selector is fetched exactly once, with all samples its steps can see. All memory comes from the caller's arena: its limit
- * is the memory limit of the query, the result lives in it, and so may the series a fetch gives.
+ * Model: promql_evaluate walks the tree once. Every node gives its values for all steps (start, start + step, .. end),
+ * so a selector is fetched exactly once, with all samples its steps can see. All memory comes from the caller's arena:
+ * its limit is the memory limit of the query, the result lives in it, and so may the series a fetch gives.
  */
 struct promql_label {
     struct slice name, value; /* UTF-8; neither is empty */
@@ -34,7 +34,7 @@ struct promql_series_list {
     const struct promql_series *items;
     size_t count;
 };
-/* The value that says "this series ended here" (remote write sends it): a NaN with these bits, told apart by bits only. */
+/* The value that says "this series ended here" (remote write sends it): a NaN told apart by its bits only. */
 #define PROMQL_STALE_BITS 0x7ff0000000000002ull
 bool promql_is_stale(double value);
 
@@ -46,8 +46,8 @@ struct promql_window {
     int64_t lookback_ms; /* of an instant selector */
 };
 /*
- * Fills `series` with the series that fit the selector and have samples (stale markers among them) in the window, each label
- * set once; samples outside the window may be given and are not looked at. Arrays must live as long as the arena.
+ * Fills `series` with the series that fit the selector and have samples (stale markers among them) in the window, each
+ * label set once; samples outside the window may be given and are not looked at. Arrays must live as long as the arena.
  */
 typedef enum error_code promql_fetch(void *context, const struct promql_window *window, struct arena *arena,
                                      struct promql_series_list *series, struct error *error);
@@ -58,7 +58,7 @@ typedef enum error_code promql_check(void *context, struct error *error);
 #define PROMQL_SUBQUERY_STEP_DEFAULT_MS 60000
 #define PROMQL_SAMPLE_LIMIT_DEFAULT 50000000 /* as Prometheus: some 800 MB of samples */
 #define PROMQL_SERIES_LIMIT_DEFAULT 200000   /* of one selector: their labels alone are some 100 MB */
-#define PROMQL_STEP_LIMIT 11000              /* points of a series of the answer: a week by the minute, more than a screen shows */
+#define PROMQL_STEP_LIMIT 11000 /* points of a series of the answer: a week by the minute, more than a screen shows */
 struct promql_query {
     int64_t start_ms, end_ms;
     int64_t step_ms;          /* 0: an instant query at start_ms */
@@ -79,8 +79,8 @@ struct promql_result {
     struct promql_series_list series; /* of a vector one sample each; of a matrix sorted by labels */
 };
 /*
- * ERROR_INVALID: the query or its result breaks a rule (label sets that match twice, a range query of a range vector, too
- * many steps); ERROR_TOO_LARGE: over a limit; ERROR_MEMORY: the arena is full; else what fetch or check said.
+ * ERROR_INVALID: the query or its result breaks a rule (label sets that match twice, a range query of a range vector,
+ * too many steps); ERROR_TOO_LARGE: over a limit; ERROR_MEMORY: the arena is full; else what fetch or check said.
  */
 enum error_code promql_evaluate(const struct promql_expression *expression, const struct promql_query *query,
                                 struct arena *arena, struct promql_result *result, struct error *error) MUST_CHECK;

@@ -26,8 +26,8 @@ static inline int64_t promql_frame_time(const struct promql_frame *frame, size_t
 }
 
 /*
- * Values are dense: one double for every step of the frame. A step without a value has the bits of a stale marker, which no
- * computation gives (arithmetic makes NaNs quiet) and no sample that is looked at has.
+ * Values are dense: one double for every step of the frame. A step without a value has the bits of a stale marker,
+ * which no computation gives (arithmetic makes NaNs quiet) and no sample that is looked at has.
  */
 struct promql_row {
     struct promql_labels labels;
@@ -42,23 +42,23 @@ struct promql_value {
 double promql_absent(void); /* only ever copied: read as a number on some machines it would become quiet */
 static inline bool promql_present(double value) { return !promql_is_stale(value); }
 
-enum error_code promql_eval(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                            struct promql_value *value) MUST_CHECK;
-enum error_code promql_eval_binary(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                   struct promql_value *value) MUST_CHECK;
-enum error_code promql_eval_aggregate(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                      struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval(struct promql_evaluator *e, const struct promql_frame *frame,
+                            const struct promql_node *node, struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval_binary(struct promql_evaluator *e, const struct promql_frame *frame,
+                                   const struct promql_node *node, struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval_aggregate(struct promql_evaluator *e, const struct promql_frame *frame,
+                                      const struct promql_node *node, struct promql_value *value) MUST_CHECK;
 /* A formula over the values of a call's first argument. */
-enum error_code promql_eval_map(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                struct promql_value *value) MUST_CHECK;
-enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                       struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval_map(struct promql_evaluator *e, const struct promql_frame *frame,
+                                const struct promql_node *call, struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct promql_frame *frame,
+                                       const struct promql_node *call, struct promql_value *value) MUST_CHECK;
 /* The sample an instant selector sees at each step: its value, or its time in seconds. */
-enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                    bool times, struct promql_value *value) MUST_CHECK;
+enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame,
+                                    const struct promql_node *node, bool times, struct promql_value *value) MUST_CHECK;
 /* Samples of a range selector or subquery, stale markers left out, over all the frame's ranges. */
-enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *node,
-                                    struct promql_series_list *series) MUST_CHECK;
+enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame,
+                                    const struct promql_node *node, struct promql_series_list *series) MUST_CHECK;
 /* Where a modified node looks at a step: the end of its range. */
 int64_t promql_reference_time(const struct promql_evaluator *e, const struct promql_node *node, int64_t step_time_ms);
 /* The frame a subquery's inner expression is evaluated in. */
@@ -79,21 +79,21 @@ enum error_code promql_failed(struct promql_evaluator *e, enum error_code code, 
 /* Leaves out rows without any value. */
 void promql_drop_empty(const struct promql_frame *frame, struct promql_value *value);
 /*
- * Rows with the same labels become one. Two values at one step are an error, and with `strict` two rows with values already.
+ * Rows with the same labels become one. Two values at one step are an error; with `strict` two rows with values are.
  */
 enum error_code promql_merge(struct promql_evaluator *e, const struct promql_frame *frame, struct promql_value *value,
                              bool strict) MUST_CHECK;
 
 /* Label sets made of others: arrays in the arena, texts shared. False when memory is out (the error is set). */
-bool promql_labels_keep(struct promql_evaluator *e, const struct promql_labels *labels, const struct promql_names *names,
-                        struct promql_labels *out);
+bool promql_labels_keep(struct promql_evaluator *e, const struct promql_labels *labels,
+                        const struct promql_names *names, struct promql_labels *out);
 /* Without these and, when asked, without the metric's name. */
-bool promql_labels_drop(struct promql_evaluator *e, const struct promql_labels *labels, const struct promql_names *names,
-                        bool drop_name, struct promql_labels *out);
+bool promql_labels_drop(struct promql_evaluator *e, const struct promql_labels *labels,
+                        const struct promql_names *names, bool drop_name, struct promql_labels *out);
 bool promql_labels_drop_name(struct promql_evaluator *e, const struct promql_labels *labels, struct promql_labels *out);
 /* With one label set, or taken away when the value is empty. */
-bool promql_labels_set(struct promql_evaluator *e, const struct promql_labels *labels, struct slice name, struct slice value,
-                       struct promql_labels *out);
+bool promql_labels_set(struct promql_evaluator *e, const struct promql_labels *labels, struct slice name,
+                       struct slice value, struct promql_labels *out);
 /* The bytes that are equal for equal sets. */
 void promql_labels_key(const struct promql_labels *labels, struct buffer *key);
 
@@ -103,7 +103,8 @@ struct promql_numbers {
     struct buffer key;
     size_t count;
 };
-bool promql_number_of(struct promql_evaluator *e, struct promql_numbers *numbers, const struct promql_labels *labels, size_t *number);
+bool promql_number_of(struct promql_evaluator *e, struct promql_numbers *numbers, const struct promql_labels *labels,
+                      size_t *number);
 /* SIZE_MAX when the set has none. */
 size_t promql_number_find(struct promql_numbers *numbers, const struct promql_labels *labels);
 void promql_numbers_free(struct promql_numbers *numbers);

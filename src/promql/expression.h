@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* PromQL expressions: text is parsed and checked once, then evaluated (promql/evaluate.h) any number of times, by any thread. */
+/* PromQL expressions: text is parsed and checked once, then evaluated any number of times, by any thread. */
 #ifndef PROMQL_EXPRESSION_H
 #define PROMQL_EXPRESSION_H
 
@@ -9,9 +9,10 @@
 #include "base/slice.h"
 
 /*
- * Model: the language of Prometheus 2.42 (docs/promql.md says what of it is left out). promql_parse reads, checks types and
- * compiles regular expressions. A parsed expression never changes. Its selectors say which series it needs
- * (promql_selectors), promql_windows of which time. This folder knows no storage: the caller gives samples by a callback.
+ * Model: the language of Prometheus 2.42 (docs/promql.md says what of it is left out). promql_parse reads, checks types
+ * and compiles regular expressions. A parsed expression never changes. Its selectors say which series it needs
+ * (promql_selectors), promql_windows (promql/evaluate.h) of which time. This folder knows no storage: samples come by a
+ * callback.
  */
 struct promql_expression;
 
@@ -25,10 +26,11 @@ enum promql_type { PROMQL_NONE, PROMQL_SCALAR, PROMQL_VECTOR, PROMQL_MATRIX, PRO
 /* "scalar", "vector", "matrix", "string", as in the JSON of Prometheus. */
 const char *promql_type_name(enum promql_type type);
 
-/* ERROR_INVALID "1:5: parse error: ..." (line and column) as Prometheus words it. Free it with promql_expression_free. */
+/* ERROR_INVALID "1:5: parse error: ..." (line and column) as Prometheus words it. */
 enum error_code promql_parse(struct slice text, struct promql_expression **expression, struct error *error) MUST_CHECK;
 /* Only a selector without range, offset and @, as match[] of /series has it; else ERROR_INVALID. */
-enum error_code promql_parse_selector(struct slice text, struct promql_expression **expression, struct error *error) MUST_CHECK;
+enum error_code promql_parse_selector(struct slice text, struct promql_expression **expression,
+                                      struct error *error) MUST_CHECK;
 void promql_expression_free(struct promql_expression *expression); /* accepts NULL */
 enum promql_type promql_expression_type(const struct promql_expression *expression);
 /* The canonical text of the whole expression on one line: what /format_query answers, and what errors quote. */
@@ -41,13 +43,13 @@ struct promql_matcher {
     struct slice value; /* of a regex: as written; it matches whole values only, '.' matches no newline */
     const void *code;   /* of a regex: compiled */
 };
-/* Whether a value of the label (empty: the series does not have it) fits. A pattern over its step limit is ERROR_INVALID. */
+/* Whether a value of the label (empty: the series has none) fits. A pattern over its step limit is ERROR_INVALID. */
 enum error_code promql_matcher_test(const struct promql_matcher *matcher, struct slice value, bool *fits,
                                     struct error *error) MUST_CHECK;
 
 /* What stands around a selector: what a store may use to read less. All of it may be ignored. */
 struct promql_hints {
-    const char *function;    /* called directly with the selector ("rate"), or NULL; nothing but this function sees its samples */
+    const char *function;    /* called with the selector ("rate"), or NULL; only this function sees its samples */
     const char *aggregation; /* around that function, or around the selector itself without one ("sum"), or NULL */
     const struct slice *grouping; /* labels of that aggregation, as written */
     size_t grouping_count;
@@ -66,8 +68,8 @@ struct promql_selector {
 };
 /* Whether labels fit all matchers: `labels` sorted by name. See promql/evaluate.h for struct promql_labels. */
 struct promql_labels;
-enum error_code promql_selector_test(const struct promql_selector *selector, const struct promql_labels *labels, bool *fits,
-                                     struct error *error) MUST_CHECK;
+enum error_code promql_selector_test(const struct promql_selector *selector, const struct promql_labels *labels,
+                                     bool *fits, struct error *error) MUST_CHECK;
 
 struct promql_selector_list {
     const struct promql_selector *const *items;

@@ -29,12 +29,12 @@ struct promql_function {
     const char *name;
     enum promql_type returns;
     unsigned char argument_count;
-    signed char optional; /* how many of the last arguments may be left out or, below 0: the last may be repeated or left out */
+    signed char optional; /* how many of the last may be left out; below 0: the last may come any number of times */
     enum promql_type arguments[PROMQL_ARGUMENT_LIMIT];
     bool of_the_time;     /* its value depends on the time of evaluation even when its arguments do not */
     bool keeps_name;
     bool scalars_are_factors; /* they must lie between 0 and 1 */
-    /* At least one, or Prometheus knows the function and this program does not. `call` computes with the others' help. */
+    /* At least one; with none Prometheus knows the function and this program does not. `call` may use the others. */
     promql_range_function *range;
     promql_map_function *map;
     promql_call_function *call;

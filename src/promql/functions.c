@@ -16,9 +16,11 @@ static double map_rad(double v) { return v * M_PI / 180; }
 #define T PROMQL_STRING
 #define RANGE(word, code) {.name = word, .returns = V, .argument_count = 1, .arguments = {M}, .range = code}
 #define MAP(word, code) {.name = word, .returns = V, .argument_count = 1, .arguments = {V}, .map = code}
-#define CALL(word, gives, code, count, ...) {.name = word, .returns = gives, .argument_count = count, .arguments = {__VA_ARGS__}, .call = code}
-#define DATE(word, code) \
-    {.name = word, .returns = V, .argument_count = 1, .optional = 1, .arguments = {V}, .of_the_time = true, .map = code, .call = promql_call_date}
+#define CALL(word, gives, code, count, ...) \
+    {.name = word, .returns = gives, .argument_count = count, .arguments = {__VA_ARGS__}, .call = code}
+#define DATE(word, formula)                                                                                            \
+    {.name = word, .returns = V, .argument_count = 1, .optional = 1, .arguments = {V}, .of_the_time = true,            \
+     .map = formula, .call = promql_call_date}
 #define MISSING(word, reason) {.name = word, .returns = V, .without = reason}
 #define NATIVE "it needs native histograms, which are not stored"
 
@@ -56,14 +58,17 @@ static const struct promql_function functions[] = {
     MISSING("histogram_fraction", NATIVE),
     CALL("histogram_quantile", V, promql_call_histogram_quantile, 2, S, V),
     MISSING("histogram_sum", NATIVE),
-    {.name = "holt_winters", .returns = V, .argument_count = 3, .arguments = {M, S, S}, .scalars_are_factors = true, .range = promql_holt_winters},
+    {.name = "holt_winters", .returns = V, .argument_count = 3, .arguments = {M, S, S}, .scalars_are_factors = true,
+     .range = promql_holt_winters},
     DATE("hour", promql_map_hour),
     RANGE("idelta", promql_idelta),
     RANGE("increase", promql_increase),
     RANGE("irate", promql_irate),
-    {.name = "label_join", .returns = V, .argument_count = 4, .optional = -1, .arguments = {V, T, T, T}, .call = promql_call_label_join},
+    {.name = "label_join", .returns = V, .argument_count = 4, .optional = -1, .arguments = {V, T, T, T},
+     .call = promql_call_label_join},
     CALL("label_replace", V, promql_call_label_replace, 5, V, T, T, T, T),
-    {.name = "last_over_time", .returns = V, .argument_count = 1, .arguments = {M}, .keeps_name = true, .range = promql_last_over_time},
+    {.name = "last_over_time", .returns = V, .argument_count = 1, .arguments = {M}, .keeps_name = true,
+     .range = promql_last_over_time},
     MAP("ln", log),
     MAP("log10", log10),
     MAP("log2", log2),
@@ -72,9 +77,11 @@ static const struct promql_function functions[] = {
     DATE("minute", promql_map_minute),
     DATE("month", promql_map_month),
     CALL("pi", S, promql_call_pi, 0, 0),
-    {.name = "predict_linear", .returns = V, .argument_count = 2, .arguments = {M, S}, .of_the_time = true, .range = promql_predict_linear},
+    {.name = "predict_linear", .returns = V, .argument_count = 2, .arguments = {M, S}, .of_the_time = true,
+     .range = promql_predict_linear},
     RANGE("present_over_time", promql_present_over_time),
-    {.name = "quantile_over_time", .returns = V, .argument_count = 2, .arguments = {S, M}, .range = promql_quantile_over_time},
+    {.name = "quantile_over_time", .returns = V, .argument_count = 2, .arguments = {S, M},
+     .range = promql_quantile_over_time},
     MAP("rad", map_rad),
     RANGE("rate", promql_rate),
     RANGE("resets", promql_resets),
@@ -92,7 +99,8 @@ static const struct promql_function functions[] = {
     MAP("tan", tan),
     MAP("tanh", tanh),
     {.name = "time", .returns = S, .argument_count = 0, .of_the_time = true, .call = promql_call_time},
-    {.name = "timestamp", .returns = V, .argument_count = 1, .arguments = {V}, .of_the_time = true, .call = promql_call_timestamp},
+    {.name = "timestamp", .returns = V, .argument_count = 1, .arguments = {V}, .of_the_time = true,
+     .call = promql_call_timestamp},
     CALL("vector", V, promql_call_vector, 1, S),
     DATE("year", promql_map_year),
 };

@@ -7,10 +7,14 @@
 
 #define GROUP_LIMIT 32 /* of a pattern of label_replace that its replacement may name */
 
-static struct slice string_of(const struct promql_node *node) { return promql_node_inside((struct promql_node *)node)->text; }
+static struct slice string_of(const struct promql_node *node)
+{
+    return promql_node_inside((struct promql_node *)node)->text;
+}
 
 /* `$1`, `$name`, `${name}` and `$$` of a template, as Go's regexp expands them. */
-static void expand(const void *code, struct slice template, struct slice source, const size_t *groups, struct buffer *out)
+static void expand(const void *code, struct slice template, struct slice source, const size_t *groups,
+                   struct buffer *out)
 {
     while (template.size) {
         ptrdiff_t dollar = slice_index_of(template, '$');
@@ -57,10 +61,12 @@ enum error_code promql_call_label_replace(struct promql_evaluator *e, const stru
     struct error reason;
     void *compiled = NULL;
     if (promql_regex_compile(pattern, &compiled, &reason))
-        return promql_failed(e, ERROR_INVALID, "invalid regular expression in label_replace(): %.*s", SLICE_ARGS(slice_first(pattern, 200)));
+        return promql_failed(e, ERROR_INVALID, "invalid regular expression in label_replace(): %.*s",
+                             SLICE_ARGS(slice_first(pattern, 200)));
     struct buffer out = {0};
     if (!promql_label_name_valid(target))
-        code = promql_failed(e, ERROR_INVALID, "invalid destination label name in label_replace(): %.*s", SLICE_ARGS(slice_first(target, 200)));
+        code = promql_failed(e, ERROR_INVALID, "invalid destination label name in label_replace(): %.*s",
+                             SLICE_ARGS(slice_first(target, 200)));
     for (size_t i = 0; !code && i < value->count; i++) {
         struct promql_row *row = &value->rows[i];
         struct slice from = promql_labels_get(&row->labels, source);
@@ -70,7 +76,8 @@ enum error_code promql_call_label_replace(struct promql_evaluator *e, const stru
         if (code || !fits) continue;
         buffer_clear(&out);
         expand(compiled, template, from, groups, &out);
-        if (out.failed || !promql_labels_set(e, &row->labels, target, arena_copy(e->arena, buffer_slice(&out)), &row->labels))
+        if (out.failed ||
+            !promql_labels_set(e, &row->labels, target, arena_copy(e->arena, buffer_slice(&out)), &row->labels))
             code = ERROR_MEMORY;
         if (!code) code = promql_count(e, 10);
     }
@@ -79,13 +86,14 @@ enum error_code promql_call_label_replace(struct promql_evaluator *e, const stru
     return code ? code : promql_merge(e, frame, value, false);
 }
 
-enum error_code promql_call_label_join(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                       struct promql_value *value)
+enum error_code promql_call_label_join(struct promql_evaluator *e, const struct promql_frame *frame,
+                                       const struct promql_node *call, struct promql_value *value)
 {
     struct slice target = string_of(call->children[1]), separator = string_of(call->children[2]);
     enum error_code code = promql_eval(e, frame, call->children[0], value);
     if (!code && !promql_label_name_valid(target))
-        code = promql_failed(e, ERROR_INVALID, "invalid destination label name in label_join(): %.*s", SLICE_ARGS(slice_first(target, 200)));
+        code = promql_failed(e, ERROR_INVALID, "invalid destination label name in label_join(): %.*s",
+                             SLICE_ARGS(slice_first(target, 200)));
     for (size_t i = 3; !code && i < call->child_count; i++)
         if (!promql_label_name_valid(string_of(call->children[i])))
             code = promql_failed(e, ERROR_INVALID, "invalid source label name in label_join(): %.*s",
@@ -98,7 +106,8 @@ enum error_code promql_call_label_join(struct promql_evaluator *e, const struct 
             if (k > 3) buffer_append_slice(&out, separator);
             buffer_append_slice(&out, promql_labels_get(&row->labels, string_of(call->children[k])));
         }
-        if (out.failed || !promql_labels_set(e, &row->labels, target, arena_copy(e->arena, buffer_slice(&out)), &row->labels))
+        if (out.failed ||
+            !promql_labels_set(e, &row->labels, target, arena_copy(e->arena, buffer_slice(&out)), &row->labels))
             code = ERROR_MEMORY;
     }
     buffer_free(&out);
@@ -174,7 +183,8 @@ enum error_code promql_call_histogram_quantile(struct promql_evaluator *e, const
         row->values = in.rows[i].values;
         count++;
         if (!promql_labels_drop(e, &in.rows[i].labels, &only_le, false, &out.labels) ||
-            !promql_number_of(e, &numbers, &out.labels, &row->group) || !promql_labels_drop_name(e, &out.labels, &out.labels)) {
+            !promql_number_of(e, &numbers, &out.labels, &row->group) ||
+            !promql_labels_drop_name(e, &out.labels, &out.labels)) {
             code = ERROR_MEMORY;
         } else if (row->group == value->count) {
             out.values = promql_row_values(e, frame);
@@ -188,7 +198,8 @@ enum error_code promql_call_histogram_quantile(struct promql_evaluator *e, const
     for (size_t step = 0; step < frame->steps; step++) {
         size_t used = 0;
         for (size_t i = 0; i < count; i++) {
-            if (promql_present(rows[i].values[step])) buckets[used++] = (struct bucket){rows[i].bound, rows[i].values[step]};
+            if (promql_present(rows[i].values[step]))
+                buckets[used++] = (struct bucket){rows[i].bound, rows[i].values[step]};
             if (i + 1 < count && rows[i + 1].group == rows[i].group) continue;
             if (used) value->rows[rows[i].group].values[step] = bucket_quantile(q.rows[0].values[step], buckets, used);
             used = 0;

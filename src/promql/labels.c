@@ -36,8 +36,8 @@ static bool names_have(const struct promql_names *names, struct slice name)
     return false;
 }
 
-static bool choose_labels(struct promql_evaluator *e, const struct promql_labels *labels, const struct promql_names *names,
-                          bool keep, bool drop_name, struct promql_labels *out)
+static bool choose_labels(struct promql_evaluator *e, const struct promql_labels *labels,
+                          const struct promql_names *names, bool keep, bool drop_name, struct promql_labels *out)
 {
     struct promql_label *items = promql_allocate(e, labels->count, sizeof *items);
     if (!items) return false;
@@ -50,14 +50,14 @@ static bool choose_labels(struct promql_evaluator *e, const struct promql_labels
     return true;
 }
 
-bool promql_labels_keep(struct promql_evaluator *e, const struct promql_labels *labels, const struct promql_names *names,
-                        struct promql_labels *out)
+bool promql_labels_keep(struct promql_evaluator *e, const struct promql_labels *labels,
+                        const struct promql_names *names, struct promql_labels *out)
 {
     return choose_labels(e, labels, names, true, false, out);
 }
 
-bool promql_labels_drop(struct promql_evaluator *e, const struct promql_labels *labels, const struct promql_names *names,
-                        bool drop_name, struct promql_labels *out)
+bool promql_labels_drop(struct promql_evaluator *e, const struct promql_labels *labels,
+                        const struct promql_names *names, bool drop_name, struct promql_labels *out)
 {
     return choose_labels(e, labels, names, false, drop_name, out);
 }
@@ -67,8 +67,8 @@ bool promql_labels_drop_name(struct promql_evaluator *e, const struct promql_lab
     return choose_labels(e, labels, &(struct promql_names){0}, false, true, out);
 }
 
-bool promql_labels_set(struct promql_evaluator *e, const struct promql_labels *labels, struct slice name, struct slice value,
-                       struct promql_labels *out)
+bool promql_labels_set(struct promql_evaluator *e, const struct promql_labels *labels, struct slice name,
+                       struct slice value, struct promql_labels *out)
 {
     struct promql_label *items = promql_allocate(e, labels->count + 1, sizeof *items);
     if (!items) return false;
@@ -102,12 +102,14 @@ size_t promql_number_find(struct promql_numbers *numbers, const struct promql_la
     return found ? found - 1 : SIZE_MAX;
 }
 
-bool promql_number_of(struct promql_evaluator *e, struct promql_numbers *numbers, const struct promql_labels *labels, size_t *number)
+bool promql_number_of(struct promql_evaluator *e, struct promql_numbers *numbers, const struct promql_labels *labels,
+                      size_t *number)
 {
     *number = promql_number_find(numbers, labels);
     if (*number != SIZE_MAX && !numbers->key.failed) return true;
     *number = numbers->count;
-    if (numbers->key.failed || !map_put(&numbers->map, buffer_slice(&numbers->key), (void *)(uintptr_t)(numbers->count + 1))) {
+    if (numbers->key.failed ||
+        !map_put(&numbers->map, buffer_slice(&numbers->key), (void *)(uintptr_t)(numbers->count + 1))) {
         promql_failed(e, ERROR_MEMORY, "out of memory");
         return false;
     }
@@ -132,7 +134,8 @@ void promql_drop_empty(const struct promql_frame *frame, struct promql_value *va
     value->count = kept;
 }
 
-enum error_code promql_merge(struct promql_evaluator *e, const struct promql_frame *frame, struct promql_value *value, bool strict)
+enum error_code promql_merge(struct promql_evaluator *e, const struct promql_frame *frame, struct promql_value *value,
+                             bool strict)
 {
     struct promql_numbers numbers = {0};
     enum error_code code = ERROR_NONE;

@@ -70,9 +70,10 @@ const struct promql_token_fact promql_token_facts[PROMQL_TOKEN_COUNT] = {
 
 /* Signs, longer ones first. */
 static const enum promql_token promql_signs[] = {
-    PROMQL_MATCH_REGEX, PROMQL_MATCH_NOT_REGEX, PROMQL_EQL, PROMQL_NEQ, PROMQL_LTE, PROMQL_GTE, PROMQL_ASSIGN, PROMQL_LSS,
-    PROMQL_GTR, PROMQL_ADD, PROMQL_SUB, PROMQL_MUL, PROMQL_DIV, PROMQL_MOD, PROMQL_POW, PROMQL_COMMA, PROMQL_AT_SIGN,
-    PROMQL_LEFT_PAREN, PROMQL_RIGHT_PAREN, PROMQL_LEFT_BRACE, PROMQL_RIGHT_BRACE, PROMQL_LEFT_BRACKET, PROMQL_RIGHT_BRACKET};
+    PROMQL_MATCH_REGEX, PROMQL_MATCH_NOT_REGEX, PROMQL_EQL, PROMQL_NEQ, PROMQL_LTE, PROMQL_GTE, PROMQL_ASSIGN,
+    PROMQL_LSS, PROMQL_GTR, PROMQL_ADD, PROMQL_SUB, PROMQL_MUL, PROMQL_DIV, PROMQL_MOD, PROMQL_POW, PROMQL_COMMA,
+    PROMQL_AT_SIGN, PROMQL_LEFT_PAREN, PROMQL_RIGHT_PAREN, PROMQL_LEFT_BRACE, PROMQL_RIGHT_BRACE, PROMQL_LEFT_BRACKET,
+    PROMQL_RIGHT_BRACKET};
 
 enum error_code promql_parse_error(struct error *error, struct slice text, size_t position, const char *format, ...)
 {
@@ -134,7 +135,8 @@ static enum error_code lex_string(struct promql_lexer *lexer, struct error *erro
         if (c == '\n') break;
         if (c == '\\') lexer->position++;
     }
-    return promql_parse_error(error, lexer->text, lexer->start, "unterminated %s string", quote == '`' ? "raw" : "quoted");
+    return promql_parse_error(error, lexer->text, lexer->start, "unterminated %s string",
+                              quote == '`' ? "raw" : "quoted");
 }
 
 /* Behind digits: units each with a number before it. Moves the position only when it is a duration. */
@@ -207,14 +209,16 @@ static enum error_code lex_word(struct promql_lexer *lexer)
 }
 
 /* Names the character at the front of `rest`, or its byte when it is none. */
-static enum error_code unexpected_character(const struct promql_lexer *lexer, struct slice rest, const char *after, const char *inside,
-                                            struct error *error)
+static enum error_code unexpected_character(const struct promql_lexer *lexer, struct slice rest, const char *after,
+                                            const char *inside, struct error *error)
 {
     unsigned char c = (unsigned char)rest.data[0];
     size_t size = c < 0x80 ? 1 : c < 0xE0 ? 2 : c < 0xF0 ? 3 : 4;
     if (c < 0x20 || c == 0x7f || rest.size < size || !slice_is_utf8(slice_first(rest, size)))
-        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: byte 0x%02x", after, inside, c);
-    return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: '%.*s'", after, inside, (int)size, rest.data);
+        return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: byte 0x%02x", after,
+                                  inside, c);
+    return promql_parse_error(error, lexer->text, lexer->start, "unexpected character%s%s: '%.*s'", after, inside,
+                              (int)size, rest.data);
 }
 
 /* Between '[' and ']' stand durations and at most one colon. */
@@ -272,7 +276,8 @@ enum error_code promql_lexer_next(struct promql_lexer *lexer, struct error *erro
     skip_space_and_comments(lexer);
     lexer->start = lexer->position;
     if (lexer->position >= lexer->text.size) {
-        if (lexer->in_braces) return promql_parse_error(error, lexer->text, lexer->start, "unexpected end of input inside braces");
+        if (lexer->in_braces)
+            return promql_parse_error(error, lexer->text, lexer->start, "unexpected end of input inside braces");
         if (lexer->in_brackets) return promql_parse_error(error, lexer->text, lexer->start, "unclosed left bracket");
         if (lexer->paren_depth > 0)
             return promql_parse_error(error, lexer->text, lexer->start, "unclosed left parenthesis");
@@ -281,7 +286,8 @@ enum error_code promql_lexer_next(struct promql_lexer *lexer, struct error *erro
     unsigned char c = peek(lexer, 0);
     if (lexer->in_brackets) return lex_in_brackets(lexer, error);
     if (c == '"' || c == '\'' || c == '`') return lex_string(lexer, error);
-    if (!lexer->in_braces && (is_digit(c) || (c == '.' && is_digit(peek(lexer, 1))))) return lex_number_or_duration(lexer, error);
+    if (!lexer->in_braces && (is_digit(c) || (c == '.' && is_digit(peek(lexer, 1)))))
+        return lex_number_or_duration(lexer, error);
     if (is_word_start(c) || (c == ':' && !lexer->in_braces)) return lex_word(lexer);
     if (lexer->in_braces && !strchr("=!,}", c))
         return unexpected_character(lexer, slice_from(lexer->text, lexer->start), "", " inside braces", error);
@@ -307,8 +313,14 @@ void promql_lexer_describe(const struct promql_lexer *lexer, char *out, size_t s
 
 bool promql_duration_parse(struct slice text, int64_t *milliseconds)
 {
-    static const struct { const char *unit; int64_t ms; } units[] = {
-        {"y", 365 * 86400000ll}, {"w", 7 * 86400000ll}, {"d", 86400000}, {"h", 3600000}, {"m", 60000}, {"s", 1000}, {"ms", 1}};
+    static const struct { const char *unit; int64_t ms;
+    } units[] = {{"y", 365 * 86400000ll},
+                 {"w", 7 * 86400000ll},
+                 {"d", 86400000},
+                 {"h", 3600000},
+                 {"m", 60000},
+                 {"s", 1000},
+                 {"ms", 1}};
     int64_t sum = 0;
     size_t at = 0, next_unit = 0;
     if (text.size == 0) return false;
@@ -321,7 +333,8 @@ bool promql_duration_parse(struct slice text, int64_t *milliseconds)
         while (at < text.size && !is_digit((unsigned char)text.data[at])) at++;
         struct slice unit = slice_make(text.data + letters, at - letters);
         /* Each unit once, larger ones first. */
-        while (next_unit < sizeof units / sizeof *units && !slice_equal(unit, slice_from_string(units[next_unit].unit))) next_unit++;
+        while (next_unit < sizeof units / sizeof *units && !slice_equal(unit, slice_from_string(units[next_unit].unit)))
+            next_unit++;
         if (next_unit == sizeof units / sizeof *units) return false;
         int64_t part;
         if (count > INT64_MAX || __builtin_mul_overflow((int64_t)count, units[next_unit].ms, &part) ||

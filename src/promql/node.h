@@ -9,8 +9,16 @@
 struct promql_function;
 
 enum promql_kind {
-    PROMQL_NODE_NUMBER, PROMQL_NODE_STRING, PROMQL_NODE_SELECTOR, PROMQL_NODE_RANGE, PROMQL_NODE_SUBQUERY, PROMQL_NODE_CALL,
-    PROMQL_NODE_AGGREGATE, PROMQL_NODE_BINARY, PROMQL_NODE_UNARY, PROMQL_NODE_PAREN
+    PROMQL_NODE_NUMBER,
+    PROMQL_NODE_STRING,
+    PROMQL_NODE_SELECTOR,
+    PROMQL_NODE_RANGE,
+    PROMQL_NODE_SUBQUERY,
+    PROMQL_NODE_CALL,
+    PROMQL_NODE_AGGREGATE,
+    PROMQL_NODE_BINARY,
+    PROMQL_NODE_UNARY,
+    PROMQL_NODE_PAREN
 };
 enum promql_card { PROMQL_ONE_TO_ONE, PROMQL_MANY_TO_ONE, PROMQL_ONE_TO_MANY };
 struct promql_names {
@@ -45,7 +53,7 @@ struct promql_node {
     struct promql_matching matching;
     struct promql_names grouping;
     bool has_grouping, without;
-    /* Of a call its arguments; of an aggregate expression and parameter; of a binary both sides; of all else what is inside. */
+    /* Of a call its arguments; of an aggregate expression and parameter; of a binary both sides; else the inside. */
     struct promql_node **children;
     size_t child_count;
 };
@@ -63,7 +71,8 @@ struct promql_expression {
 enum error_code promql_parse_error(struct error *error, struct slice text, size_t position, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 /* Types, arguments and what belongs together, once the text is read; sets types and hints. */
-enum error_code promql_check_tree(struct promql_expression *expression, struct promql_node *node, struct error *error) MUST_CHECK;
+enum error_code promql_check_tree(struct promql_expression *expression, struct promql_node *node,
+                                  struct error *error) MUST_CHECK;
 void promql_note_hints(struct promql_node *node);
 void promql_node_write(const struct promql_node *node, struct buffer *out);
 /* "expected type scalar in ..": how a message names a type. */
@@ -74,7 +83,7 @@ struct promql_node *promql_node_inside(struct promql_node *node);
 /* Compiles a pattern that matches whole values, as RE2 would read it; *code is freed by promql_regex_free. */
 enum error_code promql_regex_compile(struct slice pattern, void **code, struct error *error) MUST_CHECK;
 void promql_regex_free(void *code);
-/* `groups` (may be NULL) gets start and end of up to `group_limit` groups, the whole first; SIZE_MAX where one is not set. */
+/* `groups` (may be NULL) gets start and end of up to `group_limit` groups, the whole first; SIZE_MAX: not set. */
 enum error_code promql_regex_match(const void *code, struct slice value, size_t *groups, size_t group_limit, bool *fits,
                                    struct error *error) MUST_CHECK;
 /* The number of a named group, or -1. */

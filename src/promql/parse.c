@@ -41,7 +41,8 @@ static enum error_code expect(struct parser *p, enum promql_token token, const c
 {
     if (p->lexer.token != token) {
         char expected[40];
-        snprintf(expected, sizeof expected, token >= PROMQL_LEFT_PAREN ? "\"%s\"" : "%s", promql_token_facts[token].text);
+        snprintf(expected, sizeof expected, token >= PROMQL_LEFT_PAREN ? "\"%s\"" : "%s",
+                 promql_token_facts[token].text);
         return unexpected(p, context, expected);
     }
     return advance(p);
@@ -140,7 +141,8 @@ static enum error_code parse_matchers(struct parser *p, struct promql_selector *
         size_t position = p->lexer.start, i = 0;
         TRY(advance(p));
         while (i < sizeof operators / sizeof *operators && operators[i].token != p->lexer.token) i++;
-        if (i == sizeof operators / sizeof *operators) return unexpected(p, "label matching", "label matching operator");
+        if (i == sizeof operators / sizeof *operators)
+            return unexpected(p, "label matching", "label matching operator");
         matcher.match = operators[i].match;
         TRY(advance(p));
         if (p->lexer.token != PROMQL_STRING_TOKEN) return unexpected(p, "label matching", "string");
@@ -174,7 +176,8 @@ static enum error_code parse_selector(struct parser *p, struct slice name, size_
             if (slice_equal(selector->matchers[i].name, SLICE("__name__")))
                 return FAIL_AT(p, position, "metric name must not be set twice: \"%.*s\" or \"%.*s\"", SLICE_ARGS(name),
                                SLICE_ARGS(selector->matchers[i].value));
-        TRY(add_matcher(p, selector, position, (struct promql_matcher){.match = PROMQL_EQUAL, .name = SLICE("__name__"), .value = name}));
+        TRY(add_matcher(p, selector, position,
+                        (struct promql_matcher){.match = PROMQL_EQUAL, .name = SLICE("__name__"), .value = name}));
     }
     for (size_t i = 0; i < selector->matcher_count; i++) {
         bool fits;
@@ -195,7 +198,8 @@ static enum error_code parse_arguments(struct parser *p, struct promql_node *nod
         size_t comma = p->lexer.start;
         if (p->lexer.token != PROMQL_COMMA) return unexpected(p, context, NULL);
         TRY(advance(p));
-        if (p->lexer.token == PROMQL_RIGHT_PAREN) return FAIL_AT(p, comma, "trailing commas not allowed in function call args");
+        if (p->lexer.token == PROMQL_RIGHT_PAREN)
+            return FAIL_AT(p, comma, "trailing commas not allowed in function call args");
     }
     return expect(p, PROMQL_RIGHT_PAREN, context);
 }
@@ -209,7 +213,8 @@ static enum error_code parse_grouping(struct parser *p, struct promql_node *node
     return parse_names(p, "grouping opts", &node->grouping);
 }
 
-static enum error_code parse_aggregate(struct parser *p, enum promql_token operator, size_t position, struct promql_node **node)
+static enum error_code parse_aggregate(struct parser *p, enum promql_token operator, size_t position,
+                                       struct promql_node **node)
 {
     struct promql_node *read;
     TRY(new_node(p, PROMQL_NODE_AGGREGATE, position, node));
@@ -222,7 +227,8 @@ static enum error_code parse_aggregate(struct parser *p, enum promql_token opera
     size_t wanted = promql_token_facts[operator].with_parameter ? 2 : 1;
     if (read->child_count == 0) return FAIL_AT(p, position, "no arguments for aggregate expression provided");
     if (read->child_count != wanted)
-        return FAIL_AT(p, position, "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", wanted,
+        return FAIL_AT(p, position,
+                       "wrong number of arguments for aggregate expression provided, expected %zu, got %zu", wanted,
                        read->child_count);
     for (size_t i = wanted; i-- > 0;) TRY(add_child(p, *node, read->children[i]));
     return ERROR_NONE;
@@ -243,7 +249,8 @@ static enum error_code parse_word(struct parser *p, struct promql_node **node)
     size_t position = p->lexer.start;
     TRY(advance(p));
     bool call = p->lexer.token == PROMQL_LEFT_PAREN;
-    if (promql_token_facts[token].kind == PROMQL_KIND_AGGREGATION && (call || p->lexer.token == PROMQL_BY || p->lexer.token == PROMQL_WITHOUT))
+    if (promql_token_facts[token].kind == PROMQL_KIND_AGGREGATION &&
+        (call || p->lexer.token == PROMQL_BY || p->lexer.token == PROMQL_WITHOUT))
         return parse_aggregate(p, token, position, node);
     if (call && token == PROMQL_IDENTIFIER) return parse_call(p, word, position, node);
     return parse_selector(p, word, position, node);
@@ -287,11 +294,13 @@ static enum error_code parse_duration(struct parser *p, const char *context, int
 {
     if (p->lexer.token != PROMQL_DURATION) {
         if (p->lexer.token == PROMQL_NUMBER)
-            return FAIL_AT(p, p->lexer.start, "bad number or duration syntax: \"%.*s\"", SLICE_ARGS(slice_first(p->lexer.word, 60)));
+            return FAIL_AT(p, p->lexer.start, "bad number or duration syntax: \"%.*s\"",
+                           SLICE_ARGS(slice_first(p->lexer.word, 60)));
         return unexpected(p, context, "duration");
     }
     if (!promql_duration_parse(p->lexer.word, milliseconds))
-        return FAIL_AT(p, p->lexer.start, "not a valid duration string: \"%.*s\"", SLICE_ARGS(slice_first(p->lexer.word, 60)));
+        return FAIL_AT(p, p->lexer.start, "not a valid duration string: \"%.*s\"",
+                       SLICE_ARGS(slice_first(p->lexer.word, 60)));
     if (*milliseconds == 0) return FAIL_AT(p, p->lexer.start, "duration must be greater than 0");
     return advance(p);
 }
@@ -335,7 +344,9 @@ static enum error_code parse_offset(struct parser *p, struct promql_node *node)
     int64_t offset_ms;
     TRY(parse_duration(p, "offset", &offset_ms));
     if (!takes_modifiers(node))
-        return FAIL_AT(p, node->position, "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+        return FAIL_AT(
+            p, node->position,
+            "offset modifier must be preceded by an instant vector selector or range vector selector or a subquery");
     if (node->has_offset) return FAIL_AT(p, node->position, "offset may not be set multiple times");
     node->has_offset = true;
     node->offset_ms = negative ? -offset_ms : offset_ms;
@@ -362,7 +373,9 @@ static enum error_code parse_at(struct parser *p, struct promql_node *node)
         TRY(advance(p));
     }
     if (!takes_modifiers(node))
-        return FAIL_AT(p, node->position, "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
+        return FAIL_AT(
+            p, node->position,
+            "@ modifier must be preceded by an instant vector selector or range vector selector or a subquery");
     if (node->at) return FAIL_AT(p, node->position, "@ <timestamp> may not be set multiple times");
     /* Milliseconds must fit, with room for ranges and offsets. */
     if (at == PROMQL_AT_TIME && !(fabs(seconds) < (double)INT64_MAX / 4000))
@@ -490,7 +503,8 @@ enum error_code promql_parse_selector(struct slice text, struct promql_expressio
     TRY(promql_parse(text, expression, error));
     const struct promql_node *root = (*expression)->root;
     if (root->kind == PROMQL_NODE_SELECTOR && !root->has_offset && !root->at) return ERROR_NONE;
-    enum error_code code = promql_parse_error(error, text, root->position, "a series selector such as up{job=\"api\"} is expected here");
+    enum error_code code =
+        promql_parse_error(error, text, root->position, "a series selector such as up{job=\"api\"} is expected here");
     promql_expression_free(*expression);
     *expression = NULL;
     return code;
@@ -507,5 +521,6 @@ enum promql_type promql_expression_type(const struct promql_expression *expressi
 
 struct promql_selector_list promql_selectors(const struct promql_expression *expression)
 {
-    return (struct promql_selector_list){(const struct promql_selector *const *)expression->selectors, expression->selector_count};
+    return (struct promql_selector_list){(const struct promql_selector *const *)expression->selectors,
+                                         expression->selector_count};
 }

@@ -41,7 +41,8 @@ bool promql_number_parse(struct slice text, double *value)
     for (size_t i = hex ? 2 : 1; i < text.size; i++) {
         unsigned char c = (unsigned char)text.data[i];
         int digit = c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10;
-        if (!isxdigit(c) || __builtin_mul_overflow(number, hex ? 16 : 8, &number) || __builtin_add_overflow(number, digit, &number))
+        if (!isxdigit(c) || __builtin_mul_overflow(number, hex ? 16 : 8, &number) ||
+            __builtin_add_overflow(number, digit, &number))
             return octal ? promql_float_parse(text, value) : false;
     }
     *value = (double)number;
@@ -53,7 +54,8 @@ static size_t utf8_write(uint32_t rune, char *out)
     if (rune < 0x80) return out[0] = (char)rune, 1;
     if (rune < 0x800) return out[0] = (char)(0xC0 | rune >> 6), out[1] = (char)(0x80 | (rune & 0x3F)), 2;
     if (rune < 0x10000) {
-        out[0] = (char)(0xE0 | rune >> 12), out[1] = (char)(0x80 | (rune >> 6 & 0x3F)), out[2] = (char)(0x80 | (rune & 0x3F));
+        out[0] = (char)(0xE0 | rune >> 12), out[1] = (char)(0x80 | (rune >> 6 & 0x3F)),
+        out[2] = (char)(0x80 | (rune & 0x3F));
         return 3;
     }
     out[0] = (char)(0xF0 | rune >> 18), out[1] = (char)(0x80 | (rune >> 12 & 0x3F));
@@ -77,7 +79,8 @@ static bool escape_digits(struct slice text, size_t at, size_t count, unsigned b
 
 const char *promql_unquote(struct arena *arena, struct slice quoted, struct slice *value)
 {
-    static const char plain[][2] = {{'a', '\a'}, {'b', '\b'}, {'f', '\f'}, {'n', '\n'}, {'r', '\r'}, {'t', '\t'}, {'v', '\v'}, {'\\', '\\'}};
+    static const char plain[][2] = {{'a', '\a'}, {'b', '\b'}, {'f', '\f'}, {'n', '\n'},
+                                    {'r', '\r'}, {'t', '\t'}, {'v', '\v'}, {'\\', '\\'}};
     static const struct { char letter; unsigned char digits; } numbers[] = {{'x', 2}, {'u', 4}, {'U', 8}};
     char quote = quoted.data[0];
     struct slice text = slice_make(quoted.data + 1, quoted.size - 2);

@@ -39,7 +39,8 @@ static void write_modifiers(const struct promql_node *node, struct buffer *out)
 {
     uint64_t at_ms = node->at_ms < 0 ? -(uint64_t)node->at_ms : (uint64_t)node->at_ms;
     if (node->at == PROMQL_AT_TIME)
-        buffer_printf(out, " @ %s%llu.%03u", node->at_ms < 0 ? "-" : "", (unsigned long long)(at_ms / 1000), (unsigned)(at_ms % 1000));
+        buffer_printf(out, " @ %s%llu.%03u", node->at_ms < 0 ? "-" : "", (unsigned long long)(at_ms / 1000),
+                      (unsigned)(at_ms % 1000));
     else if (node->at) buffer_append_string(out, node->at == PROMQL_AT_START ? " @ start()" : " @ end()");
     if (!node->has_offset) return;
     buffer_append_string(out, node->offset_ms < 0 ? " offset -" : " offset ");
@@ -48,7 +49,8 @@ static void write_modifiers(const struct promql_node *node, struct buffer *out)
 
 static void write_selector(const struct promql_node *node, struct buffer *out)
 {
-    static const char *const operators[] = {[PROMQL_EQUAL] = "=", [PROMQL_NOT_EQUAL] = "!=", [PROMQL_REGEX] = "=~", [PROMQL_NOT_REGEX] = "!~"};
+    static const char *const operators[] = {
+        [PROMQL_EQUAL] = "=", [PROMQL_NOT_EQUAL] = "!=", [PROMQL_REGEX] = "=~", [PROMQL_NOT_REGEX] = "!~"};
     bool any = false;
     buffer_append_slice(out, node->text);
     for (size_t i = 0; i < node->selector->matcher_count; i++) {

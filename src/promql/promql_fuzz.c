@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Any text as an expression: what is accepted prints as a text that means the same, and is evaluated within its limits. */
+/* Any text as an expression: what is accepted prints as a text that means the same, and is evaluated within limits. */
 #include <stdlib.h>
 
 #include "promql/test_series.h"
@@ -37,8 +37,13 @@ static enum error_code check(void *context, struct error *error)
 
 static void evaluate(struct run *run, const struct promql_expression *expression, int64_t step_ms)
 {
-    struct promql_query query = {.start_ms = 45000, .end_ms = step_ms ? 90000 : 45000, .step_ms = step_ms, .sample_limit = 200000,
-                                 .fetch = fetch, .check = check, .context = run};
+    struct promql_query query = {.start_ms = 45000,
+                                 .end_ms = step_ms ? 90000 : 45000,
+                                 .step_ms = step_ms,
+                                 .sample_limit = 200000,
+                                 .fetch = fetch,
+                                 .check = check,
+                                 .context = run};
     struct arena *arena = arena_create(32u << 20);
     struct promql_result result;
     struct promql_window *windows;
@@ -49,7 +54,8 @@ static void evaluate(struct run *run, const struct promql_expression *expression
         promql_result_write_json(&result, &out);
         ASSERT(out.failed || out.size > 0);
         for (size_t i = 0; i < result.series.count; i++)
-            for (size_t k = 0; k < result.series.items[i].count; k++) ASSERT(!promql_is_stale(result.series.items[i].values[k]));
+            for (size_t k = 0; k < result.series.items[i].count; k++)
+                ASSERT(!promql_is_stale(result.series.items[i].values[k]));
     } else {
         ASSERT(error.message[0]);
     }

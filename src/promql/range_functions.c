@@ -235,8 +235,8 @@ bool promql_quantile_over_time(const struct promql_span *s, double *value)
     return true;
 }
 
-enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_node *call,
-                                       struct promql_value *value)
+enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct promql_frame *frame,
+                                       const struct promql_node *call, struct promql_value *value)
 {
     const struct promql_node *range = NULL;
     struct promql_value scalars[PROMQL_ARGUMENT_LIMIT];
@@ -252,9 +252,11 @@ enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct 
     if (!code) code = promql_rows(e, series.count, value);
     if (code) return code;
     size_t longest = 1;
-    for (size_t i = 0; i < series.count; i++) longest = series.items[i].count > longest ? series.items[i].count : longest;
+    for (size_t i = 0; i < series.count; i++)
+        longest = series.items[i].count > longest ? series.items[i].count : longest;
     double now[PROMQL_ARGUMENT_LIMIT];
-    double *scratch = call->function->range == promql_quantile_over_time ? promql_allocate(e, longest, sizeof *scratch) : NULL;
+    double *scratch =
+        call->function->range == promql_quantile_over_time ? promql_allocate(e, longest, sizeof *scratch) : NULL;
     if (!scratch && call->function->range == promql_quantile_over_time) return ERROR_MEMORY;
     for (size_t i = 0; i < series.count; i++) {
         const struct promql_series *s = &series.items[i];
@@ -273,7 +275,15 @@ enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct 
                     return promql_failed(e, ERROR_INVALID, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
                                          k ? "trend" : "smoothing", k ? "tf" : "sf", now[k]);
             }
-            struct promql_span span = {s->times_ms + first, s->values + first, behind - first, start, end, range->range_ms, time, now, scratch};
+            struct promql_span span = {s->times_ms + first,
+                                       s->values + first,
+                                       behind - first,
+                                       start,
+                                       end,
+                                       range->range_ms,
+                                       time,
+                                       now,
+                                       scratch};
             double result;
             if (call->function->range(&span, &result)) row.values[step] = result;
             if ((code = promql_count(e, span.count))) return code;

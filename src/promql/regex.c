@@ -7,8 +7,9 @@
 #include "promql/node.h"
 
 /* What PCRE2 understands and RE2 does not: Prometheus refuses it, and so does every store with RE2. */
-static const char *const regex_foreign_groups[] = {"(?=", "(?!", "(?<=", "(?<!", "(?>", "(?|", "(?#", "(?R", "(?&", "(?(", "(?0",
-                                                   "(?1", "(?+", "(?-1", "(*", "(?P>", "(?P=", "(?'", "(?C"};
+static const char *const regex_foreign_groups[] = {"(?=", "(?!",  "(?<=", "(?<!", "(?>", "(?|", "(?#",
+                                                   "(?R", "(?&",  "(?(",  "(?0",  "(?1", "(?+", "(?-1",
+                                                   "(*",  "(?P>", "(?P=", "(?'",  "(?C"};
 
 static const char *regex_foreign_part(struct slice pattern)
 {
@@ -51,8 +52,8 @@ enum error_code promql_regex_compile(struct slice pattern, void **code, struct e
     int number;
     PCRE2_SIZE offset;
     *code = pcre2_compile((PCRE2_SPTR)pattern.data, pattern.size,
-                          PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_UTF | PCRE2_MATCH_INVALID_UTF |
-                              PCRE2_NEVER_BACKSLASH_C,
+                          PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOLLAR_ENDONLY | PCRE2_UTF |
+                              PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C,
                           &number, &offset, context);
     pcre2_compile_context_free(context);
     if (*code) return ERROR_NONE;
@@ -77,7 +78,8 @@ enum error_code promql_regex_match(const void *code, struct slice value, size_t 
         int found = pcre2_match(code, (PCRE2_SPTR)value.data, value.size, 0, 0, data, context);
         *fits = found > 0;
         if (found < 0 && found != PCRE2_ERROR_NOMATCH)
-            result = error_set(error, ERROR_INVALID, "a regular expression takes more than %d steps for one value: make it simpler",
+            result = error_set(error, ERROR_INVALID,
+                               "a regular expression takes more than %d steps for one value: make it simpler",
                                PROMQL_REGEX_STEP_LIMIT);
         if (*fits && groups) {
             const PCRE2_SIZE *places = pcre2_get_ovector_pointer(data);
@@ -102,7 +104,8 @@ int promql_regex_group(const void *code, struct slice name)
     return number > 0 ? number : -1;
 }
 
-enum error_code promql_matcher_test(const struct promql_matcher *matcher, struct slice value, bool *fits, struct error *error)
+enum error_code promql_matcher_test(const struct promql_matcher *matcher, struct slice value, bool *fits,
+                                    struct error *error)
 {
     bool is_regex = matcher->match == PROMQL_REGEX || matcher->match == PROMQL_NOT_REGEX;
     if (is_regex) {
@@ -115,8 +118,8 @@ enum error_code promql_matcher_test(const struct promql_matcher *matcher, struct
     return ERROR_NONE;
 }
 
-enum error_code promql_selector_test(const struct promql_selector *selector, const struct promql_labels *labels, bool *fits,
-                                     struct error *error)
+enum error_code promql_selector_test(const struct promql_selector *selector, const struct promql_labels *labels,
+                                     bool *fits, struct error *error)
 {
     *fits = true;
     for (size_t i = 0; *fits && i < selector->matcher_count; i++) {

@@ -8,8 +8,8 @@
 #include "promql/evaluate.h"
 
 /*
- * One series a line: `name value name value ...|time value time value ...`, labels sorted, times in milliseconds, values as
- * strtod reads them or the word "stale". Words stand between single spaces; a label has no space and no '|'.
+ * One series a line: `name value name value ...|time value time value ...`, labels sorted, times in milliseconds,
+ * values as strtod reads them or the word "stale". Words stand between single spaces; a label has no space and no '|'.
  */
 struct test_series {
     struct arena *arena;
@@ -37,7 +37,8 @@ static inline bool test_series_read(struct slice text, struct test_series *serie
         *s = (struct promql_series){.labels.items = items, .times_ms = times, .values = values};
         while (labels.size) {
             struct slice name = arena_copy(series->arena, test_series_word(&labels));
-            items[s->labels.count++] = (struct promql_label){name, arena_copy(series->arena, test_series_word(&labels))};
+            items[s->labels.count++] =
+                (struct promql_label){name, arena_copy(series->arena, test_series_word(&labels))};
         }
         while (line.size) {
             if (!slice_parse_int64(test_series_word(&line), &times[s->count])) return false;
@@ -71,7 +72,8 @@ static inline enum error_code test_series_fetch(void *context, const struct prom
         size_t first = 0, last = s->count;
         while (first < s->count && s->times_ms[first] < window->start_ms) first++;
         while (last > first && s->times_ms[last - 1] > window->end_ms) last--;
-        if (fits && first < last) items[count++] = (struct promql_series){s->labels, s->times_ms + first, s->values + first, last - first};
+        if (fits && first < last)
+            items[count++] = (struct promql_series){s->labels, s->times_ms + first, s->values + first, last - first};
     }
     *list = (struct promql_series_list){items, count};
     return ERROR_NONE;

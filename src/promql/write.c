@@ -97,7 +97,8 @@ static void write_time(int64_t time_ms, struct buffer *out)
     if (absolute % 1000) buffer_printf(out, ".%03u", (unsigned)(absolute % 1000));
 }
 
-static void write_point(int64_t time_ms, double value, void (*write)(double value, struct buffer *out), struct buffer *out)
+static void write_point(int64_t time_ms, double value, void (*write)(double value, struct buffer *out),
+                        struct buffer *out)
 {
     buffer_append_byte(out, '[');
     write_time(time_ms, out);
