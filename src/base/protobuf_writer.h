@@ -37,4 +37,32 @@ static inline void protobuf_write_fixed32(struct buffer *out, unsigned number, u
     buffer_append(out, &value, sizeof value);
 }
 
+static inline size_t protobuf_varint_size(uint64_t value)
+{
+    size_t size = 1;
+    while (value >>= 7) size++;
+    return size;
+}
+/* OpenTelemetry's KeyValue { key 1, value 2: AnyValue { string 1 | int 3 } }, the unit of all its messages. */
+static inline void protobuf_write_attribute(struct buffer *out, unsigned number, struct slice key, struct slice text)
+{
+    size_t value_size = 1 + protobuf_varint_size(text.size) + text.size;
+    buffer_append_varint(out, number << 3 | 2);
+    buffer_append_varint(out, 1 + protobuf_varint_size(key.size) + key.size + 1 + protobuf_varint_size(value_size) + value_size);
+    protobuf_write_bytes(out, 1, key);
+    buffer_append_varint(out, 2 << 3 | 2);
+    buffer_append_varint(out, value_size);
+    protobuf_write_bytes(out, 1, text);
+}
+static inline void protobuf_write_attribute_integer(struct buffer *out, unsigned number, struct slice key, int64_t integer)
+{
+    size_t value_size = 1 + protobuf_varint_size((uint64_t)integer);
+    buffer_append_varint(out, number << 3 | 2);
+    buffer_append_varint(out, 1 + protobuf_varint_size(key.size) + key.size + 1 + protobuf_varint_size(value_size) + value_size);
+    protobuf_write_bytes(out, 1, key);
+    buffer_append_varint(out, 2 << 3 | 2);
+    buffer_append_varint(out, value_size);
+    protobuf_write_varint(out, 3, (uint64_t)integer);
+}
+
 #endif

@@ -9,26 +9,14 @@ enum { OTLP_SPAN_SERVER = 2, OTLP_STATUS_ERROR = 2, OTLP_CUMULATIVE = 2 };
 
 /* ---- attributes ---- */
 
-static void otlp_attribute(struct buffer *out, unsigned number, const char *key, struct slice text, const int64_t *integer)
-{
-    struct buffer value = {0}, attribute = {0};
-    if (integer) protobuf_write_varint(&value, 3, (uint64_t)*integer);
-    else protobuf_write_bytes(&value, 1, text);
-    protobuf_write_text(&attribute, 1, key);
-    protobuf_write_bytes(&attribute, 2, buffer_slice(&value));
-    protobuf_write_bytes(out, number, buffer_slice(&attribute));
-    buffer_free(&value);
-    buffer_free(&attribute);
-}
-
 static void otlp_text(struct buffer *out, unsigned number, const char *key, struct slice text)
 {
-    otlp_attribute(out, number, key, text, NULL);
+    protobuf_write_attribute(out, number, slice_from_string(key), text);
 }
 
 static void otlp_integer(struct buffer *out, unsigned number, const char *key, int64_t value)
 {
-    otlp_attribute(out, number, key, SLICE_EMPTY, &value);
+    protobuf_write_attribute_integer(out, number, slice_from_string(key), value);
 }
 
 /* ---- spans ---- */
@@ -120,10 +108,8 @@ static void otlp_labels(struct buffer *out, unsigned number, const char *labels)
     struct slice rest = slice_from_string(labels);
     while (rest.size) {
         struct slice value = slice_cut(&rest, ','), name = slice_cut(&value, '=');
-        char key[64];
-        snprintf(key, sizeof key, "%.*s", SLICE_ARGS(name));
         if (value.size >= 2) value = slice_make(value.data + 1, value.size - 2);
-        otlp_text(out, number, key, value);
+        protobuf_write_attribute(out, number, name, value);
     }
 }
 

@@ -9,6 +9,7 @@
  * Rooms of the domain
  *   tables.def         every table ingest fills, column by column
  *   otlp/              OTLP requests (protobuf and JSON by the same tables) to rows
+ *   dialects/          Zipkin's spans and Loki's lines, turned into OTLP requests
  *   prometheus/        remote write to rows
  *   ask/               questions: traces, logs, metrics, the APIs of Prometheus and Jaeger
  *   migrations/        the tables in SQL, with the names that document 001 prints as aliases and views
