@@ -60,6 +60,32 @@ test('lines of Loki as JSON', async () => {
   assert.deepEqual([found[3].service_name, found[3].resource_attributes], ['unknown_service', { host: 'b' }]);
 });
 
+// Protobuf, and a block of snappy that holds it as it is: in literals of at most 60 bytes.
+const varint = (value) => { const bytes = []; for (let rest = BigInt(value); ; rest >>= 7n) { bytes.push(Number(rest & 127n) | (rest > 127n ? 128 : 0)); if (rest < 128n) return Buffer.from(bytes); } };
+const bytesField = (number, value) => { const bytes = Buffer.from(value); return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]); };
+const numberField = (number, value) => Buffer.concat([varint(number << 3), varint(value)]);
+function snappy(bytes) {
+  const parts = [varint(bytes.length)];
+  for (let at = 0; at < bytes.length; at += 60) parts.push(Buffer.from([(Math.min(60, bytes.length - at) - 1) << 2]), bytes.subarray(at, at + 60));
+  return Buffer.concat(parts);
+}
+
+test('lines of Loki as protobuf are the same rows', async () => {
+  const seconds = Math.floor(now / 1000) - 10;
+  const entry = (nanoseconds, line, metadata = {}) => bytesField(2, Buffer.concat([bytesField(1, Buffer.concat([numberField(1, seconds), numberField(2, nanoseconds)])), bytesField(2, line),
+    ...Object.entries(metadata).map(([name, value]) => bytesField(3, Buffer.concat([bytesField(1, name), bytesField(2, value)])))]));
+  const metadata = { level: 'debug', user: 'ä "7"' };
+  const push = bytesField(1, Buffer.concat([bytesField(1, '{app="same", text="a \\"b\\" \\\\ c"}'), entry(7, 'one'), entry(8, 'two', metadata)]));
+  const wire = await server.post('/loki/api/v1/push', snappy(push), { key, headers: { 'content-type': 'application/x-protobuf' } });
+  assert.deepEqual([wire.status, wire.text], [204, '']);
+  const json = await server.post('/loki/api/v1/push', { streams: [{ stream: { app: 'same', text: 'a "b" \\ c' }, values: [[`${seconds}000000007`, 'one'], [`${seconds}000000008`, 'two', metadata]] }] }, { key });
+  assert.equal(json.status, 204);
+  const [a, b, c, d] = await rows('logs_v3', 'timestamp, body, severity_text, severity_number, service_name, log_attributes, resource_attributes', "service_name = 'same'", 4);
+  assert.deepEqual([a, c], [b, d]);
+  assert.deepEqual([a.body, c.body, c.severity_number, c.log_attributes], ['one', 'two', 5, metadata]);
+  assert.equal(a.resource_attributes.text, 'a "b" \\ c');
+});
+
 test('lines of Loki that cannot be stored are named, and the others are stored', async () => {
   const answer = await server.post('/loki/api/v1/push', { streams: [{ stream: { app: 'late' }, values: [[`${now}000005`, 'good'], [`${now + 3_600_000}000000`, 'from the future']] }] }, { key });
   assert.equal(answer.status, 400);

@@ -171,6 +171,8 @@ test('to itself: spans are found by the API, its own requests make none, and the
     const found = (await own.get(`/api/v2/query/signals/traces/${last}`, secret_key)).json.data;
     return found.length ? found : false;
   })).length, 1);
+  await waitFor('log lines are stored', async () => (await own.sql(
+    "SELECT count() AS lines FROM observability.logs_v3 WHERE service_name = 'millrace' AND severity_text = 'INFO' AND body LIKE 'engine: %'"))[0].lines > 0);
   const [{ fed }] = await own.sql("SELECT countIf(span_name LIKE 'POST /v1/%') AS fed FROM observability.traces_v3");
   assert.equal(fed, 0, 'sending telemetry makes no telemetry');
 });

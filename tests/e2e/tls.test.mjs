@@ -40,7 +40,8 @@ before(async () => {
   const settings = ['--tls.certificate_file', certificate, '--tls.key_file', key, '--otlp.http_listen', '127.0.0.1:0'];
   server = new Server(settings);
   server.tls = { ca: readFileSync(certificate) }; // checked, with its address
-  await server.createTenant('main');
+  const { secret_key } = await server.createTenant('main');
+  server.environment = { MILLRACE_TELEMETRY_KEY: secret_key, MILLRACE_TELEMETRY_INTERVAL: '200ms' };
   await server.start();
 });
 after(async () => {
@@ -121,6 +122,10 @@ test('a renewed certificate is taken while connections go on; a bad one is said 
     assert.equal((await readyOnOld()).status, 200);
     const [socket] = Object.values(agent.freeSockets)[0];
     assert.equal(socket.getPeerCertificate().subject.CN, 'first.example', 'this connection began before');
+
+    // The server speaks to itself by the key of the certificate in use, whatever its name.
+    await waitFor("the server's own log line is stored", async () =>
+      (await server.sql("SELECT count() AS lines FROM observability.logs_v3 WHERE body LIKE 'tls: a new certificate is in use%'"))[0].lines > 0);
 
     const good = readFileSync(certificate);
     writeFileSync(certificate, 'not a certificate');

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <snappy-c.h>
 
 #include "domain/harness.h"
 #include "domains/observability/dialects/translation.h"
@@ -121,6 +122,88 @@ static void lines_of_loki_are_stored_or_refused_by_name(void **state)
     check(SLICE("text"), 415, "must be application/json", OBSERVABILITY_LOGS, 0);
 }
 
+/* ---- Loki in protobuf ---- */
+
+static struct buffer message, part, entry;
+static struct slice block(struct slice bytes)
+{
+    static char compressed[8192];
+    size_t size = sizeof compressed;
+    assert_int_equal(snappy_compress(bytes.data, bytes.size, compressed, &size), SNAPPY_OK);
+    return slice_make(compressed, size);
+}
+
+static void add_line(uint64_t seconds, const char *text, const char *name, const char *value)
+{
+    buffer_clear(&part);
+    buffer_clear(&entry);
+    protobuf_write_varint(&part, 1, seconds);
+    protobuf_write_varint(&part, 2, 5);
+    protobuf_write_bytes(&entry, 1, buffer_slice(&part));
+    protobuf_write_text(&entry, 2, text);
+    buffer_clear(&part);
+    if (name) {
+        protobuf_write_text(&part, 1, name);
+        protobuf_write_text(&part, 2, value);
+        protobuf_write_bytes(&entry, 3, buffer_slice(&part));
+    }
+    protobuf_write_bytes(&message, 2, buffer_slice(&entry));
+}
+
+static void push_wire(const char *labels, uint64_t seconds)
+{
+    struct buffer request = {0};
+    buffer_clear(&message);
+    protobuf_write_text(&message, 1, labels);
+    add_line(seconds, "one", "user", "7");
+    add_line(seconds, "two", NULL, NULL);
+    protobuf_write_bytes(&request, 1, buffer_slice(&message));
+    post("/loki/api/v1/push", "application/x-protobuf", block(buffer_slice(&request)));
+    buffer_free(&request);
+}
+
+static void lines_of_loki_come_in_blocks_of_snappy_too(void **state)
+{
+    static const struct {
+        const char *labels;
+        bool good;
+    } CASES[] = {
+        {"{}", true},
+        {"{a=\"b\"}", true},
+        {" { a = \"b\" , c.d=\"e\", } ", true},
+        {"{a=\"\\\"quoted\\\\ \\n \\x41\"}", true},
+        {"", false},
+        {"{", false},
+        {"{a}", false},
+        {"{a=b}", false},
+        {"{a=\"b}", false},
+        {"{a=\"b\"", false},
+        {"{a=\"b\" c=\"d\"}", false},
+        {"{a=\"\\q\"}", false},
+        {"{a=\"\\x4\"}", false},
+        {"{=\"b\"}", false},
+        {"{} x", false},
+    };
+    for (size_t i = 0; i < sizeof CASES / sizeof *CASES; i++) {
+        push_wire(CASES[i].labels, 1780920010);
+        check(slice_from_string(CASES[i].labels), CASES[i].good ? 204 : 400, CASES[i].good ? "" : "labels: must be {name=", OBSERVABILITY_LOGS,
+              CASES[i].good ? 2 : 0);
+    }
+    push_wire("{}", 0);
+    check(SLICE("1970"), 400, "2 lines not stored: log record 0: ", OBSERVABILITY_LOGS, 0);
+    push_wire("{}", UINT64_MAX);
+    check(SLICE("the end of time"), 400, "2 lines not stored", OBSERVABILITY_LOGS, 0);
+    post("/loki/api/v1/push", "application/x-protobuf", SLICE("\xff\xff\xff\xff\x0f" "not snappy"));
+    check(SLICE("not snappy"), 400, "not valid snappy", OBSERVABILITY_LOGS, 0);
+    post("/loki/api/v1/push", "application/x-protobuf", block(SLICE("\x0a\x05" "abc")));
+    check(SLICE("cut"), 400, "logproto.PushRequest", OBSERVABILITY_LOGS, 0);
+    post("/loki/api/v1/push", "application/x-protobuf", block(SLICE("")));
+    check(SLICE("nothing"), 204, "", OBSERVABILITY_LOGS, 0);
+    buffer_free(&message);
+    buffer_free(&part);
+    buffer_free(&entry);
+}
+
 static void hexadecimal_fills_from_the_right(void **state)
 {
     char out[4];
@@ -140,6 +223,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(spans_of_zipkin_are_stored_or_refused_by_name),
         TEST(lines_of_loki_are_stored_or_refused_by_name),
+        TEST(lines_of_loki_come_in_blocks_of_snappy_too),
         TEST(hexadecimal_fills_from_the_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

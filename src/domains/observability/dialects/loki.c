@@ -156,12 +156,12 @@ enum error_code loki_decode(const struct domain_input *input, struct domain_outp
     struct slice header = request_header_get(input->request, "content-type");
     struct slice type = slice_trim(slice_cut(&header, ';'));
     bool is_json = slice_equal_ignore_case(type, SLICE("application/json"));
-    if (!is_json)
+    if (!is_json && !slice_equal_ignore_case(type, SLICE("application/x-protobuf")))
         return error_set_field(error, ERROR_UNSUPPORTED_MEDIA, "content-type", "must be application/json or application/x-protobuf");
     struct translation translation = {0};
     struct loki_stream stream = {.translation = &translation};
     struct buffer reason = {0};
-    enum error_code code = json_translate(input, &stream, error);
+    enum error_code code = (is_json ? json_translate : loki_wire_translate)(input, &stream, error);
     if (!code && (!translation_end(&translation) || arena_failed(input->request->arena))) code = error_set(error, ERROR_MEMORY, "out of memory for the lines");
     if (!code) code = otlp_logs_take(input, output, buffer_slice(&translation.request), &reason, error);
     output->status = 204;
