@@ -3,9 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_writer.h"
 #include "promql/test_series.h"
 
-/* A line: `start end step expression`, in milliseconds; step 0 is an instant query. */
+/* The formatted text as a JSON string, for its lines. */
+static void write_formatted(const struct promql_expression *expression, struct buffer *out)
+{
+    struct buffer text = {0};
+    promql_expression_write_lines(expression, &text);
+    json_writer_string(&(struct json_writer){.out = out}, buffer_slice(&text));
+    buffer_free(&text);
+}
+
+/* A line: `start end step expression`, in milliseconds; step 0 is an instant query, below 0 the expression formatted. */
 static void answer(struct test_series *series, struct slice line, struct buffer *out)
 {
     struct error error = {0};
@@ -16,14 +26,16 @@ static void answer(struct test_series *series, struct slice line, struct buffer 
     int64_t *numbers[] = {&query.start_ms, &query.end_ms, &query.step_ms};
     for (int i = 0; i < 3; i++)
         if (!slice_parse_int64(slice_cut(&line, ' '), numbers[i])) error_set(&error, ERROR_INVALID, "not a question");
+    bool format = query.step_ms < 0;
     const char *kind = "bad_data";
     enum error_code code = error.code ? error.code : promql_parse(line, &expression, &error);
-    if (!code) {
+    if (!code && !format) {
         kind = "execution";
         code = promql_evaluate(expression, &query, arena, &result, &error);
     }
     buffer_clear(out);
-    if (code) buffer_printf(out, "%s: %s", kind, error.message);
+    if (!code && format) write_formatted(expression, out);
+    else if (code) buffer_printf(out, "%s: %s", kind, error.message);
     else promql_result_write_json(&result, out);
     promql_expression_free(expression);
     arena_destroy(arena);

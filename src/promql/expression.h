@@ -33,8 +33,10 @@ enum error_code promql_parse_selector(struct slice text, struct promql_expressio
                                       struct error *error) MUST_CHECK;
 void promql_expression_free(struct promql_expression *expression); /* accepts NULL */
 enum promql_type promql_expression_type(const struct promql_expression *expression);
-/* The canonical text of the whole expression on one line: what /format_query answers, and what errors quote. */
+/* The canonical text of the whole expression on one line. */
 void promql_expression_write(const struct promql_expression *expression, struct buffer *out);
+/* The same with parts longer than 100 characters on lines of their own: what /api/v1/format_query answers. */
+void promql_expression_write_lines(const struct promql_expression *expression, struct buffer *out);
 
 enum promql_match { PROMQL_EQUAL, PROMQL_NOT_EQUAL, PROMQL_REGEX, PROMQL_NOT_REGEX };
 struct promql_matcher {

@@ -75,6 +75,8 @@ enum error_code promql_check_tree(struct promql_expression *expression, struct p
                                   struct error *error) MUST_CHECK;
 void promql_note_hints(struct promql_node *node);
 void promql_node_write(const struct promql_node *node, struct buffer *out);
+/* A number of an expression: with an exponent from a million on and below a ten-thousandth. */
+void promql_literal_write(double value, struct buffer *out);
 /* "expected type scalar in ..": how a message names a type. */
 const char *promql_type_words(enum promql_type type);
 /* Without its parentheses. */

@@ -6,36 +6,84 @@
 #include "promql/evaluate.h"
 #include "promql/node.h"
 
-/* What PCRE2 understands and RE2 does not: Prometheus refuses it, and so does every store with RE2. */
-static const char *const regex_foreign_groups[] = {"(?=", "(?!",  "(?<=", "(?<!", "(?>", "(?|", "(?#",
-                                                   "(?R", "(?&",  "(?(",  "(?0",  "(?1", "(?+", "(?-1",
-                                                   "(*",  "(?P>", "(?P=", "(?'",  "(?C"};
+/*
+ * PCRE2 understands more than RE2. What RE2 does not have Prometheus refuses, and so does every store that matches with RE2:
+ * it is refused here as well. These walk over one part each; `at` is the place of its first character.
+ */
+
+/* Behind "(?": a named group, or flags; else what is wrong. */
+static const char *check_group(struct slice pattern, size_t at)
+{
+    struct slice rest = slice_from(pattern, at);
+    if (slice_starts_with(rest, SLICE("(*"))) return "missing argument to repetition operator";
+    if (!slice_starts_with(rest, SLICE("(?")) || slice_starts_with(rest, SLICE("(?P<"))) return NULL;
+    size_t i = 2;
+    while (i < rest.size && strchr("imsU-", rest.data[i]) && rest.data[i]) i++;
+    bool ends = i < rest.size && (rest.data[i] == ':' || (rest.data[i] == ')' && i > 2));
+    return ends ? NULL : "invalid or unsupported Perl syntax";
+}
+
+static const char *check_escape(struct slice pattern, size_t at)
+{
+    char c = at + 1 < pattern.size ? pattern.data[at + 1] : 0;
+    bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    bool known = letter ? strchr("afnrtvxAbBzdDsSwWpPQE", c) != NULL : !(c >= '8' && c <= '9');
+    /* Octal has more digits; one alone would be a backreference. */
+    if (c >= '1' && c <= '7') {
+        char next = at + 2 < pattern.size ? pattern.data[at + 2] : 0;
+        known = next >= '0' && next <= '7';
+    }
+    return known ? NULL : "invalid escape sequence";
+}
+
+/* A repetition {n}, {n,} or {n,m}: its length, 0 for braces that are none; RE2 counts to 1000. */
+static size_t repetition(struct slice pattern, size_t at, bool *too_large)
+{
+    uint64_t numbers[2] = {0, 0};
+    size_t i = at + 1, parts = 0;
+    for (; parts < 2; parts++) {
+        size_t digits = i;
+        while (i < pattern.size && pattern.data[i] >= '0' && pattern.data[i] <= '9') i++;
+        if (i == digits && parts == 0) return 0;
+        if (i > digits && !slice_parse_uint64(slice_make(pattern.data + digits, i - digits), &numbers[parts])) numbers[parts] = 1001;
+        if (parts == 0 && i < pattern.size && pattern.data[i] == ',') i++;
+        else break;
+    }
+    *too_large = numbers[0] > 1000 || numbers[1] > 1000;
+    return i < pattern.size && pattern.data[i] == '}' ? i + 1 - at : 0;
+}
 
 static const char *regex_foreign_part(struct slice pattern)
 {
-    bool in_class = false;
+    bool in_class = false, repeated = false; /* the last part was a repetition */
     for (size_t i = 0; i < pattern.size; i++) {
+        const char *problem = NULL;
         char c = pattern.data[i];
-        char next = i + 1 < pattern.size ? pattern.data[i + 1] : 0;
-        if (c == '\\') {
-            if (next == 'Q') return "\\Q";
-            if (!in_class && ((next >= '1' && next <= '9') || (next && strchr("kgKGXRHhVNZ", next))))
-                return "a backreference or an escape that RE2 does not have";
-            i++;
+        size_t braces = 0;
+        bool too_large = false, repeats = false;
+        if (c == '\\' && i + 1 < pattern.size && pattern.data[i + 1] == 'Q' && !in_class) {
+            ptrdiff_t end = slice_find(slice_from(pattern, i), SLICE("\\E"));
+            i = end < 0 ? pattern.size : i + (size_t)end + 1;
+        } else if (c == '\\') {
+            problem = check_escape(pattern, i++);
         } else if (in_class) {
             if (c == ']') in_class = false;
         } else if (c == '[') {
             in_class = true;
             /* A first ']' is a plain character. */
-            if (next == '^') i++;
+            if (i + 1 < pattern.size && pattern.data[i + 1] == '^') i++;
             if (i + 1 < pattern.size && pattern.data[i + 1] == ']') i++;
         } else if (c == '(') {
-            struct slice rest = slice_from(pattern, i);
-            for (size_t k = 0; k < sizeof regex_foreign_groups / sizeof *regex_foreign_groups; k++)
-                if (slice_starts_with(rest, slice_from_string(regex_foreign_groups[k]))) return regex_foreign_groups[k];
-        } else if (next == '+' && (c == '*' || c == '+' || c == '?' || c == '}')) {
-            return "a possessive repetition";
+            problem = check_group(pattern, i);
+        } else if (c == '*' || c == '+' || c == '?' || (c == '{' && (braces = repetition(pattern, i, &too_large)) > 0)) {
+            if (too_large) problem = "invalid repeat count";
+            /* Behind a repetition only '?' means something: lazy. */
+            if (repeated && c != '?') problem = "invalid nested repetition operator";
+            if (braces) i += braces - 1;
+            repeats = !(repeated && c == '?');
         }
+        if (problem) return problem;
+        repeated = repeats;
     }
     return NULL;
 }
@@ -43,7 +91,7 @@ static const char *regex_foreign_part(struct slice pattern)
 enum error_code promql_regex_compile(struct slice pattern, void **code, struct error *error)
 {
     const char *foreign = regex_foreign_part(pattern);
-    if (foreign) return error_set(error, ERROR_INVALID, "error parsing regexp: %s is not supported", foreign);
+    if (foreign) return error_set(error, ERROR_INVALID, "error parsing regexp: %s", foreign);
     pcre2_compile_context *context = pcre2_compile_context_create(NULL);
     if (!context) return error_set(error, ERROR_MEMORY, "out of memory");
     pcre2_set_newline(context, PCRE2_NEWLINE_LF);

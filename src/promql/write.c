@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Results as Prometheus writes them: numbers as texts, times in seconds. */
-#include <float.h>
 #include <math.h>
-#include <stdio.h>
+#include <stdlib.h>
 
 #include "base/json_writer.h"
 #include "promql/evaluate.h"
+#include "promql/node.h"
+
+/* promql/digits.cpp */
+size_t promql_shortest(double value, char *out, size_t size);
 
 /* The fewest digits that read back equal, without zeros behind them, and the exponent of the first. */
 static int shortest_digits(double value, char digits[20], int *exponent)
 {
     char text[40];
-    /* When fewer than 15 digits are enough, 15 are the same with zeros behind; but the smallest numbers have no 15. */
-    for (int wanted = fabs(value) < DBL_MIN ? 1 : 15; wanted <= 17; wanted++) {
-        snprintf(text, sizeof text, "%.*e", wanted - 1, value);
-        if (strtod(text, NULL) == value) break;
-    }
+    size_t size = promql_shortest(value, text, sizeof text - 1);
+    ASSERT(size > 0);
+    text[size] = 0;
     int count = 0;
     const char *at = text;
     for (; *at != 'e'; at++)
@@ -25,18 +26,21 @@ static int shortest_digits(double value, char digits[20], int *exponent)
     return count;
 }
 
-static void write_number(double value, bool with_exponent, struct buffer *out)
+/* With an exponent below `low` and from `high` on. */
+static void write_number(double value, double low, double high, struct buffer *out)
 {
+    double size = fabs(value);
+    bool with_exponent = value != 0 && (size < low || size >= high);
     if (isnan(value) || isinf(value)) {
         buffer_append_string(out, isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf");
         return;
     }
-    if (fabs(value) < 1e15 && value == trunc(value) && !(value == 0 && signbit(value))) {
+    if (!with_exponent && size < 1e15 && value == trunc(value) && !(value == 0 && signbit(value))) {
         buffer_printf(out, "%lld", (long long)value);
         return;
     }
     char digits[20];
-    int exponent, count = shortest_digits(fabs(value), digits, &exponent);
+    int exponent, count = shortest_digits(size, digits, &exponent);
     if (signbit(value)) buffer_append_byte(out, '-');
     if (value == 0) {
         buffer_append_byte(out, '0');
@@ -57,13 +61,10 @@ static void write_number(double value, bool with_exponent, struct buffer *out)
     }
 }
 
-void promql_number_write(double value, struct buffer *out) { write_number(value, false, out); }
-
-/* Samples as the HTTP API writes them: very small and very large ones with an exponent. */
-static void write_sample(double value, struct buffer *out)
-{
-    write_number(value, value != 0 && (fabs(value) < 1e-6 || fabs(value) >= 1e21), out);
-}
+void promql_number_write(double value, struct buffer *out) { write_number(value, 0, INFINITY, out); }
+void promql_literal_write(double value, struct buffer *out) { write_number(value, 1e-4, 1e6, out); }
+/* Samples as the HTTP API writes them. */
+static void write_sample(double value, struct buffer *out) { write_number(value, 1e-6, 1e21, out); }
 
 void promql_labels_write_json(const struct promql_labels *labels, struct buffer *out)
 {
