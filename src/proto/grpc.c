@@ -11,8 +11,7 @@ enum grpc_content grpc_content_of(struct slice content_type)
         slice_equal_ignore_case(type, SLICE("application/grpc+proto")))
         return GRPC_CONTENT_PROTOBUF;
     struct slice other = SLICE("application/grpc+");
-    if (type.size > other.size && slice_equal_ignore_case(slice_first(type, other.size), other)) return GRPC_CONTENT_OTHER;
-    return GRPC_CONTENT_NONE;
+    return slice_equal_ignore_case(slice_first(type, other.size), other) ? GRPC_CONTENT_OTHER : GRPC_CONTENT_NONE;
 }
 
 /* ---- timeouts ---- */
@@ -53,8 +52,8 @@ uint32_t grpc_frame_length(const uint8_t head[GRPC_FRAME_HEAD_SIZE])
 
 void grpc_frame_head_write(size_t length, struct buffer *out)
 {
-    const uint8_t head[GRPC_FRAME_HEAD_SIZE] = {0, (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8),
-                                                (uint8_t)length};
+    const uint8_t head[GRPC_FRAME_HEAD_SIZE] = {0, (uint8_t)(length >> 24), (uint8_t)(length >> 16),
+                                                (uint8_t)(length >> 8), (uint8_t)length};
     buffer_append(out, head, sizeof head);
 }
 
@@ -162,7 +161,8 @@ static struct slice message_of_json(struct slice body, struct arena *arena)
     if (!parser) return message;
     memcpy(text, body.data, body.size);
     struct json_value root, value;
-    if (json_parse(parser, slice_make(text, body.size), &root, NULL) == ERROR_NONE && json_value_type(root) == JSON_OBJECT) {
+    enum error_code code = json_parse(parser, slice_make(text, body.size), &root, NULL);
+    if (code == ERROR_NONE && json_value_type(root) == JSON_OBJECT) {
         if (json_object_get(root, SLICE("error"), &value) && json_value_type(value) == JSON_OBJECT) root = value;
         if (json_object_get(root, SLICE("message"), &value) && json_value_type(value) == JSON_STRING)
             message = arena_copy(arena, json_value_string(value));
@@ -213,7 +213,8 @@ void grpc_status_of_answer(int http_status, const char *content_type, struct sli
     *ret_status = (struct grpc_status){.code = grpc_code_of_http_status(http_status)};
     if (slice_equal(type, SLICE("application/json"))) ret_status->message = message_of_json(body, arena);
     else if (slice_equal(type, SLICE("text/plain"))) ret_status->message = slice_first(body, GRPC_MESSAGE_LIMIT);
-    if (ret_status->message.size == 0) ret_status->message = arena_printf(arena, "the answer was HTTP status %d", http_status);
+    if (ret_status->message.size == 0)
+        ret_status->message = arena_printf(arena, "the answer was HTTP status %d", http_status);
     uint64_t seconds; /* a date, the other form, none of our handlers sends */
     if (slice_parse_uint64(slice_trim(retry_after), &seconds) && ret_status->code == GRPC_UNAVAILABLE)
         ret_status->details = status_with_retry(ret_status->code, ret_status->message, seconds, arena);

@@ -21,7 +21,7 @@ enum grpc_code {
 
 /* Before every message: a byte that says whether it is compressed, then its length, big-endian. */
 #define GRPC_FRAME_HEAD_SIZE 5
-/* Longer messages of errors are cut: they travel in a header, of which clients take 8 KiB, each byte as three at worst. */
+/* Longer messages of errors are cut: they travel in a header, of which clients take 8 KiB, a byte as three at worst. */
 #define GRPC_MESSAGE_LIMIT 1000
 /* Longer details are left out, for the same reason. */
 #define GRPC_DETAILS_LIMIT 4096
@@ -29,7 +29,7 @@ enum grpc_code {
 #define GRPC_ENCODINGS "identity,gzip,deflate,zstd"
 
 enum grpc_content { GRPC_CONTENT_NONE, GRPC_CONTENT_PROTOBUF, GRPC_CONTENT_OTHER };
-/* What a Content-Type says: no gRPC (grpc-web is another protocol), messages in protobuf, messages in something else. */
+/* What a Content-Type says: no gRPC (grpc-web is another protocol), messages in protobuf, or in something else. */
 enum grpc_content grpc_content_of(struct slice content_type);
 
 /* "15S", "7915m": at most eight digits and a unit of H M S m u n. Rounded up to milliseconds, at least 1. */
@@ -55,9 +55,9 @@ struct grpc_status {
 /* Reads an encoded google.rpc.Status; false when the bytes are not one. Slices point into `body`. */
 bool grpc_status_read(struct slice body, struct grpc_status *ret_status);
 /*
- * The status that an answer of HTTP stands for: a body of the type application/x-protobuf is a google.rpc.Status itself;
- * else the code comes from the HTTP status, the message from a text or a JSON error ({"error":{"message":..}}), and with
- * `retry_after` (the header's value, may be empty) RetryInfo goes into the details.
+ * The status that an answer of HTTP stands for: a body of the type application/x-protobuf is a google.rpc.Status
+ * itself; else the code comes from the HTTP status, the message from a text or a JSON error ({"error":{"message":..}}),
+ * and with `retry_after` (the header's value, may be empty) RetryInfo goes into the details.
  */
 void grpc_status_of_answer(int http_status, const char *content_type, struct slice body, struct slice retry_after,
                            struct arena *arena, struct grpc_status *ret_status);

@@ -161,8 +161,9 @@ static bool session_begin(struct http2_connection *connection)
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)connection->settings->header_limit_bytes},
         {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
-    return nghttp2_submit_settings(connection->session, NGHTTP2_FLAG_NONE, entries, sizeof entries / sizeof *entries) == 0 &&
-           nghttp2_session_set_local_window_size(connection->session, NGHTTP2_FLAG_NONE, 0, HTTP2_CONNECTION_WINDOW) == 0;
+    nghttp2_session *session = connection->session;
+    return nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, entries, sizeof entries / sizeof *entries) == 0 &&
+           nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0, HTTP2_CONNECTION_WINDOW) == 0;
 }
 
 static void *connection_opened(void *context, struct listen_stream *stream)
@@ -249,7 +250,8 @@ static int64_t overdue_ms(const struct http2_connection *connection, const struc
     const struct http2_part *part = &exchange->http2;
     int64_t at_ms = 0;
     if (part->reading)
-        at_ms = part->progress_ms + (exchange->header_complete ? settings->body_timeout_ms : settings->header_timeout_ms);
+        at_ms = part->progress_ms +
+                (exchange->header_complete ? settings->body_timeout_ms : settings->header_timeout_ms);
     else if (part->submitted && !part->deferred)
         at_ms = part->progress_ms + settings->idle_timeout_ms; /* nothing of the answer is taken */
     if (part->deadline_ms && !part->submitted && (at_ms == 0 || part->deadline_ms < at_ms)) at_ms = part->deadline_ms;

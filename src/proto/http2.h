@@ -11,8 +11,8 @@
  * Model: a stream is one request and its answer, as in proto/request.h; answers leave as they are ready, in any order.
  * Framing, HPACK and the rules of RFC 9113 are libnghttp2's. A client that resets its stream cancels its request.
  *
- * gRPC: a POST with Content-Type application/grpc or application/grpc+proto is one unary call. Its handler sees
- * `request.body` = the message, unframed and decompressed, and `request.path` = "/package.Service/Method". What it answers
+ * gRPC: a POST with Content-Type application/grpc or application/grpc+proto is one unary call. Its handler sees the
+ * message as `request.body`, unframed and decompressed, and "/package.Service/Method" as `request.path`. What it answers
  * with a status 2xx is the message of the answer; any other status becomes grpc-status and grpc-message (proto/grpc.h).
  */
 extern const struct listen_protocol http2_protocol;

@@ -27,7 +27,8 @@ static int header_came(nghttp2_session *session, const nghttp2_frame *frame, con
     return 0;
 }
 
-static int data_came(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *context)
+static int data_came(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
+                     void *context)
 {
     struct client_call *call = call_of(id);
     if (call) buffer_append(&call->body, data, size);

@@ -44,11 +44,13 @@ static enum error_code begin_message(struct http_exchange *exchange, bool in_mem
     bool compressed = grpc_frame_is_compressed(part->frame_head);
     if (compressed && http_encoding_from_name(encoding) == ENCODING_IDENTITY)
         return error_set(error, ERROR_INVALID, "the message is marked as compressed, but there is no grpc-encoding");
+    if (!compressed) encoding = SLICE_EMPTY;
     part->frame_left = grpc_frame_length(part->frame_head);
-    return http_body_begin(&exchange->body, compressed ? encoding : SLICE_EMPTY, in_memory_file, part->frame_left, error);
+    return http_body_begin(&exchange->body, encoding, in_memory_file, part->frame_left, error);
 }
 
-enum error_code http2_grpc_add(struct http_exchange *exchange, bool in_memory_file, struct slice bytes, struct error *error)
+enum error_code http2_grpc_add(struct http_exchange *exchange, bool in_memory_file, struct slice bytes,
+                               struct error *error)
 {
     struct http2_part *part = &exchange->http2;
     while (part->frame_head_size < GRPC_FRAME_HEAD_SIZE && bytes.size > 0) {

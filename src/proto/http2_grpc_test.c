@@ -194,7 +194,8 @@ static void deadline_answers_for_a_handler_that_is_late(void **state)
 {
     struct buffer buffer = {0};
     client_connect(0);
-    struct client_call *call = client_request("POST", PATH, CONTENT "grpc-timeout: 30m\n", framed(&buffer, 0, SLICE("x")));
+    framed(&buffer, 0, SLICE("x"));
+    struct client_call *call = client_request("POST", PATH, CONTENT "grpc-timeout: 30m\n", buffer_slice(&buffer));
     WAIT_FOR_CALL(harness.held_count == 1);
     assert_false(atomic_load(&harness.held[0]->cancelled));
     WAIT_FOR_CALL(call->closed);

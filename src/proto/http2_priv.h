@@ -9,12 +9,12 @@
 
 /* Streams at once: what browsers and gRPC clients expect as the least, and enough to keep a spool's sync busy. */
 #define HTTP2_STREAM_LIMIT 100
-/* What a client may send on one stream before we let it send more: at 50 ms of distance still 10 MB/s on each. 100 streams
- * hold 50 MiB at most in this way. */
+/* What a client may send on one stream before we let it send more: at 50 ms of distance still 10 MB/s on each. 100
+ * streams hold 50 MiB at most in this way. */
 #define HTTP2_STREAM_WINDOW (512 << 10)
 /* The same of a whole connection. Always given back at once: memory is bounded by the windows of the streams. */
 #define HTTP2_CONNECTION_WINDOW (16 << 20)
-/* Bodies (unpacked) held by one connection: above this times the body limit only the oldest unfinished one gets on... */
+/* Bodies (unpacked) held by one connection: above so many times the body limit only the oldest unfinished gets on... */
 #define HTTP2_HELD_BODIES 2
 /* ...and above the larger of these the others are refused: small packed bodies can become large without any window. */
 #define HTTP2_REFUSED_BODIES 4
@@ -23,9 +23,9 @@
 #define HTTP2_HEADER_EXCESS 8
 
 /*
- * Frames that make work and cost their sender nothing (PING, SETTINGS, PRIORITY, RST_STREAM, empty DATA, broken ones) are
- * paid from a budget that time and complete requests fill; who overdraws it is sent away (ENHANCE_YOUR_CALM). gRPC clients
- * that measure the line send a PING for every answer or so: a complete request pays for two.
+ * Frames that make work and cost their sender nothing (PING, SETTINGS, RST_STREAM, empty DATA, broken ones) are paid from
+ * a budget that time and complete requests fill; who overdraws it is sent away (ENHANCE_YOUR_CALM). gRPC clients that
+ * measure the line send a PING for every answer or so: a complete request pays for two.
  */
 #define HTTP2_BUDGET 1000
 #define HTTP2_BUDGET_PER_SECOND 100
@@ -86,7 +86,8 @@ void http2_deadline_passed(struct http_exchange *exchange);
 /* Looks at the header; fills `error` and http2.grpc_code when the call cannot be taken. */
 enum error_code http2_grpc_begin(struct http_exchange *exchange, struct error *error);
 /* Takes the framing off. */
-enum error_code http2_grpc_add(struct http_exchange *exchange, bool in_memory_file, struct slice bytes, struct error *error);
+enum error_code http2_grpc_add(struct http_exchange *exchange, bool in_memory_file, struct slice bytes,
+                               struct error *error);
 enum error_code http2_grpc_end(struct http_exchange *exchange, struct error *error);
 /* Makes head, body and trailers of the answer. Any thread. */
 void http2_grpc_answer(struct http_exchange *exchange, const struct response *response);

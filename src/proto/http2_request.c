@@ -82,12 +82,12 @@ static void take_field(struct http_exchange *exchange, struct slice name, struct
     buffer_append_slice(&exchange->head, value);
 }
 
-static int field_arrived(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_bytes, size_t name_size,
-                         const uint8_t *value_bytes, size_t value_size, uint8_t flags, void *context)
+static int field_arrived(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name_bytes,
+                         size_t name_size, const uint8_t *value_bytes, size_t value_size, uint8_t flags, void *context)
 {
     struct http2_connection *connection = context;
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (!exchange || exchange->header_complete || frame->hd.type != NGHTTP2_HEADERS) return 0; /* trailers mean nothing to us */
+    if (!exchange || exchange->header_complete || frame->hd.type != NGHTTP2_HEADERS) return 0; /* trailers: ignored */
     struct http2_part *part = &exchange->http2;
     struct slice name = slice_make((const char *)name_bytes, name_size);
     struct slice value = slice_make((const char *)value_bytes, value_size);
@@ -112,8 +112,8 @@ static int field_arrived(nghttp2_session *session, const nghttp2_frame *frame, c
     return 0;
 }
 
-static int bad_field_arrived(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
-                             uint8_t flags, void *context)
+static int bad_field_arrived(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name,
+                             nghttp2_rcbuf *value, uint8_t flags, void *context)
 {
     return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE; /* not one to pass over: a proxy may read it differently */
 }
@@ -165,7 +165,7 @@ static enum error_code check_header(struct http_exchange *exchange, int *ret_sta
                          settings->target_limit_bytes);
     }
     if (exchange->http2.is_connect) return error_set(error, ERROR_METHOD_NOT_ALLOWED, "this is not a proxy");
-    if (exchange->head.failed) return error_set(error, ERROR_MEMORY, "no memory for the header");
+    if (exchange->head.failed || !join_cookies(exchange)) return error_set(error, ERROR_MEMORY, "no memory for the header");
     struct slice target = slice_make(exchange->head.data + exchange->http2.path_offset, exchange->http2.path_size);
     if (!http_target_read(request, target))
         return error_set(error, ERROR_INVALID, "the address of the request is malformed");
@@ -198,7 +198,7 @@ static void header_completed(struct http_exchange *exchange, bool has_body)
     const struct http_settings *settings = connection->settings;
     struct request *request = &exchange->request;
     struct error error = {0};
-    int status;
+    int status = 0;
 
     exchange->header_complete = true;
     exchange->http2.progress_ms = http2_now_ms(connection);
@@ -206,9 +206,7 @@ static void header_completed(struct http_exchange *exchange, bool has_body)
     if (!exchange->head.failed) http_exchange_collect_headers(exchange);
     exchange->body.limit_bytes = settings->body_limit_bytes;
     exchange->body.ratio_limit = settings->body_ratio_limit;
-    enum error_code code = join_cookies(exchange) ? ERROR_NONE : error_set(&error, ERROR_MEMORY, "no memory for the header");
-    if (!code) code = check_header(exchange, &status, &error);
-    else status = 0;
+    enum error_code code = check_header(exchange, &status, &error);
     exchange->status_override = 0;
     if (!code) code = http2_grpc_begin(exchange, &error);
     if (code) {
@@ -267,7 +265,8 @@ void http2_give_windows(struct http2_connection *connection)
         if (exchange->http2.reading && !exchange->http2.refused) give_window(exchange);
 }
 
-static int body_arrived(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size, void *context)
+static int body_arrived(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t size,
+                        void *context)
 {
     struct http2_connection *connection = context;
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, id);
@@ -284,7 +283,8 @@ static int body_arrived(nghttp2_session *session, uint8_t flags, int32_t id, con
     connection->held_bytes += exchange->body.decoded_bytes - part->held_bytes;
     part->held_bytes = exchange->body.decoded_bytes;
     if (!code && holds_too_much(connection) && exchange != oldest_reading(connection))
-        code = error_set(&error, ERROR_UNAVAILABLE, "this connection has too many large requests at once: send it again later");
+        code = error_set(&error, ERROR_UNAVAILABLE,
+                         "this connection has too many large requests at once: send it again later");
     if (code) http2_refuse(exchange, &error, 0);
     else if (holds_much(connection) && exchange != oldest_reading(connection)) connection->withholding = true;
     else give_window(exchange);
@@ -321,13 +321,13 @@ static void request_completed(struct http_exchange *exchange)
 /* What a frame costs its sender: the ones that make work without being part of a request. */
 static int64_t cost_of(const nghttp2_frame *frame)
 {
-    switch (frame->hd.type) {
+    const nghttp2_frame_hd *head = &frame->hd;
+    switch (head->type) {
     case NGHTTP2_PING:
-    case NGHTTP2_SETTINGS: return frame->hd.flags & NGHTTP2_FLAG_ACK ? 0 : HTTP2_COST_CONTROL;
-    case NGHTTP2_PRIORITY: return HTTP2_COST_CONTROL;
+    case NGHTTP2_SETTINGS: return head->flags & NGHTTP2_FLAG_ACK ? 0 : HTTP2_COST_CONTROL;
     case NGHTTP2_RST_STREAM: return HTTP2_COST_RESET;
-    case NGHTTP2_DATA: return frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) ? HTTP2_COST_CONTROL : 0;
-    default: return 0;
+    case NGHTTP2_DATA: return head->length == 0 && !(head->flags & NGHTTP2_FLAG_END_STREAM) ? HTTP2_COST_CONTROL : 0;
+    default: return 0; /* PRIORITY and unknown ones nghttp2 passes over */
     }
 }
 

@@ -34,6 +34,12 @@ static bool is_of_connection(struct slice name)
     return false;
 }
 
+static nghttp2_nv field(struct slice name, struct slice value)
+{
+    return (nghttp2_nv){(uint8_t *)(uintptr_t)name.data, (uint8_t *)(uintptr_t)value.data, name.size, value.size,
+                        NGHTTP2_NV_FLAG_NONE};
+}
+
 /* "Name: value\r\n" lines to fields; names become lower-case where they stand. */
 static size_t fields_of_lines(struct buffer *lines, nghttp2_nv *fields, size_t limit)
 {
@@ -49,8 +55,7 @@ static size_t fields_of_lines(struct buffer *lines, nghttp2_nv *fields, size_t l
         for (size_t i = 0; i < name.size; i++)
             if (letters[i] >= 'A' && letters[i] <= 'Z') letters[i] = (char)(letters[i] | 0x20);
         if (name.size == 0 || is_of_connection(name)) continue;
-        fields[count++] = (nghttp2_nv){(uint8_t *)letters, (uint8_t *)(uintptr_t)value.data, name.size, value.size,
-                                       NGHTTP2_NV_FLAG_NONE};
+        fields[count++] = field(name, value);
     }
     return count;
 }
@@ -113,26 +118,32 @@ static void submit(struct http_exchange *exchange)
     nghttp2_nv fields[LINE_LIMIT + 1];
     char status[12];
     snprintf(status, sizeof status, "%d", part->status);
-    fields[0] = (nghttp2_nv){(uint8_t *)(uintptr_t) ":status", (uint8_t *)status, 7, strlen(status), NGHTTP2_NV_FLAG_NONE};
+    fields[0] = field(SLICE(":status"), slice_from_string(status));
     size_t count = 1 + fields_of_lines(&part->lines, fields + 1, LINE_LIMIT);
     nghttp2_data_provider provider = {.read_callback = read_answer};
     bool failed = part->lines.failed || part->trailers.failed || exchange->answer.failed;
     part->submitted = true;
     part->progress_ms = http2_now_ms(connection);
     http2_due(connection, part->progress_ms + connection->settings->idle_timeout_ms);
-    if (failed || nghttp2_submit_response(connection->session, part->id, fields, count, part->has_body ? &provider : NULL) != 0)
+    if (!failed) failed = nghttp2_submit_response(connection->session, part->id, fields, count,
+                                                  part->has_body ? &provider : NULL) != 0;
+    if (failed)
         nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, part->id, NGHTTP2_INTERNAL_ERROR);
 }
 
-/* A request that was answered before it was complete: tells its client to keep the rest, unless that is small. Only when
- * the answer has been sent: a reset overtakes what is queued. */
+/* A request that was answered before it was complete: tells its client to keep the rest, unless that is small. Only now
+ * that the answer has been sent: a reset overtakes what is queued. */
 static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
-    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) /* the client's doing */
-        http2_charge(context, frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM ? HTTP2_COST_CONTROL : HTTP2_COST_RESET);
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
+        /* The client made us send it; most of all when it has not seen our limit of streams yet, which is no fault. */
+        bool refused = frame->rst_stream.error_code == NGHTTP2_REFUSED_STREAM;
+        http2_charge(context, refused ? HTTP2_COST_CONTROL : HTTP2_COST_RESET);
+    }
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
     int32_t id = frame->hd.stream_id;
-    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM) || nghttp2_session_get_stream_remote_close(session, id) != 0) return 0;
+    if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
+    if (nghttp2_session_get_stream_remote_close(session, id) != 0) return 0;
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, id);
     uint64_t announced;
     bool small = exchange && slice_parse_uint64(request_header_get(&exchange->request, "content-length"), &announced) &&
@@ -171,8 +182,7 @@ void http2_deadline_passed(struct http_exchange *exchange)
                                            {"grpc-message", "the call was not answered within its grpc-timeout"}};
     nghttp2_nv fields[sizeof texts / sizeof *texts];
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        fields[i] = (nghttp2_nv){(uint8_t *)(uintptr_t)texts[i][0], (uint8_t *)(uintptr_t)texts[i][1], strlen(texts[i][0]),
-                                 strlen(texts[i][1]), NGHTTP2_NV_FLAG_NONE};
+        fields[i] = field(slice_from_string(texts[i][0]), slice_from_string(texts[i][1]));
     http2_drop(exchange); /* its handler is told, and may answer whenever it likes */
     if (nghttp2_submit_response(connection->session, id, fields, sizeof texts / sizeof *texts, NULL) != 0)
         nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);

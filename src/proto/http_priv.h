@@ -60,7 +60,7 @@ struct http_stream {
     struct os_task task;
 };
 
-/* What only HTTP/2 knows of an exchange; zeroed after each. Here because exchanges of both protocols come from one pool. */
+/* What only HTTP/2 knows of an exchange; zeroed after each. Here because the exchanges of both come from one pool. */
 struct http2_part {
     struct http2_connection *connection;
     struct http_exchange *previous;     /* in the connection's list, oldest first (`next` is the other way) */
@@ -92,8 +92,8 @@ struct http2_part {
 
 /*
  * One request and its answer. Owned by its connection until the handler is called; from then on also by the handler,
- * until it answers: the connection turns NULL when it (or the stream of HTTP/2) goes first. Only the loop's thread takes
- * and gives back.
+ * until it answers: the connection turns NULL when it (or the stream of HTTP/2) goes first. Only the loop's thread
+ * takes and gives back.
  */
 struct http_exchange {
     struct request request;             /* request.exchange points back here */
@@ -160,7 +160,7 @@ void http_decoder_free(struct http_decoder *decoder);
 /* http_head.c */
 /* Splits a target ("/path?query", or a whole URL) and decodes the path into the request; false when it is malformed. */
 bool http_target_read(struct request *request, struct slice target);
-/* The lines every answer has: Date, X-Request-Id, the common ones, CORS, Content-Type, then the extra ones. Any thread. */
+/* The lines every answer has: Date, X-Request-Id, the common ones, CORS, Content-Type, the extra ones. Any thread. */
 void http_head_write(const struct http_exchange *exchange, const char *content_type, struct slice extra_headers,
                      struct buffer *out);
 /* Whether an answer of that status may have a body at all. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The one request and response every protocol ends in: HTTP/1.1 now; HTTP/2, gRPC and WebSocket later. */
+/* The one request and response every protocol ends in: HTTP/1.1, HTTP/2 and gRPC; WebSocket later. */
 #ifndef PROTO_REQUEST_H
 #define PROTO_REQUEST_H
 
@@ -13,7 +13,8 @@
  * Model: the protocol reads a whole request, then calls the handler once, on the loop's thread. The handler answers at
  * once or later, exactly once, by request_respond (or a stream). Until then the request and all it points to stay alive,
  * even when the client hangs up: then `cancelled` turns true. After the answer the request must not be touched. Answers
- * on one connection leave in the order of the requests (pipelining).
+ * on one connection of HTTP/1.1 leave in the order of the requests (pipelining), those of HTTP/2 as they are
+ * ready.
  *
  * `cancelled` is a hint that the work is worthless: it is set as soon as the client has closed its side (curl and browsers
  * do that when their user gives up). A client that closed only its sending side still gets a plain answer; a streamed one
@@ -75,9 +76,10 @@ void request_respond_error(struct request *request, const struct error *error);
 void request_respond_error_with(struct request *request, const struct error *error, struct slice extra_headers);
 
 /*
- * A streamed answer (chunked). Begin on any one thread, then write and end on that same thread, which must not be the
- * loop's: writing blocks while the client is slow (more than 1 MiB queued). ERROR_CANCELLED once the client has gone;
- * request_stream_end must still be called. `failed` cuts the connection so that the client sees an incomplete answer.
+ * A streamed answer (to a gRPC call: UNIMPLEMENTED). Begin on any one thread, then write and end on that same thread,
+ * which must not be the loop's: writing blocks while the client is slow (more than 1 MiB queued). ERROR_CANCELLED once
+ * the client has gone; request_stream_end must still be called. `failed` cuts the connection (HTTP/2: the stream) so
+ * that the client sees an incomplete answer.
  */
 void request_stream_begin(struct request *request, int status, const char *content_type, struct slice extra_headers);
 enum error_code request_stream_write(struct request *request, struct slice bytes);

@@ -55,13 +55,13 @@ void otlp_answer_write(struct otlp_decoder *decoder)
 
 /* google.rpc.Status{code 1, message 2, details 3: Any{type_url 1, value 2}}; with RetryInfo{retry_delay 1: Duration{seconds 1}}
  * where the same request may be sent again. */
-static void status_write(const struct error *error, struct slice message, struct buffer *body)
+static void status_write(int code, bool is_retryable, struct slice message, struct buffer *body)
 {
     struct buffer any = {0};
     buffer_append_varint(body, 1 << 3);
-    buffer_append_varint(body, (uint64_t)error_code_grpc_status(error->code));
+    buffer_append_varint(body, (uint64_t)code);
     append_bytes(body, 2, message);
-    if (!error_code_is_retryable(error->code)) return;
+    if (!is_retryable) return;
     append_bytes(&any, 1, SLICE("type.googleapis.com/google.rpc.RetryInfo"));
     append_bytes(&any, 2, SLICE("\x0a\x02\x08\x01"));
     append_bytes(body, 3, buffer_slice(&any));
@@ -74,15 +74,21 @@ const char *otlp_refuse(const struct error *error, const struct request *request
     char text[sizeof error->field + sizeof error->message + 4];
     int size = snprintf(text, sizeof text, "%s%s%s", error->field, error->field[0] ? ": " : "", error->message);
     struct slice message = slice_make(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
-    if (*status == 500) *status = 503; /* clients drop what is answered 500: whatever it was, sending it again loses nothing */
+    int code = error_code_grpc_status(error->code);
+    bool is_retryable = error_code_is_retryable(error->code);
+    if (*status == 500) { /* clients drop what is answered 500 or INTERNAL: whatever it was, sending it again loses nothing */
+        *status = error_code_http_status(ERROR_UNAVAILABLE);
+        code = error_code_grpc_status(ERROR_UNAVAILABLE);
+        is_retryable = true;
+    }
     if (!otlp_is_json(request)) {
-        status_write(error, message, body);
+        status_write(code, is_retryable, message, body);
         return OTLP_PROTOBUF;
     }
     struct json_writer writer = {.out = body};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "code");
-    json_writer_int(&writer, error_code_grpc_status(error->code));
+    json_writer_int(&writer, code);
     json_writer_key(&writer, "message");
     json_writer_string(&writer, message);
     json_writer_object_end(&writer);
