@@ -297,6 +297,8 @@ enum error_code promql_eval_aggregate(struct promql_evaluator *e, const struct p
     case PROMQL_COUNT_VALUES: code = aggregate_count_values(e, &g, value); break;
     default: code = aggregate_simply(e, &g, value);
     }
-    if (!code) promql_drop_empty(frame, value);
-    return code;
+    if (code) return code;
+    promql_release(e, frame, &g.in);
+    promql_drop_empty(frame, value);
+    return ERROR_NONE;
 }

@@ -15,7 +15,7 @@ static void write_formatted(const struct promql_expression *expression, struct b
     buffer_free(&text);
 }
 
-/* A line: `start end step expression`, in milliseconds; step 0 is an instant query, below 0 the expression formatted. */
+/* A line: `start end step expression`, in milliseconds; step 0: an instant query, below 0: the expression formatted. */
 static void answer(struct test_series *series, struct slice line, struct buffer *out)
 {
     struct error error = {0};

@@ -284,6 +284,10 @@ enum error_code promql_eval_binary(struct promql_evaluator *e, const struct prom
                       .many = swapped ? right : left, .one = swapped ? left : right};
     code = find_groups(&m);
     if (code) return code;
-    return promql_token_facts[node->operator].kind == PROMQL_KIND_SET ? set_operation(&m, value)
-                                                                       : vector_vector(&m, value);
+    if (promql_token_facts[node->operator].kind == PROMQL_KIND_SET) return set_operation(&m, value);
+    code = vector_vector(&m, value);
+    if (code) return code;
+    promql_release(e, frame, &left);
+    promql_release(e, frame, &right);
+    return ERROR_NONE;
 }

@@ -49,7 +49,10 @@ enum error_code promql_count(struct promql_evaluator *e, uint64_t samples)
     e->since_check += samples + 1;
     if (e->since_check < CHECK_EVERY) return ERROR_NONE;
     e->since_check = 0;
-    return e->bounds.check ? e->bounds.check(e->bounds.context, e->error) : ERROR_NONE;
+    enum error_code code = e->bounds.check ? e->bounds.check(e->bounds.context, e->error) : ERROR_NONE;
+    /* Who passes NULL on takes the code from there. */
+    if (code) e->error->code = code;
+    return code;
 }
 
 static enum error_code count_loaded(struct promql_evaluator *e, uint64_t samples)
@@ -65,9 +68,26 @@ static enum error_code count_loaded(struct promql_evaluator *e, uint64_t samples
 double *promql_row_values(struct promql_evaluator *e, const struct promql_frame *frame)
 {
     if (count_loaded(e, frame->steps)) return NULL;
-    double *values = promql_allocate(e, frame->steps, sizeof *values), absent = promql_absent();
+    double absent = promql_absent(), *values = NULL;
+    if (e->free_rows && e->free_rows->steps == frame->steps) {
+        values = (double *)(void *)e->free_rows;
+        e->free_rows = e->free_rows->next;
+    } else {
+        size_t size = frame->steps * sizeof *values;
+        values = promql_allocate(e, 1, size < sizeof *e->free_rows ? sizeof *e->free_rows : size);
+    }
     for (size_t i = 0; values && i < frame->steps; i++) memcpy(&values[i], &absent, sizeof absent);
     return values;
+}
+
+void promql_release(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_value *value)
+{
+    for (size_t i = 0; i < value->count; i++) {
+        struct promql_free_row *row = (struct promql_free_row *)(void *)value->rows[i].values;
+        *row = (struct promql_free_row){e->free_rows, frame->steps};
+        e->free_rows = row;
+        e->samples -= frame->steps;
+    }
 }
 
 enum error_code promql_rows(struct promql_evaluator *e, size_t count, struct promql_value *value)

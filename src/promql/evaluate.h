@@ -17,6 +17,8 @@ struct promql_labels {
     const struct promql_label *items; /* sorted by the bytes of the name, each name once; "__name__" is the metric */
     size_t count;
 };
+/* Sorts labels by name, as all label sets must be. */
+void promql_labels_sort(struct promql_label *labels, size_t count);
 /* The value of a label, empty when it is not there. */
 struct slice promql_labels_get(const struct promql_labels *labels, struct slice name);
 /* Order as Prometheus sorts series: label by label. */

@@ -14,6 +14,10 @@ struct promql_evaluator {
     struct error *error;
     uint64_t samples;            /* fetched and computed */
     uint64_t since_check;
+    struct promql_free_row {     /* given back, to be used again by rows of as many steps */
+        struct promql_free_row *next;
+        size_t steps;
+    } *free_rows;
 };
 /* The times a node is evaluated at: start, start + step, .. */
 struct promql_frame {
@@ -71,6 +75,8 @@ struct promql_window promql_selector_window(const struct promql_evaluator *e, co
 void *promql_allocate(struct promql_evaluator *e, size_t count, size_t size);
 /* A row of steps without values; counts them against the limits. NULL sets the error. */
 double *promql_row_values(struct promql_evaluator *e, const struct promql_frame *frame);
+/* Gives the rows of a value back that nobody looks at any more. */
+void promql_release(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_value *value);
 enum error_code promql_rows(struct promql_evaluator *e, size_t count, struct promql_value *value) MUST_CHECK;
 /* Counts work against the sample limit and looks at the caller's check now and then. */
 enum error_code promql_count(struct promql_evaluator *e, uint64_t samples) MUST_CHECK;

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Label sets: looked up, made of others, and numbered so that equal sets are found by one comparison. */
+#include <stdlib.h>
+
 #include "promql/evaluator.h"
 
 const struct slice promql_metric_name = {"__name__", 8};
@@ -17,6 +19,13 @@ static int compare_slices(struct slice a, struct slice b)
     int order = shorter ? memcmp(a.data, b.data, shorter) : 0;
     return order ? order : a.size < b.size ? -1 : a.size > b.size;
 }
+
+static int compare_names(const void *a, const void *b)
+{
+    return compare_slices(((const struct promql_label *)a)->name, ((const struct promql_label *)b)->name);
+}
+
+void promql_labels_sort(struct promql_label *labels, size_t count) { qsort(labels, count, sizeof *labels, compare_names); }
 
 int promql_labels_compare(const struct promql_labels *a, const struct promql_labels *b)
 {

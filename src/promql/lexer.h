@@ -50,7 +50,5 @@ struct promql_lexer {
 enum error_code promql_lexer_next(struct promql_lexer *lexer, struct error *error) MUST_CHECK;
 /* `identifier "foo"`, `<op:+>`, `end of input`: as messages name the token read last. */
 void promql_lexer_describe(const struct promql_lexer *lexer, char *out, size_t size);
-/* "1h30m" in milliseconds; false for anything else, and for what does not fit. */
-bool promql_duration_parse(struct slice text, int64_t *milliseconds);
 
 #endif

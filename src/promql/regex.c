@@ -7,8 +7,8 @@
 #include "promql/node.h"
 
 /*
- * PCRE2 understands more than RE2. What RE2 does not have Prometheus refuses, and so does every store that matches with RE2:
- * it is refused here as well. These walk over one part each; `at` is the place of its first character.
+ * PCRE2 understands more than RE2. What RE2 does not have Prometheus refuses, and so does every store that matches with
+ * RE2: it is refused here as well. These walk over one part each; `at` is the place of its first character.
  */
 
 /* Behind "(?": a named group, or flags; else what is wrong. */
@@ -45,7 +45,8 @@ static size_t repetition(struct slice pattern, size_t at, bool *too_large)
         size_t digits = i;
         while (i < pattern.size && pattern.data[i] >= '0' && pattern.data[i] <= '9') i++;
         if (i == digits && parts == 0) return 0;
-        if (i > digits && !slice_parse_uint64(slice_make(pattern.data + digits, i - digits), &numbers[parts])) numbers[parts] = 1001;
+        struct slice number = slice_make(pattern.data + digits, i - digits);
+        if (number.size && !slice_parse_uint64(number, &numbers[parts])) numbers[parts] = 1001;
         if (parts == 0 && i < pattern.size && pattern.data[i] == ',') i++;
         else break;
     }
@@ -75,7 +76,8 @@ static const char *regex_foreign_part(struct slice pattern)
             if (i + 1 < pattern.size && pattern.data[i + 1] == ']') i++;
         } else if (c == '(') {
             problem = check_group(pattern, i);
-        } else if (c == '*' || c == '+' || c == '?' || (c == '{' && (braces = repetition(pattern, i, &too_large)) > 0)) {
+        } else if (c == '*' || c == '+' || c == '?' ||
+                   (c == '{' && (braces = repetition(pattern, i, &too_large)) > 0)) {
             if (too_large) problem = "invalid repeat count";
             /* Behind a repetition only '?' means something: lazy. */
             if (repeated && c != '?') problem = "invalid nested repetition operator";

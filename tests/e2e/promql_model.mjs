@@ -87,7 +87,7 @@ const RANGES = ['30s', '1m', '2m', '5m', '7m30s', '20m', '1h'];
 const OVER_TIME = ['sum_over_time', 'avg_over_time', 'min_over_time', 'max_over_time', 'count_over_time', 'last_over_time', 'stddev_over_time',
   'stdvar_over_time', 'present_over_time', 'absent_over_time', 'changes', 'resets', 'delta', 'idelta', 'deriv'];
 const COUNTING = ['rate', 'increase', 'irate', 'resets', 'changes'];
-const MAPS = ['abs', 'ceil', 'floor', 'exp', 'ln', 'log2', 'log10', 'sqrt', 'sgn', 'round', 'sin', 'cos', 'tan', 'atan', 'deg', 'rad', 'sinh', 'asinh',
+const MAPS = ['abs', 'ceil', 'floor', 'exp', 'ln', 'log2', 'log10', 'sqrt', 'sgn', 'round', 'atan', 'deg', 'rad', 'asinh',
   'timestamp', 'absent', '-', '+'];
 const DATES = ['minute', 'hour', 'day_of_week', 'day_of_month', 'day_of_year', 'days_in_month', 'month', 'year'];
 const AGGREGATIONS = ['sum', 'avg', 'min', 'max', 'count', 'group', 'stddev', 'stdvar'];

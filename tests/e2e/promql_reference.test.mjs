@@ -16,8 +16,9 @@ const binary = process.env.MILLRACE_BINARY ?? fileURLToPath(new URL('../../build
 const SEED = Number(process.env.MILLRACE_TEST_SEED ?? 20231114);
 const COUNT = Number(process.env.MILLRACE_TEST_EXPRESSIONS ?? 400);
 const TOLERANCE = 1e-9;
-// Over a range Prometheus 2.42 moves with the steps what @ nails down, in the functions that it evaluates at every step.
+// Over a range (and in a subquery) Prometheus 2.42 moves with the steps what @ nails down, in functions that it evaluates at every step.
 const MOVED = /(predict_linear|timestamp)\(.*@/;
+const MOVED_AT_AN_INSTANT = /(predict_linear|timestamp)\(.*@.*:\w*\]/;
 
 /** Answers lines of questions with lines, in their order. */
 function startAnswers(file) {
@@ -100,7 +101,7 @@ describe('PromQL', { skip: missing }, () => {
   }
 
   test('expressions that follow from a seed give the same answers at instants and over ranges', async () => {
-    const questions = makeExpressions(COUNT, SEED).flatMap((expression, i) => [
+    const questions = makeExpressions(COUNT, SEED).filter((expression) => !MOVED_AT_AN_INSTANT.test(expression)).flatMap((expression, i) => [
       [START + 3600_000 + (i % 7) * 13_001, 0, 0, expression],
       ...MOVED.test(expression) ? [] : [[START + 1800_000 + (i % 5) * 60_000, START + 1800_000 + (i % 5) * 60_000 + 20 * 97_000, 97_000, expression]]]);
     await compareAll(questions.map(([start, end, step, text]) => [start, step ? end : start, step, text]));
@@ -130,7 +131,7 @@ describe('PromQL', { skip: missing }, () => {
       'max(temperature)', 'min(temperature)', 'stddev(temperature)', 'holt_winters(temperature[1h], 0, 0.5)', 'holt_winters(temperature[1h], 0.5, 1)', 'holt_winters(nothing[1h], 5, 0.5)', 'clamp(up, 1, 0)', 'clamp(temperature, NaN, 1)', 'clamp_min(temperature, Inf)', 'round(temperature, 0)', 'round(-2.5 * up)',
       'sort(temperature)', 'sort_desc(temperature)', 'bottomk(3, wild)', 'topk(10, wild)', 'sum(up) by (job, job)', 'sum by (job) (up) / sum(up)', 'sum by (job) (up) / ignoring (job) group_left sum(up)',
       'min_over_time(wild{n="0"}[10m])', 'quantile_over_time(0.5, wild{n="0"}[10m])', 'avg_over_time(wild{n="1"}[10m])', 'sum_over_time(wild{n="1"}[10m])', 'stddev_over_time(wild{n="1"}[10m])', 'deriv(constant[5m])', 'deriv(up[20s])', 'rate(up[1s])', 'irate(up[20s])',
-      'sum_over_time(vector(1)[5m:30s])', 'count_over_time(time()[5m:])', 'sum(up[5m:])', 'max_over_time(max_over_time(up[5m:1m])[10m:2m])', 'up @ 1700003000', 'up @ 0', 'up @ 1700003000.5 offset -1s', 'rate(http_requests_total[5m] @ 1700003000)', 'up offset 100y', 'year(vector(-62135596800))', 'hour() + minute()', 'ln(-1 * up)', 'sqrt(-up)', 'sgn(temperature)', 'pi()',
+      'sum_over_time(vector(1)[5m:30s])', 'count_over_time(time()[5m:])', 'sum(up[5m:])', 'max_over_time(max_over_time(up[5m:1m])[10m:2m])', 'up @ 1700003000', 'up @ 0', 'up @ 1700003000.5 offset -1s', 'rate(http_requests_total[5m] @ 1700003000)', 'up offset 100y', 'year(vector(-62135596800))', 'hour() + minute()', 'ln(-1 * up)', 'sqrt(-up)', 'sgn(temperature)', 'pi()', 'sin(temperature)', 'cos(temperature)', 'tan(temperature)', 'asin(tiny)', 'acos(tiny)', 'acosh(temperature)', 'atanh(tiny)', 'sinh(temperature)', 'cosh(temperature)', 'tanh(temperature)', 'exp(temperature)',
       'sparse', 'sparse offset 3m', 'last_over_time(sparse[1m])', 'up{job=~""}', 'up{nothing=""}', 'up{job!=""}', 'up{instance=~"a.*|b.*",instance!~".*a.*"}', 'temperature{room="gärten"}', 'temperature{room=~"g.rten"}', 'temperature{room="ro\\\\of\\"1\\""}', 'start', 'sum'];
     await compareAll(texts.map((text) => [at, at, 0, text]));
     // The same over a range, but for what has no meaning there.
@@ -159,8 +160,8 @@ describe('PromQL', { skip: missing }, () => {
 
   test('expressions are formatted in the same way', async () => {
     const different = [];
-    // Infinity has no sign here: it would be read as an operator.
-    for (const text of makeExpressions(COUNT / 2, SEED + 1).filter((one) => !one.includes('Inf'))) {
+    // Infinity has no sign here: it would be read as an operator. Prometheus 2.42 forgets a grouping behind `ignoring ()`.
+    for (const text of makeExpressions(COUNT / 2, SEED + 1).filter((one) => !/Inf|ignoring \(\) group/.test(one))) {
       const theirs = await prometheus.ask('/api/v1/format_query', { query: text });
       const ours = await answers.ask(0, 0, -1, text);
       if (theirs.data !== (ours.startsWith('"') ? JSON.parse(ours) : undefined)) different.push(`${text}\n---\n${ours}\n---\n${JSON.stringify(theirs.data)}`);
