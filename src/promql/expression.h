@@ -38,7 +38,7 @@ void promql_expression_write(const struct promql_expression *expression, struct 
 /* The same with parts longer than 100 characters on lines of their own: what /api/v1/format_query answers. */
 void promql_expression_write_lines(const struct promql_expression *expression, struct buffer *out);
 
-/* "1h30m", as ranges and the parameter `step` are written, in milliseconds; false for anything else or what does not fit. */
+/* "1h30m", as ranges and the parameter `step` are written, in ms; false for anything else, or what does not fit. */
 bool promql_duration_parse(struct slice text, int64_t *milliseconds);
 
 enum promql_match { PROMQL_EQUAL, PROMQL_NOT_EQUAL, PROMQL_REGEX, PROMQL_NOT_REGEX };

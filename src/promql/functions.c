@@ -22,7 +22,7 @@ static double map_rad(double v) { return v * M_PI / 180; }
     {.name = word, .returns = V, .argument_count = 1, .optional = 1, .arguments = {V}, .of_the_time = true,            \
      .map = formula, .call = promql_call_date}
 #define MISSING(word, reason) {.name = word, .returns = V, .without = reason}
-#define NATIVE "it needs native histograms, which are not stored"
+#define NATIVE "it needs native histograms, and series here are numbers"
 
 /* Sorted by name. */
 static const struct promql_function functions[] = {

@@ -25,7 +25,10 @@ static int compare_names(const void *a, const void *b)
     return compare_slices(((const struct promql_label *)a)->name, ((const struct promql_label *)b)->name);
 }
 
-void promql_labels_sort(struct promql_label *labels, size_t count) { qsort(labels, count, sizeof *labels, compare_names); }
+void promql_labels_sort(struct promql_label *labels, size_t count)
+{
+    qsort(labels, count, sizeof *labels, compare_names);
+}
 
 int promql_labels_compare(const struct promql_labels *a, const struct promql_labels *b)
 {

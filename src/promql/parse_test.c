@@ -35,17 +35,27 @@ static void expect_error(const char *text, const char *message)
 static void texts_print_in_canonical_form(void **state)
 {
     static const char *const cases[][2] = {
-        {"1", "1"}, {" 0x1F ", "31"}, {"017", "15"}, {"08", "8"}, {"1e3", "1000"}, {".5", "0.5"}, {"5.", "5"}, {"-Inf", "-Inf"},
-        {"nAn", "NaN"}, {"'it\\'s'", "\"it's\""}, {"`raw\\n`", "\"raw\\\\n\""}, {"\"\\u00e9\\x41\\101\"", "\"\xc3\xa9" "AA\""},
-        {"1e6 + 0.00001", "1e+06 + 1e-05"}, {"123456.5", "123456.5"}, {"up", "up"}, {"up{}", "up"}, {"job:up:sum", "job:up:sum"}, {"{c!=\"d\",a='b',g!~'h',e=~'f.*',}", "{a=\"b\",c!=\"d\",e=~\"f.*\",g!~\"h\"}"},
-        {"sum", "sum"}, {"by{on='x'}", "by{on=\"x\"}"}, {"up[5m]", "up[5m]"}, {"up[90s]", "up[1m30s]"}, {"up[8d]", "up[8d]"}, {"up[2w]", "up[2w]"},
-        {"up offset 1h", "up offset 1h"}, {"up offset -1h30m", "up offset -1h30m"}, {"up[5m] @ 10 offset 1m", "up[5m] @ 10.000 offset 1m"},
-        {"up @ start() + up @ end()", "up @ start() + up @ end()"}, {"up[1h:]", "up[1h:]"}, {"rate(up[5m])[1h:1m] offset 1d", "rate(up[5m])[1h:1m] offset 1d"},
-        {"1 + 2 * 3 ^ 4 ^ 5 - 6", "1 + 2 * 3 ^ 4 ^ 5 - 6"}, {"-a ^ b", "-a ^ b"}, {"a and b or c unless d", "a and b or c unless d"},
-        {"sum by (a, b,) (x)", "sum by (a, b) (x)"}, {"SUM(x) BY (a)", "sum by (a) (x)"}, {"sum without () (x)", "sum without () (x)"},
+        {"1", "1"}, {" 0x1F ", "31"}, {"017", "15"}, {"08", "8"}, {"1e3", "1000"}, {".5", "0.5"}, {"5.", "5"},
+        {"-Inf", "-Inf"},
+        {"nAn", "NaN"}, {"'it\\'s'", "\"it's\""}, {"`raw\\n`", "\"raw\\\\n\""},
+        {"\"\\u00e9\\x41\\101\"", "\"\xc3\xa9" "AA\""},
+        {"1e6 + 0.00001", "1e+06 + 1e-05"}, {"123456.5", "123456.5"}, {"up", "up"}, {"up{}", "up"},
+        {"job:up:sum", "job:up:sum"}, {"{c!=\"d\",a='b',g!~'h',e=~'f.*',}", "{a=\"b\",c!=\"d\",e=~\"f.*\",g!~\"h\"}"},
+        {"sum", "sum"}, {"by{on='x'}", "by{on=\"x\"}"}, {"up[5m]", "up[5m]"}, {"up[90s]", "up[1m30s]"},
+        {"up[8d]", "up[8d]"}, {"up[2w]", "up[2w]"},
+        {"up offset 1h", "up offset 1h"}, {"up offset -1h30m", "up offset -1h30m"},
+        {"up[5m] @ 10 offset 1m", "up[5m] @ 10.000 offset 1m"},
+        {"up @ start() + up @ end()", "up @ start() + up @ end()"}, {"up[1h:]", "up[1h:]"},
+        {"rate(up[5m])[1h:1m] offset 1d", "rate(up[5m])[1h:1m] offset 1d"},
+        {"1 + 2 * 3 ^ 4 ^ 5 - 6", "1 + 2 * 3 ^ 4 ^ 5 - 6"}, {"-a ^ b", "-a ^ b"},
+        {"a and b or c unless d", "a and b or c unless d"},
+        {"sum by (a, b,) (x)", "sum by (a, b) (x)"}, {"SUM(x) BY (a)", "sum by (a) (x)"},
+        {"sum without () (x)", "sum without () (x)"},
         {"topk by (job) (5, x)", "topk by (job) (5, x)"}, {"count_values('v', x)", "count_values(\"v\", x)"},
-        {"a == bool on (x, y) group_left (z) b", "a == bool on (x, y) group_left (z) b"}, {"a / ignoring(x) group_right b", "a / ignoring (x) group_right () b"},
-        {"a * on() b", "a * on () b"}, {"(a)", "(a)"}, {"a # all of it\n+ b", "a + b"}, {"time()", "time()"}, {"label_join(a, 'b', ',', 'c', 'd')", "label_join(a, \"b\", \",\", \"c\", \"d\")"},
+        {"a == bool on (x, y) group_left (z) b", "a == bool on (x, y) group_left (z) b"},
+        {"a / ignoring(x) group_right b", "a / ignoring (x) group_right () b"},
+        {"a * on() b", "a * on () b"}, {"(a)", "(a)"}, {"a # all of it\n+ b", "a + b"}, {"time()", "time()"},
+        {"label_join(a, 'b', ',', 'c', 'd')", "label_join(a, \"b\", \",\", \"c\", \"d\")"},
         {"+a", "+a"}, {"- 5", "-5"}, {"start + end", "start + end"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -81,7 +91,7 @@ static void errors_say_the_place_and_the_reason(void **state)
         {"label_join(a)", "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 1"},
         {"abs(a,)", "1:6: parse error: trailing commas not allowed in function call args"},
         {"rata(a[5m])", "1:1: parse error: unknown function with name \"rata\""},
-        {"histogram_sum(a)", "1:1: parse error: function \"histogram_sum\" is not supported: it needs native histograms, which are not stored"},
+        {"histogram_sum(a)", "1:1: parse error: function \"histogram_sum\" is not supported: it needs native histograms, and series here are numbers"},
         {"sum()", "1:1: parse error: no arguments for aggregate expression provided"},
         {"topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1"},
         {"topk('a', b)", "1:6: parse error: expected type scalar in aggregation parameter, got string"},
@@ -108,7 +118,8 @@ static void errors_say_the_place_and_the_reason(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct promql_expression *expression;
         struct error error;
-        if (!promql_parse(slice_from_string(cases[i][0]), &expression, &error)) fail_msg("%s was accepted", cases[i][0]);
+        if (!promql_parse(slice_from_string(cases[i][0]), &expression, &error))
+            fail_msg("%s was accepted", cases[i][0]);
         assert_null(expression);
         /* A message that ends in a space goes on with a number of 300 digits. */
         size_t size = strlen(cases[i][1]);
@@ -143,7 +154,8 @@ static void selectors_tell_what_stands_around_them(void **state)
 {
     struct promql_expression *expression;
     struct error error;
-    const char *text = "sum by (job, le) (rate(a{x='1'}[5m] offset 1m)) + b + max without (y) (c) + ceil(irate(d[1m])) + rate(e[1h:1m])";
+    const char *text =
+        "sum by (job, le) (rate(a{x='1'}[5m] offset 1m)) + b + max without (y) (c) + ceil(irate(d[1m])) + rate(e[1h:1m])";
     assert_int_equal(ERROR_NONE, promql_parse(slice_from_string(text), &expression, &error));
     struct promql_selector_list list = promql_selectors(expression);
     assert_int_equal(5, list.count);
@@ -194,8 +206,10 @@ static void windows_are_what_the_steps_can_see(void **state)
         struct error error;
         if (promql_parse(slice_from_string(cases[i].text), &expression, &error)) fail_msg("%s", error.message);
         if (promql_windows(expression, &query, arena, &windows, &error)) fail_msg("%s", error.message);
-        if (windows->start_ms != cases[i].start_ms || windows->end_ms != cases[i].end_ms || windows->step_ms != cases[i].step_ms)
-            fail_msg("%s: %lld .. %lld by %lld", cases[i].text, (long long)windows->start_ms, (long long)windows->end_ms, (long long)windows->step_ms);
+        if (windows->start_ms != cases[i].start_ms || windows->end_ms != cases[i].end_ms ||
+            windows->step_ms != cases[i].step_ms)
+            fail_msg("%s: %lld .. %lld by %lld", cases[i].text, (long long)windows->start_ms,
+                     (long long)windows->end_ms, (long long)windows->step_ms);
         arena_destroy(arena);
         promql_expression_free(expression);
     }
@@ -217,8 +231,10 @@ static void a_series_selector_is_only_a_selector(void **state)
 static void patterns_match_whole_values_within_a_step_limit(void **state)
 {
     static const struct { const char *text, *value; bool fits; } cases[] = {
-        {"a{b=~'x|y'}", "x", true}, {"a{b=~'x|y'}", "xy", false}, {"a{b=~'x.*'}", "x\n", false}, {"a{b!~'x'}", "", true},
-        {"a{b=~'(?i)X'}", "x", true}, {"a{b=~'[^]]'}", "a", true}, {"a{b=~'\\\\d+'}", "12", true}, {"a{b=~'.'}", "\xc3\xa9", true}};
+        {"a{b=~'x|y'}", "x", true}, {"a{b=~'x|y'}", "xy", false}, {"a{b=~'x.*'}", "x\n", false},
+        {"a{b!~'x'}", "", true},
+        {"a{b=~'(?i)X'}", "x", true}, {"a{b=~'[^]]'}", "a", true}, {"a{b=~'\\\\d+'}", "12", true},
+        {"a{b=~'.'}", "\xc3\xa9", true}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct promql_expression *expression;
         struct error error;
@@ -234,7 +250,8 @@ static void patterns_match_whole_values_within_a_step_limit(void **state)
     bool fits;
     assert_int_equal(ERROR_NONE, promql_parse(SLICE("a{b=~'(x+x+)+y'}"), &expression, &error));
     struct slice slow = SLICE("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxzy");
-    assert_int_equal(ERROR_INVALID, promql_matcher_test(promql_selectors(expression).items[0]->matchers, slow, &fits, &error));
+    assert_int_equal(ERROR_INVALID,
+                     promql_matcher_test(promql_selectors(expression).items[0]->matchers, slow, &fits, &error));
     promql_expression_free(expression);
 }
 
