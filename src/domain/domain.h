@@ -76,6 +76,7 @@ struct domain_output {
     size_t filtered;                    /* items answered as stored and not stored: the tenant does not want them */
     size_t refused;                     /* items refused, for metrics */
     size_t duplicates;
+    bool has_arrival_times;             /* the same bytes at another time say something else: domain_route.body_is_id does not hold for them */
 };
 
 struct domain_route {
@@ -98,6 +99,9 @@ struct domain_route {
     /* Services report here: the parameter of the path leads to an address of the tenant snapshot (else 404), and the proof
      * is a signature that decode checks. No find_key, no permission. */
     bool is_webhook;
+    /* Clients send the same bytes again when they got no answer: a body seen within the window of ids is decoded for its answer, and its
+     * rows are not stored again. Except a body with an item whose time is that of its arrival: output->has_arrival_times. */
+    bool body_is_id;
     const char *headers;                /* lines of every answer, each with its CRLF; NULL: none */
 };
 /* The path up to its parameter; the whole path of a route without one. */

@@ -90,7 +90,7 @@ void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *rou
     buffer_clear(&loop->answer);
     int status = error_code_http_status(error->code);
     const char *content_type = route->refuse(error, request, &status, &loop->answer);
-    if (!extra_headers.size && error_code_is_retryable(error->code)) extra_headers = SLICE("Retry-After: 1\r\n");
+    if (!extra_headers.size && (error_code_is_retryable(error->code) || status == 503)) extra_headers = SLICE("Retry-After: 1\r\n");
     struct response response = {.status = status, .content_type = content_type, .body = buffer_slice(&loop->answer),
                                 .extra_headers = ingest_headers(route, extra_headers, headers)};
     request_respond(request, &response);
@@ -537,6 +537,10 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     size_t rows_before = ingest_open_rows(loop), claims_before = loop->open->claimed.size;
     buffer_clear(&loop->answer);
     struct domain_output output = {.rows = &rows, .status = 200, .content_type = "application/json", .body = &loop->answer};
+    struct uuid body_id;
+    bool has_body_id = route->body_is_id && request->body.size && input.key && !rows.is_dropped;
+    bool is_repeat = has_body_id && ingest_rows_body_seen(&rows, route, request, &body_id);
+    rows.is_dropped |= is_repeat;
     enum error_code code = route->decode(&input, &output, &error);
     if (code != ERROR_NONE) ingest_rows_rewind(&rows);
     if (rows.is_dropped) ingest_throw_away(loop, domain, &rows, &output);
@@ -548,7 +552,12 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         ingest_refuse(loop, route, request, &error);
         return;
     }
-    metric_add(rows.is_dropped ? ingest->untracked : ingest->accepted, (int64_t)output.accepted);
+    if (has_body_id && !is_repeat) {
+        bool is_id = ingest_open_rows(loop) > rows_before && !output.has_arrival_times;
+        if (is_id) ingest_rows_keep_body(&rows, &body_id);
+        else ingest_forget_claims(loop, claims_before);
+    }
+    metric_add(is_repeat ? ingest->duplicates : rows.is_dropped ? ingest->untracked : ingest->accepted, (int64_t)output.accepted);
     metric_add(ingest->filtered, (int64_t)output.filtered);
     metric_add(ingest->refused, (int64_t)output.refused);
     metric_add(ingest->duplicates, (int64_t)output.duplicates);

@@ -43,6 +43,10 @@ static enum error_code decode(const struct domain_input *input, struct domain_ou
     while (rest.size) {
         struct slice value = slice_cut(&rest, '\n'), first = slice_cut(&value, ' ');
         uint64_t number;
+        if (slice_equal(first, SLICE("now"))) {
+            output->has_arrival_times = true;
+            continue;
+        }
         if (slice_equal(first, SLICE("fail"))) return error_set_field(error, ERROR_INVALID, "line", "a line says fail");
         if (slice_equal(first, SLICE("big"))) {
             assert_true(slice_parse_uint64(value, &big));
@@ -88,12 +92,14 @@ static const struct domain_table TABLES[] = {
 static const struct domain_route ROUTES[] = {
     {METHOD_POST, "/v1/lines", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL},
     {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, TENANT_NO_PERMISSION, decode, refuse},
+    {METHOD_POST, "/v1/bodies", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL, .body_is_id = true},
+    {METHOD_POST, "/v2/bodies", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL, .body_is_id = true},
 };
 static const struct query_measure MEASURES[] = {{"lines", "Lines", "count()", "rows", false}};
 static const struct query_dimension DIMENSIONS[] = {{"value", "Value", "value", NULL}};
 static const struct query_catalog CATALOG = {"lines", "belt", "lines", "tenant_id", "received_at", MEASURES, 1, DIMENSIONS, 1};
 static const struct query_catalog *const CATALOGS[] = {&CATALOG};
-const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = 2,
+const struct domain belt_domain = {.name = "belt", .tables = TABLES, .table_count = 1, .routes = ROUTES, .route_count = sizeof ROUTES / sizeof ROUTES[0],
                                    .catalogs = CATALOGS, .catalog_count = 1, .refused = refused};
 static const struct domain *const DOMAINS[] = {&belt_domain, &ingest_requests_domain};
 #define DOMAIN_COUNT 2

@@ -11,8 +11,9 @@
  * The domain. POST /v1/lines takes lines "ID VALUE" (ID a number, 0: no id), each a row of belt.lines. Other lines:
  *   fail    the whole request is refused, after the ids of the lines before it were claimed
  *   big N   adds N bytes to the answer
+ *   now     the request is timed by its arrival
  * A request refused for its place or size is a row, too. The answer is "accepted A, duplicates D\n" and what "big" adds. POST /v1/dialect is the same without a key and with
- * errors of its own: "dialect CODE". What can be asked: the measure and the source "lines", the dimension "value".
+ * errors of its own: "dialect CODE". On /v1/bodies and /v2/bodies a body is its own id. What can be asked: the measure and the source "lines", the dimension "value".
  */
 extern const struct domain belt_domain;
 #define BELT_BODY_LIMIT 12345

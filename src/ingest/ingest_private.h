@@ -12,7 +12,7 @@
 struct ingest {
     struct ingest_settings settings;
     const struct ingest_tables *tables;
-    size_t requests_table; /* index of millrace.requests, or tables->count when it is not there */
+    size_t requests_table; /* index of millrace.requests, or tables->count when it is not there; millrace.bodies follows it */
     struct metric *requests, *accepted, *refused, *duplicates, *untracked, *filtered, *failed, *replayed;
     struct metric_histogram *latency;
 };
@@ -115,7 +115,12 @@ struct domain_input ingest_input(struct ingest_loop *loop, const struct domain *
 void ingest_rows_begin(struct domain_rows *rows, struct ingest_loop *loop, const struct domain *domain, const struct domain_input *input,
                        struct ingest_waiter *waiter);
 
-/* rows.c: drops what was committed since domain_rows_mark, if that was called. */
+/* rows.c */
+/* A request with the same body was taken lately: nothing of this one is to be kept. Else it is claimed, and *ret_id is what ingest_rows_keep_body takes. */
+bool ingest_rows_body_seen(struct domain_rows *rows, const struct domain_route *route, const struct request *request, struct uuid *ret_id);
+/* The claim as a row of the request's own group. */
+void ingest_rows_keep_body(struct domain_rows *rows, const struct uuid *id);
+/* Drops what was committed since domain_rows_mark, if that was called. */
 void ingest_rows_rewind(struct domain_rows *rows);
 
 /* refusal.c */

@@ -2,7 +2,11 @@
 /* What decoders call: the open batch's blocks, the window of ids, the parts of a state that a request changed. */
 #include "ingest/ingest_private.h"
 
+#include "ingest/requests.h"
 #include "ingest/window.h"
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 struct block *domain_rows_block(struct domain_rows *rows, size_t table)
 {
@@ -38,6 +42,22 @@ bool domain_rows_seen_before(struct domain_rows *rows, const struct uuid *id)
         waiter->pending[waiter->pending_count++] = key;
     }
     return true;
+}
+
+bool ingest_rows_body_seen(struct domain_rows *rows, const struct domain_route *route, const struct request *request, struct uuid *ret_id)
+{
+    XXH128_canonical_t hash;
+    XXH128_canonicalFromHash(&hash, XXH3_128bits_withSeed(request->body.data, request->body.size, slice_hash(slice_from_string(route->path))));
+    _Static_assert(sizeof hash == sizeof *ret_id, "128 bits");
+    memcpy(ret_id, &hash, sizeof *ret_id);
+    return domain_rows_seen_before(rows, ret_id);
+}
+
+void ingest_rows_keep_body(struct domain_rows *rows, const struct uuid *id)
+{
+    const struct ingest *ingest = rows->loop->ingest;
+    if (ingest->requests_table == ingest->tables->count) return;
+    ingest_requests_append_body(rows->loop->open->spool_batch.blocks[ingest->requests_table + 1], rows->tenant, id, rows->now_ms);
 }
 
 void domain_rows_mark(struct domain_rows *rows)

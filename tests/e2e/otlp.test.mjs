@@ -56,3 +56,47 @@ test('log records are stored with their trace, and in the order in which they ca
   assert.deepEqual(rows.map(({ trace_id, span_id, trace_flags, body, body_type, service_name, recent }) => [trace_id, span_id, trace_flags, body, body_type, service_name, recent]), [
     [TRACE, 'eee19b7ec3c1b174', 1, 'cart is empty', 's', 'cart', 1], ['', '', 0, '{"n":7}', 'k', 'cart', 1], ['', '', 0, '', 'e', 'cart', 1]]);
 });
+
+test('the same bytes again, as after an answer that was lost, are stored once, also when the server was restarted between', async () => {
+  const trace = '33'.repeat(16);
+  const body = JSON.stringify(request(span(trace, 'eee19b7ec3c1b174'), span('00'.repeat(16), 'eee19b7ec3c1b174')));
+  const send = () => server.post('/v1/traces', body, { key: a.secret_key });
+  const first = await send();
+  assert.equal(first.json.partialSuccess.rejectedSpans, '1');
+  assert.deepEqual((await send()).json, first.json);
+  assert.equal((await server.post('/v1/traces', body, { key: b.secret_key })).status, 200); // another tenant's is another request
+  await server.kill();
+  await server.start();
+  assert.deepEqual((await send()).json, first.json);
+  await server.settle(a.write_key);
+  assert.deepEqual(await server.sql(`SELECT tenant_id, count() AS n FROM observability.traces_v3 WHERE trace_id = '${trace}' GROUP BY tenant_id ORDER BY tenant_id`),
+    [a.tenant, b.tenant].sort().map((tenant_id) => ({ tenant_id, n: 1 })));
+});
+
+test('log records without a time are timed by their arrival, and each is another one', async () => {
+  const body = JSON.stringify(logs({ body: { stringValue: 'tick' } }));
+  for (let i = 0; i < 2; i++) assert.equal((await server.post('/v1/logs', body, { key: a.secret_key })).status, 200);
+  await server.settle(a.write_key);
+  assert.deepEqual(await server.sql("SELECT count() AS n, uniqExact(id) AS ids FROM observability.logs_v3 WHERE body = 'tick'"), [{ n: 2, ids: 2 }]);
+});
+
+test('a key is found in the headers of all senders, and never in the address', async () => {
+  const [, id, secret] = /^mrs_([^_]+)_(.+)$/.exec(a.secret_key);
+  const basic = (text) => `Basic ${Buffer.from(text).toString('base64')}`;
+  const forms = [
+    { 'x-telemetryflow-key-id': id, 'x-telemetryflow-key-secret': secret }, { 'X-API-Key-ID': `mrs_${id}`, 'X-API-Key-Secret': secret },
+    { 'x-api-key-id': id, 'x-api-key-secret': a.secret_key }, { 'x-api-key': a.secret_key }, { authorization: `ApiKey ${a.secret_key}` },
+    { authorization: `Bearer ${id}:${secret}` }, { authorization: `Bearer ${id}.${secret}` }, { authorization: `${id}.${secret}` },
+    { authorization: basic(`${id}:${secret}`) }, { authorization: basic(`:${a.secret_key}`) }, { authorization: basic(`${a.secret_key}:`) },
+  ];
+  for (const headers of forms) {
+    const answer = await server.post('/v1/traces', request(), { headers });
+    assert.equal(answer.status, 200, `${JSON.stringify(headers)}: ${answer.text}`);
+  }
+  for (const path of [`/v1/traces?api_key=${a.secret_key}`, '/v1/traces']) {
+    const answer = await server.post(path, request());
+    assert.equal(answer.status, 401);
+    assert.equal(answer.json.code, 16);
+  }
+  assert.equal((await server.post('/v1/traces', request(), { headers: { authorization: basic(`${id}:wrong`) } })).status, 401);
+});

@@ -24,20 +24,20 @@ static const struct domain_view views[] = {
     {"observability", "logs_v3_by_trace", "tenant_id"},
 };
 /* OTLP over HTTP, the same with a key header, as a path of a platform's port, and over gRPC: one decoder. */
-#define OTLP_ROUTES(signal, service, permission, decode)                                                                                       \
-    {METHOD_POST, "/v1/" signal, OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, permission, decode, otlp_refuse},          \
-    {METHOD_POST, "/v2/" signal, OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, permission, decode, otlp_refuse},          \
-    {METHOD_POST, "/v1/otlp/" signal, OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, permission, decode, otlp_refuse},     \
-    {METHOD_POST, "/api/v2/otlp/" signal, OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, permission, decode, otlp_refuse}, \
-    {METHOD_POST, "/opentelemetry.proto.collector." service "/Export", OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT,               \
-     observability_find_key, permission, decode, otlp_refuse},
+#define OTLP_ROUTE(route_path, needed, function)                                                                               \
+    {.method = METHOD_POST, .path = route_path, .body_limit_bytes = OBSERVABILITY_BODY_LIMIT_BYTES, .item_limit = OBSERVABILITY_ITEM_LIMIT, \
+     .find_key = observability_find_key, .permission = needed, .decode = function, .refuse = otlp_refuse, .body_is_id = true}
+#define OTLP_ROUTES(signal, service, needed, function)                                                                         \
+    OTLP_ROUTE("/v1/" signal, needed, function), OTLP_ROUTE("/v2/" signal, needed, function),                                  \
+    OTLP_ROUTE("/v1/otlp/" signal, needed, function), OTLP_ROUTE("/api/v2/otlp/" signal, needed, function),                    \
+    OTLP_ROUTE("/opentelemetry.proto.collector." service "/Export", needed, function),
 static const struct domain_route routes[] = {
     OTLP_ROUTES("traces", "trace.v1.TraceService", TENANT_TRACES_WRITE, otlp_traces_decode)
     OTLP_ROUTES("logs", "logs.v1.LogsService", TENANT_LOGS_WRITE, otlp_logs_decode)
     {METHOD_POST, "/api/v2/spans", OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, TENANT_TRACES_WRITE, zipkin_decode,
-     dialect_refuse},
+     dialect_refuse, .body_is_id = true},
     {METHOD_POST, "/loki/api/v1/push", OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, TENANT_LOGS_WRITE, loki_decode,
-     dialect_refuse},
+     dialect_refuse, .body_is_id = true},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))

@@ -51,7 +51,13 @@ const char *observability_time_refusal(const char *field, uint64_t unix_nano, in
 /* Items of one request: a collector's batch has 8,192; this many hold their loop for half a second. */
 #define OBSERVABILITY_ITEM_LIMIT 500000
 
-/* key.c: the key in any of the forms that senders of telemetry use; never in the address. */
+/* key.c: the key in any of the forms that senders of telemetry use; never in the address. May point into the request's arena. */
 struct slice observability_find_key(const struct request *request);
+/*
+ * Senders may say whose telemetry it is: headers X-Tenant-ID, X-Workspace-ID, X-Organization-ID, resource attributes telemetryflow.tenant.id,
+ * .workspace.id, .organization.id. The key decides; whoever names another gets ERROR_FORBIDDEN for the whole request.
+ */
+enum error_code observability_owner_headers_check(const struct request *request, const struct tenant_info *tenant, struct error *error) MUST_CHECK;
+enum error_code observability_owner_attribute_check(struct slice key, struct slice value, const struct tenant_info *tenant, struct error *error) MUST_CHECK;
 
 #endif

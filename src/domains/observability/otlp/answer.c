@@ -53,8 +53,18 @@ void otlp_answer_write(struct otlp_decoder *decoder)
     }
 }
 
+/* Clients drop what is answered 500 or INTERNAL: whatever it was, sending it again loses nothing, so it becomes 503. */
+static int grpc_code(enum error_code code, int *status)
+{
+    if (*status != 500) return error_code_grpc_status(code);
+    *status = error_code_http_status(ERROR_UNAVAILABLE);
+    return error_code_grpc_status(ERROR_UNAVAILABLE);
+}
+static bool is_retryable(int status) { return status == 429 || (status >= 502 && status <= 504); }
+
 /* google.rpc.Status{code 1, message 2, details 3: Any{type_url 1, value 2}}; with RetryInfo{retry_delay 1: Duration{seconds 1}}
  * where the same request may be sent again. */
+#define RETRY_INFO "type.googleapis.com/google.rpc.RetryInfo"
 static void status_write(int code, bool is_retryable, struct slice message, struct buffer *body)
 {
     struct buffer any = {0};
@@ -62,11 +72,33 @@ static void status_write(int code, bool is_retryable, struct slice message, stru
     buffer_append_varint(body, (uint64_t)code);
     append_bytes(body, 2, message);
     if (!is_retryable) return;
-    append_bytes(&any, 1, SLICE("type.googleapis.com/google.rpc.RetryInfo"));
+    append_bytes(&any, 1, SLICE(RETRY_INFO));
     append_bytes(&any, 2, SLICE("\x0a\x02\x08\x01"));
     append_bytes(body, 3, buffer_slice(&any));
     body->failed |= any.failed;
     buffer_free(&any);
+}
+
+static void status_write_json(int code, bool is_retryable, struct slice message, struct buffer *body)
+{
+    struct json_writer writer = {.out = body};
+    json_writer_object_begin(&writer);
+    json_writer_key(&writer, "code");
+    json_writer_int(&writer, code);
+    json_writer_key(&writer, "message");
+    json_writer_string(&writer, message);
+    if (is_retryable) {
+        json_writer_key(&writer, "details");
+        json_writer_array_begin(&writer);
+        json_writer_object_begin(&writer);
+        json_writer_key(&writer, "@type");
+        json_writer_string(&writer, SLICE(RETRY_INFO));
+        json_writer_key(&writer, "retryDelay");
+        json_writer_string(&writer, SLICE("1s"));
+        json_writer_object_end(&writer);
+        json_writer_array_end(&writer);
+    }
+    json_writer_object_end(&writer);
 }
 
 const char *otlp_refuse(const struct error *error, const struct request *request, int *status, struct buffer *body)
@@ -74,23 +106,8 @@ const char *otlp_refuse(const struct error *error, const struct request *request
     char text[sizeof error->field + sizeof error->message + 4];
     int size = snprintf(text, sizeof text, "%s%s%s", error->field, error->field[0] ? ": " : "", error->message);
     struct slice message = slice_make(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
-    int code = error_code_grpc_status(error->code);
-    bool is_retryable = error_code_is_retryable(error->code);
-    if (*status == 500) { /* clients drop what is answered 500 or INTERNAL: whatever it was, sending it again loses nothing */
-        *status = error_code_http_status(ERROR_UNAVAILABLE);
-        code = error_code_grpc_status(ERROR_UNAVAILABLE);
-        is_retryable = true;
-    }
-    if (!otlp_is_json(request)) {
-        status_write(code, is_retryable, message, body);
-        return OTLP_PROTOBUF;
-    }
-    struct json_writer writer = {.out = body};
-    json_writer_object_begin(&writer);
-    json_writer_key(&writer, "code");
-    json_writer_int(&writer, code);
-    json_writer_key(&writer, "message");
-    json_writer_string(&writer, message);
-    json_writer_object_end(&writer);
-    return OTLP_JSON;
+    int code = grpc_code(error->code, status);
+    bool is_json = otlp_is_json(request);
+    (is_json ? status_write_json : status_write)(code, is_retryable(*status), message, body);
+    return is_json ? OTLP_JSON : OTLP_PROTOBUF;
 }

@@ -260,8 +260,10 @@ enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *
     decoder->service_name = SLICE("unknown_service");
     for (size_t i = 0; i < common->resource.attributes.count; i++) {
         const struct otlp_attribute *attribute = &common->resource.attributes.items[i];
-        if (slice_equal(attribute->key, SLICE("service.name")) && attribute->value.type == OTLP_STRING && attribute->value.text.size)
-            decoder->service_name = attribute->value.text;
+        if (attribute->value.type != OTLP_STRING || !attribute->value.text.size) continue;
+        if (slice_equal(attribute->key, SLICE("service.name"))) decoder->service_name = attribute->value.text;
+        enum error_code code = observability_owner_attribute_check(attribute->key, attribute->value.text, decoder->input->key->tenant, error);
+        if (code) return code;
     }
     return attributes_as_json(decoder, &common->resource.attributes, "the values of its resource are nested too deep", &decoder->resource_text,
                               &decoder->resource_refusal, error);

@@ -83,7 +83,10 @@ static enum error_code log_end(struct otlp_decoder *decoder, struct error *error
     uint64_t time = log->time_unix_nano ? log->time_unix_nano : log->observed_time_unix_nano;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
-    if (time == 0) time = (uint64_t)now_ms * 1000000;
+    if (time == 0) {
+        time = (uint64_t)now_ms * 1000000;
+        decoder->output->has_arrival_times = true;
+    }
     const char *reason = otlp_item_refusal(decoder, TENANT_SIGNAL_LOGS, field, time);
     if (reason) otlp_refuse_item(decoder, "log record", "%s", reason);
     else code = log_append(decoder, log, time, error);

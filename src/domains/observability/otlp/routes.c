@@ -6,12 +6,14 @@
 static enum error_code take(const struct domain_input *input, struct domain_output *output, const struct otlp_message *message, bool is_json,
                             struct slice body, const char *refused_name, struct buffer *reason, struct error *error)
 {
+    enum error_code code = observability_owner_headers_check(input->request, input->key->tenant, error);
+    if (code) return code;
     struct otlp_decoder decoder = {.input = input, .output = output, .arena = input->request->arena, .refused_name = refused_name,
                                    .service_name = SLICE_EMPTY, .resource_text = SLICE_EMPTY, .scope_text = SLICE_EMPTY};
     decoder.root = arena_allocate(decoder.arena, OTLP_ROOT_BYTES);
     if (!decoder.root) return error_set(error, ERROR_MEMORY, "out of memory");
     domain_rows_mark(output->rows);
-    enum error_code code = (is_json ? otlp_json_read : otlp_protobuf_read)(&decoder, message, body, error);
+    code = (is_json ? otlp_json_read : otlp_protobuf_read)(&decoder, message, body, error);
     if (!code && !reason) otlp_answer_write(&decoder);
     output->refused = decoder.refused;
     if (reason) buffer_append_slice(reason, buffer_slice(&decoder.reason));
