@@ -4,5 +4,8 @@
 
 const struct domain_question *const observability_questions[] = {
     observability_trace_questions,
+    observability_log_questions,
+    observability_log_figure_questions,
+    observability_log_tail_questions,
     NULL,
 };

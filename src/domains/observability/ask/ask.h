@@ -9,5 +9,8 @@
 extern const struct domain_question *const observability_questions[];
 
 extern const struct domain_question observability_trace_questions[];
+extern const struct domain_question observability_log_questions[];
+extern const struct domain_question observability_log_figure_questions[];
+extern const struct domain_question observability_log_tail_questions[];
 
 #endif

@@ -37,7 +37,12 @@ CREATE TABLE IF NOT EXISTS observability.logs_v3
 
     INDEX segment_minmax segment TYPE minmax GRANULARITY 1,
     INDEX trace_bloom trace_id_bytes TYPE bloom_filter(0.01) GRANULARITY 1,
-    INDEX severity_minmax severity_number TYPE minmax GRANULARITY 1
+    INDEX severity_minmax severity_number TYPE minmax GRANULARITY 1,
+    INDEX id_minmax id TYPE minmax GRANULARITY 1,
+    -- Words of the body, as hasToken(lower(body), ..) asks for them: 2 bytes a record.
+    INDEX body_words lower(body) TYPE tokenbf_v1(16384, 3, 0) GRANULARITY 1,
+    -- Values of attributes, for log_attributes['key'] = 'value'.
+    INDEX attribute_values mapValues(log_attributes) TYPE bloom_filter(0.025) GRANULARITY 1
 )
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
