@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS observability.traces_v3
     `links.attribute_types` Array(LowCardinality(String)) CODEC(ZSTD(1)),
     `links.flags` Array(UInt32) CODEC(ZSTD(1)),
     `links.dropped_attributes_count` Array(UInt32) CODEC(ZSTD(1)),
-    `segment` UInt64 CODEC(ZSTD(1)),
+    `segment` UInt64 CODEC(T64, ZSTD(1)),
 
     `trace_id` String ALIAS lower(hex(trace_id_bytes)),
     `span_id` String ALIAS lower(hex(substring(span_ids, 1, 8))),

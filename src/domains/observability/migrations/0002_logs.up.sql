@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS observability.logs_v3
     `log_attributes` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
     `log_attribute_types` LowCardinality(String) CODEC(ZSTD(1)),
     `dropped_attributes_count` UInt32 CODEC(T64, ZSTD(1)),
-    `segment` UInt64 CODEC(ZSTD(1)),
+    `segment` UInt64 CODEC(T64, ZSTD(1)),
 
     `trace_id` String ALIAS if(trace_id_bytes = toFixedString('', 16), '', lower(hex(trace_id_bytes))),
     `span_id` String ALIAS if(span_id_bytes = toFixedString('', 8), '', lower(hex(span_id_bytes))),
