@@ -307,6 +307,22 @@ static void check_mail(const struct doctor *doctor, struct doctor_finding *findi
     buffer_free(&password);
 }
 
+static void check_telemetry(const struct doctor *doctor, struct doctor_finding *finding)
+{
+    const struct settings *settings = doctor->settings;
+    struct slice endpoint = slice_from_string(settings->telemetry_endpoint);
+    if (!endpoint.size && !settings->telemetry_key[0])
+        doctor_say(finding, DOCTOR_OK, "the server keeps its own metrics and log lines to itself (telemetry.key is empty)");
+    else if (!endpoint.size) doctor_say(finding, DOCTOR_OK, "the server stores its own metrics and log lines in itself");
+    else if (slice_starts_with(endpoint, SLICE("https://")) || control_transfer_is_loopback(endpoint))
+        doctor_say(finding, DOCTOR_OK, "the server sends its own metrics and log lines to %s", settings->telemetry_endpoint);
+    else {
+        doctor_say(finding, DOCTOR_FAIL, "telemetry.endpoint is plain http: log lines%s cross the network in the open",
+                   settings->telemetry_key[0] ? " and the key" : "");
+        doctor_advise(finding, "use https in telemetry.endpoint");
+    }
+}
+
 static void check_system_user(const struct doctor *doctor, struct doctor_finding *finding)
 {
     if (geteuid() != 0) doctor_say(finding, DOCTOR_OK, "runs as an ordinary user");
@@ -330,5 +346,6 @@ const struct doctor_check doctor_setting_checks[] = {
     {"store.url", check_store_url},
     {"meta.url", check_meta_url},
     {"mail", check_mail},
+    {"telemetry", check_telemetry},
     {0},
 };

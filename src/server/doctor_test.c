@@ -241,6 +241,20 @@ static void looks_at_the_certificate_and_its_end(void **state)
     EVP_PKEY_free(made);
 }
 
+static void finds_telemetry_that_travels_in_the_open(void **state)
+{
+    struct fixture *f = *state;
+    f->settings.telemetry_key = "geheim";
+    assert_level(f, "telemetry", DOCTOR_OK, "in itself");
+    f->settings.telemetry_endpoint = "http://127.0.0.1:4318";
+    assert_level(f, "telemetry", DOCTOR_OK, "127.0.0.1");
+    f->settings.telemetry_endpoint = "https://collector.example";
+    assert_level(f, "telemetry", DOCTOR_OK, "collector.example");
+    f->settings.telemetry_endpoint = "http://collector.example:4318";
+    assert_level(f, "telemetry", DOCTOR_FAIL, "and the key");
+    assert_null(strstr(find(f, "telemetry")->message, "geheim"));
+}
+
 static void finds_a_metadata_server_whose_way_is_not_encrypted(void **state)
 {
     struct fixture *f = *state;
@@ -383,6 +397,7 @@ int main(void)
         TEST(finds_files_that_others_can_read),
         TEST(finds_settings_that_send_secrets_in_the_open),
         TEST(looks_at_the_certificate_and_its_end),
+        TEST(finds_telemetry_that_travels_in_the_open),
         TEST(finds_a_metadata_server_whose_way_is_not_encrypted),
         TEST(finds_open_doors_of_the_machine),
         TEST(finds_people_who_are_weak_or_locked),
