@@ -9,6 +9,11 @@ static const struct block_type uint8 = {.kind = BLOCK_UINT8};
 static const struct block_type uint16 = {.kind = BLOCK_UINT16};
 static const struct block_type uint32 = {.kind = BLOCK_UINT32};
 static const struct block_type uint64 = {.kind = BLOCK_UINT64};
+static const struct block_type int32 = {.kind = BLOCK_INT32};
+static const struct block_type int64 = {.kind = BLOCK_INT64};
+static const struct block_type float64 = {.kind = BLOCK_FLOAT64};
+static const struct block_type nullable_float64 = {.kind = BLOCK_NULLABLE, .inner = &float64};
+static const struct block_type date = {.kind = BLOCK_DATE};
 static const struct block_type nanoseconds = {.kind = BLOCK_DATETIME64, .parameter = 9};
 static const struct block_type bytes8 = {.kind = BLOCK_FIXED_STRING, .parameter = 8};
 static const struct block_type bytes16 = {.kind = BLOCK_FIXED_STRING, .parameter = 16};
@@ -16,6 +21,8 @@ static const struct block_type string_map = {.kind = BLOCK_MAP, .inner = &string
 static const struct block_type string_array = {.kind = BLOCK_ARRAY, .inner = &string};
 static const struct block_type string_map_array = {.kind = BLOCK_ARRAY, .inner = &string_map};
 static const struct block_type uint32_array = {.kind = BLOCK_ARRAY, .inner = &uint32};
+static const struct block_type uint64_array = {.kind = BLOCK_ARRAY, .inner = &uint64};
+static const struct block_type float64_array = {.kind = BLOCK_ARRAY, .inner = &float64};
 static const struct block_type nanoseconds_array = {.kind = BLOCK_ARRAY, .inner = &nanoseconds};
 
 #define TABLE(symbol, table) static const struct block_schema_column symbol##_columns[] = {

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The state of the domain: sets of known series by thread. */
+#include "domains/observability/metrics/state.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#define STATE_TICK_MS 60000
+#define STATE_SETS_LIMIT 1024 /* loops: one per processor */
+
+struct metrics_state {
+    uint64_t number; /* of this process's states: a thread must not take an old state's set for a new one's */
+    pthread_mutex_t mutex; /* guards the list */
+    struct metrics_set *sets[STATE_SETS_LIMIT];
+    size_t set_count;
+};
+
+static void *state_create(const struct domain_state_setting *settings, size_t setting_count)
+{
+    static atomic_uint_least64_t numbers;
+    struct metrics_state *state = calloc(1, sizeof *state);
+    if (!state) return NULL;
+    state->number = atomic_fetch_add(&numbers, 1) + 1;
+    pthread_mutex_init(&state->mutex, NULL);
+    return state;
+}
+
+static void state_destroy(void *context)
+{
+    struct metrics_state *state = context;
+    for (size_t i = 0; i < state->set_count; i++) metrics_set_destroy(state->sets[i]);
+    pthread_mutex_destroy(&state->mutex);
+    free(state);
+}
+
+struct metrics_set *metrics_set_of(void *context)
+{
+    static _Thread_local struct { uint64_t number; struct metrics_set *set; } mine;
+    struct metrics_state *state = context;
+    if (mine.number == state->number) return mine.set;
+    struct metrics_set *set = metrics_set_create();
+    pthread_mutex_lock(&state->mutex);
+    bool has_room = set && state->set_count < STATE_SETS_LIMIT;
+    if (has_room) state->sets[state->set_count++] = set;
+    pthread_mutex_unlock(&state->mutex);
+    if (!has_room) {
+        metrics_set_destroy(set);
+        return NULL;
+    }
+    mine.number = state->number;
+    mine.set = set;
+    return set;
+}
+
+static enum error_code state_start(void *state, struct domain_host *host, struct error *error) { return ERROR_NONE; }
+static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bool is_last) {}
+
+/* On the thread of the loop whose set it is. */
+static void state_settled(void *state, void *thing, uint64_t segment, bool is_durable)
+{
+    if (!is_durable) metrics_set_clear(thing);
+}
+
+const struct domain_state_functions observability_state = {
+    .create = state_create,
+    .destroy = state_destroy,
+    .start = state_start,
+    .tick = state_tick,
+    .settled = state_settled,
+    .tick_ms = STATE_TICK_MS,
+};

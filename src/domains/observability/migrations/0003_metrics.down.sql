@@ -1,0 +1,9 @@
+DROP VIEW IF EXISTS observability.metric_histograms;
+DROP VIEW IF EXISTS observability.metrics_v3;
+DROP VIEW IF EXISTS observability.metric_series_known;
+DROP TABLE IF EXISTS observability.metric_metadata;
+DROP TABLE IF EXISTS observability.exemplars_v3;
+DROP TABLE IF EXISTS observability.metric_summary_samples;
+DROP TABLE IF EXISTS observability.metric_histogram_samples;
+DROP TABLE IF EXISTS observability.metric_samples;
+DROP TABLE IF EXISTS observability.metric_series;
