@@ -22,7 +22,6 @@
  * of the lost batch were told to repeat it).
  */
 #define METRICS_KNOWN_LIMIT (3u << 20) /* series per loop: 96 MiB; beyond it the set begins anew, which costs a row per series */
-#define METRICS_KEEP_DAYS 90           /* TTL of points in migrations/0003: older ones would go at once */
 
 struct metrics_known {
     uint64_t key;       /* 0: free */

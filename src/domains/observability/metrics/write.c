@@ -17,6 +17,7 @@ enum error_code metrics_writer_begin(struct metrics_writer *writer, const struct
                                       .tenant = slice_from_string(input->key->tenant->id),
                                       .samples = domain_rows_block(output->rows, OBSERVABILITY_SAMPLES)};
     if (!writer->set) return error_set(error, ERROR_MEMORY, "out of memory");
+    writer->retention_days = observability_retention_days(input->key->tenant, TENANT_SIGNAL_METRICS);
     memcpy(&secret, input->secret, sizeof secret);
     writer->seed = XXH3_64bits_withSeed(writer->tenant.data, writer->tenant.size, secret);
     return ERROR_NONE;
@@ -99,7 +100,7 @@ uint64_t metrics_series_id(struct slice target, struct slice identity)
 static void series_row(struct metrics_writer *writer, uint64_t series_id, const struct metrics_series *series, uint16_t day)
 {
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_SERIES);
-    observability_row_begin(block, writer->input->key->tenant);
+    observability_row_begin(block, writer->input->key->tenant, TENANT_SIGNAL_METRICS);
     block_append_uint(block, SERIES_SERIES_ID, series_id);
     block_append_uint(block, SERIES_DAY, day);
     block_append_string(block, SERIES_SOURCE, slice_from_string(series->source));
@@ -185,6 +186,7 @@ void metrics_sample_append(struct metrics_writer *writer, uint64_t series_id, in
 {
     struct block *block = writer->samples;
     block_append_string(block, SAMPLES_TENANT_ID, writer->tenant);
+    block_append_uint(block, SAMPLES_RETENTION_DAYS, writer->retention_days);
     block_append_uint(block, SAMPLES_SERIES_ID, series_id);
     block_append_int(block, SAMPLES_TIMESTAMP, unix_nano);
     block_append_int(block, SAMPLES_MANTISSA, number.mantissa);
@@ -221,6 +223,7 @@ void metrics_histogram_append(struct metrics_writer *writer, uint64_t series_id,
 {
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_HISTOGRAMS);
     block_append_string(block, HISTOGRAMS_TENANT_ID, writer->tenant);
+    block_append_uint(block, HISTOGRAMS_RETENTION_DAYS, writer->retention_days);
     block_append_uint(block, HISTOGRAMS_SERIES_ID, series_id);
     block_append_int(block, HISTOGRAMS_TIMESTAMP, histogram->unix_nano);
     block_append_int(block, HISTOGRAMS_START_TIMESTAMP, histogram->start_unix_nano);
@@ -257,6 +260,7 @@ void metrics_summary_append(struct metrics_writer *writer, uint64_t series_id, c
 {
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_SUMMARIES);
     block_append_string(block, SUMMARIES_TENANT_ID, writer->tenant);
+    block_append_uint(block, SUMMARIES_RETENTION_DAYS, writer->retention_days);
     block_append_uint(block, SUMMARIES_SERIES_ID, series_id);
     block_append_int(block, SUMMARIES_TIMESTAMP, summary->unix_nano);
     block_append_int(block, SUMMARIES_START_TIMESTAMP, summary->start_unix_nano);
@@ -273,7 +277,7 @@ void metrics_summary_append(struct metrics_writer *writer, uint64_t series_id, c
 void metrics_exemplar_append(struct metrics_writer *writer, uint64_t series_id, const struct metrics_exemplar *exemplar)
 {
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_EXEMPLARS);
-    observability_row_begin(block, writer->input->key->tenant);
+    observability_row_begin(block, writer->input->key->tenant, TENANT_SIGNAL_METRICS);
     block_append_int(block, EXEMPLARS_TIMESTAMP, exemplar->unix_nano);
     block_append_uint(block, EXEMPLARS_SERIES_ID, series_id);
     block_append_int(block, EXEMPLARS_POINT_TIMESTAMP, exemplar->point_unix_nano);
@@ -302,7 +306,7 @@ void metrics_metadata_append(struct metrics_writer *writer, struct slice prometh
     if (known && metrics_known_has(known, day)) return;
     if (!known) known = metrics_set_add(writer->set, key, 0);
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_METADATA);
-    observability_row_begin(block, writer->input->key->tenant);
+    observability_row_begin(block, writer->input->key->tenant, TENANT_SIGNAL_METRICS);
     block_append_string(block, METADATA_PROMETHEUS_NAME, prometheus_name);
     block_append_string(block, METADATA_METRIC_TYPE, slice_from_string(type));
     block_append_string(block, METADATA_UNIT, unit);

@@ -13,6 +13,7 @@ struct metrics_writer {
     uint64_t seed;            /* of keys: the installation's secret and the tenant */
     bool wrote_series;
     struct slice tenant;
+    uint16_t retention_days;
     struct block *samples;
     struct buffer identity;   /* scratch */
 };

@@ -4,6 +4,7 @@ CREATE TABLE IF NOT EXISTS observability.metric_series
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
     `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `series_id` UInt64 CODEC(ZSTD(1)),
     `day` Date CODEC(ZSTD(1)),
     `source` LowCardinality(String) CODEC(ZSTD(1)),
@@ -33,13 +34,14 @@ CREATE TABLE IF NOT EXISTS observability.metric_series
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant_id, prometheus_name, day, series_id)
-TTL day + INTERVAL 366 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL day + toIntervalDay(greatest(retention_days, 400))
+SETTINGS non_replicated_deduplication_window = 10000;
 
 -- value = mantissa / 10^scale; scale 126: the series is stale, 127: mantissa holds the bits of the double.
 CREATE TABLE IF NOT EXISTS observability.metric_samples
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `series_id` UInt64 CODEC(ZSTD(1)),
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `mantissa` Int64 CODEC(Delta(8), T64('bit'), ZSTD(1)),
@@ -55,12 +57,13 @@ CREATE TABLE IF NOT EXISTS observability.metric_samples
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, series_id, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1, min_compress_block_size = 1048576;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000, min_compress_block_size = 1048576;
 
 CREATE TABLE IF NOT EXISTS observability.metric_histogram_samples
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `series_id` UInt64 CODEC(ZSTD(1)),
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -92,12 +95,13 @@ CREATE TABLE IF NOT EXISTS observability.metric_histogram_samples
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, series_id, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS observability.metric_summary_samples
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `series_id` UInt64 CODEC(ZSTD(1)),
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -113,14 +117,15 @@ CREATE TABLE IF NOT EXISTS observability.metric_summary_samples
 ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, series_id, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 90 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS observability.exemplars_v3
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
     `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `series_id` UInt64 CODEC(ZSTD(1)),
     `point_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -143,14 +148,15 @@ CREATE TABLE IF NOT EXISTS observability.exemplars_v3
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, series_id, timestamp)
-TTL toDateTime(timestamp) + INTERVAL 30 DAY
-SETTINGS non_replicated_deduplication_window = 10000, ttl_only_drop_parts = 1;
+TTL toDateTime(timestamp) + toIntervalDay(retention_days)
+SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE IF NOT EXISTS observability.metric_metadata
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
     `organization_id` LowCardinality(String) CODEC(ZSTD(1)),
     `workspace_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `retention_days` UInt16 CODEC(T64, ZSTD(1)),
     `prometheus_name` LowCardinality(String) CODEC(ZSTD(1)),
     `metric_type` LowCardinality(String) CODEC(ZSTD(1)),
     `unit` LowCardinality(String) CODEC(ZSTD(1)),
@@ -162,7 +168,7 @@ CREATE TABLE IF NOT EXISTS observability.metric_metadata
 )
 ENGINE = ReplacingMergeTree(day)
 ORDER BY (tenant_id, prometheus_name, metric_type, unit, help)
-TTL day + INTERVAL 366 DAY
+TTL day + toIntervalDay(greatest(retention_days, 400))
 SETTINGS non_replicated_deduplication_window = 10000;
 
 -- What series are, each once, whatever days they were used.
