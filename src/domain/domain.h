@@ -71,6 +71,7 @@ struct domain_output {
     int status;                         /* of the answer when the rows are durable */
     const char *content_type;
     struct buffer *body;                /* the answer */
+    struct slice headers;               /* more lines of the answer, each with its CRLF, in the request's arena; empty: none */
     size_t accepted;                    /* items stored, for metrics */
     size_t unbilled;                    /* of those, what is not counted for the key: visits of robots */
     size_t filtered;                    /* items answered as stored and not stored: the tenant does not want them */

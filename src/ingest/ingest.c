@@ -573,6 +573,8 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
         loop->answer = (struct buffer){0};
         waiter->body = buffer_slice(&waiter->large);
     }
+    if (output.headers.size)
+        waiter->rate_headers = arena_printf(request->arena, "%.*s%.*s", SLICE_ARGS(waiter->rate_headers), SLICE_ARGS(output.headers));
     waiter->started_us = started_us;
     waiter->wait_stored = slice_equal_ignore_case(request_header_get(request, "millrace-wait"), SLICE("stored"));
     if (waiter->has_answer_key && !waiter->is_incomplete && !rows.is_dropped) ingest_append_answer(loop, tenant, waiter, request->received_ms);

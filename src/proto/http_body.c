@@ -2,6 +2,8 @@
 /* Takes the bytes of a body as they arrive, decodes and keeps them in memory or in a memory file, within limits. */
 #include "proto/http_priv.h"
 
+#include "decode/snappy.h"
+
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -28,10 +30,12 @@ static enum error_code too_large(const struct http_body *body, struct error *err
 enum error_code http_body_begin(struct http_body *body, struct slice encoding, bool in_memory_file,
                                  uint64_t announced_bytes, struct error *error)
 {
-    enum http_encoding known = http_encoding_from_name(encoding);
+    /* What Prometheus sends. Not a name for gRPC, where it means another format. */
+    body->is_snappy = !in_memory_file && slice_equal_ignore_case(slice_trim(encoding), SLICE("snappy"));
+    enum http_encoding known = body->is_snappy ? ENCODING_IDENTITY : http_encoding_from_name(encoding);
     if (known == ENCODING_UNKNOWN)
         return error_set_field(error, ERROR_UNSUPPORTED_MEDIA, "content-encoding",
-                               "content encoding \"%.*s\" is not known; send gzip, deflate, zstd or none",
+                               "content encoding \"%.*s\" is not known; send gzip, deflate, zstd, snappy or none",
                                encoding.size > 60 ? 60 : SLICE_ARGS(encoding));
     if (announced_bytes > body->limit_bytes) return too_large(body, error);
     body->decoding = known != ENCODING_IDENTITY;
@@ -105,12 +109,31 @@ static enum error_code map(struct http_body *body, struct error *error)
     return ERROR_NONE;
 }
 
+static enum error_code undo_snappy(struct http_body *body, struct error *error)
+{
+    struct buffer decoded = {0};
+    enum error_code code = buffer_reserve(&decoded, HTTP_BODY_PADDING) ? snappy_read(buffer_slice(&body->memory), body->limit_bytes, &decoded, error)
+                                                                       : no_memory(error);
+    if (code) {
+        buffer_free(&decoded);
+        return code;
+    }
+    buffer_free(&body->memory);
+    body->memory = decoded;
+    body->decoded_bytes = decoded.size;
+    return ERROR_NONE;
+}
+
 enum error_code http_body_end(struct http_body *body, struct request *request, struct error *error)
 {
     request->body = slice_make(no_body, 0);
     request->body_fd = -1;
     if (body->decoding && body->wire_bytes > 0 && !http_decoder_is_complete(body->decoder))
         return error_set(error, ERROR_INVALID, "the compressed body is incomplete");
+    if (body->is_snappy && body->wire_bytes > 0) {
+        enum error_code code = undo_snappy(body, error);
+        if (code) return code;
+    }
     if (body->decoded_bytes == 0) return ERROR_NONE;
     if (body->fd < 0) {
         char *padding = buffer_reserve(&body->memory, HTTP_BODY_PADDING);
@@ -135,7 +158,7 @@ void http_body_reset(struct http_body *body)
     body->mapping = NULL;
     body->fd = -1;
     body->wire_bytes = body->decoded_bytes = 0;
-    body->decoding = false;
+    body->decoding = body->is_snappy = false;
 }
 
 void http_body_free(struct http_body *body)

@@ -34,6 +34,7 @@ struct http_body {
     size_t decoded_bytes;
     struct http_decoder *decoder; /* kept for the next request; NULL until one was needed */
     bool decoding;
+    bool is_snappy;             /* kept as it arrives: the block format is undone as a whole, at the end */
     struct buffer memory;
     int fd;                     /* the memory file, or -1 */
     void *mapping;

@@ -145,6 +145,9 @@ bool otlp_id_is_valid(struct slice id, size_t size);
 enum error_code otlp_item_begin(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
 
 /* traces.c, logs.c, metrics.c */
+extern const struct otlp_message otlp_metrics_message;
+/* After the body was read, whatever came of it. */
+void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused);
 extern const struct otlp_message otlp_traces_message, otlp_logs_message;
 #define OTLP_ROOT_BYTES 4096 /* no request's struct is larger */
 

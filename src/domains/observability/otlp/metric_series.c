@@ -157,9 +157,10 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
     identity_add_labels(&identity, &series.attributes);
     series.target = slice_first(buffer_slice(&identity), target_size);
     series.identity = buffer_slice(&identity);
+    /* First: it may move what the set holds. */
+    metrics_metadata_append(&metrics->writer, series.prometheus_name, metadata_type(metrics), series.unit, series.description);
     if (identity.failed) code = no_memory(error);
     else *ret_known = metrics_series_append(&metrics->writer, metrics_set_find(metrics->writer.set, key), key, &series, day);
     buffer_free(&identity);
-    if (!code) metrics_metadata_append(&metrics->writer, series.prometheus_name, metadata_type(metrics), series.unit, series.description);
     return code;
 }

@@ -81,7 +81,7 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
     }
     if (text->failed) return error_set(error, ERROR_MEMORY, "out of memory");
     uint64_t key = metrics_key(&metrics->writer, text->data, text->size);
-    uint16_t day = metrics_day((int64_t)metrics->point.time_unix_nano);
+    uint16_t day = metrics_day(otlp_time(metrics->point.time_unix_nano));
     struct metrics_known *known = metrics_set_find(metrics->writer.set, key);
     if (!known || !metrics_known_has(known, day)) {
         enum error_code code = otlp_metrics_describe(decoder, key, day, &known, error);
@@ -99,8 +99,7 @@ static const char *point_refusal(const struct otlp_decoder *decoder)
     if (metrics->metric.name.size == 0) return "the metric has no name";
     if (metrics->temporality != OTLP_DELTA && metrics->temporality != OTLP_CUMULATIVE)
         return "aggregation_temporality must be 1 (delta) or 2 (cumulative)";
-    return observability_time_refusal("time_unix_nano", metrics->point.time_unix_nano, decoder->input->request->received_ms,
-                                      metrics->writer.retention_days);
+    return otlp_item_refusal(decoder, TENANT_SIGNAL_METRICS, "time_unix_nano", metrics->point.time_unix_nano);
 }
 
 static double real_of(uint64_t bits)
@@ -117,7 +116,7 @@ static enum error_code number_append(struct otlp_decoder *decoder, struct metric
     struct metrics_number number = {.mantissa = point->as_int, .scale = 0};
     if (point->flags & OTLP_NO_RECORDED_VALUE) number = (struct metrics_number){.scale = METRICS_SCALE_STALE};
     else if (!point->has_int) number = metrics_number_of(point->as_double, &known->scale);
-    metrics_sample_append(&metrics->writer, known->series_id, (int64_t)point->time_unix_nano, (int64_t)point->start_time_unix_nano, number);
+    metrics_sample_append(&metrics->writer, known->series_id, otlp_time(point->time_unix_nano), otlp_time(point->start_time_unix_nano), number);
     return ERROR_NONE;
 }
 
@@ -125,13 +124,22 @@ static void histogram_append(struct otlp_decoder *decoder, const struct metrics_
 {
     struct otlp_metrics *metrics = decoder->root;
     const struct otlp_point *point = &metrics->point;
-    const struct metrics_histogram histogram = {
-        .unix_nano = (int64_t)point->time_unix_nano, .start_unix_nano = (int64_t)point->start_time_unix_nano, .flags = point->flags, .count = point->count,
-        .has_sum = point->has_sum, .has_min = point->has_min, .has_max = point->has_max, .sum = point->sum, .min = point->min, .max = point->max,
-        .bounds = {point->bounds.items, point->bounds.count}, .counts = {point->counts.items, point->counts.count},
-        .scale = point->scale, .zero_threshold = point->zero_threshold, .zero_count = point->zero_count,
-        .positive_offset = point->positive_offset, .positive = {point->positive.items, point->positive.count},
-        .negative_offset = point->negative_offset, .negative = {point->negative.items, point->negative.count}};
+    struct metrics_histogram histogram = {
+        .unix_nano = otlp_time(point->time_unix_nano), .start_unix_nano = otlp_time(point->start_time_unix_nano), .flags = point->flags, .count = point->count,
+        .has_sum = point->has_sum, .has_min = point->has_min, .has_max = point->has_max, .sum = point->sum, .min = point->min, .max = point->max};
+    /* The other kind's fields hold what an earlier point left there. */
+    if (metrics->kind == OTLP_HISTOGRAM) {
+        histogram.bounds = (struct metrics_numbers){point->bounds.items, point->bounds.count};
+        histogram.counts = (struct metrics_numbers){point->counts.items, point->counts.count};
+    } else {
+        histogram.scale = point->scale;
+        histogram.zero_threshold = point->zero_threshold;
+        histogram.zero_count = point->zero_count;
+        histogram.positive_offset = point->positive_offset;
+        histogram.positive = (struct metrics_numbers){point->positive.items, point->positive.count};
+        histogram.negative_offset = point->negative_offset;
+        histogram.negative = (struct metrics_numbers){point->negative.items, point->negative.count};
+    }
     metrics_histogram_append(&metrics->writer, known->series_id, &histogram);
 }
 
@@ -140,7 +148,7 @@ static void summary_append(struct otlp_decoder *decoder, const struct metrics_kn
     struct otlp_metrics *metrics = decoder->root;
     const struct otlp_point *point = &metrics->point;
     const struct metrics_summary summary = {
-        .unix_nano = (int64_t)point->time_unix_nano, .start_unix_nano = (int64_t)point->start_time_unix_nano, .flags = point->flags, .count = point->count,
+        .unix_nano = otlp_time(point->time_unix_nano), .start_unix_nano = otlp_time(point->start_time_unix_nano), .flags = point->flags, .count = point->count,
         .sum = point->sum, .quantiles = {metrics->quantiles.items, metrics->quantiles.count},
         .values = {metrics->quantile_values.items, metrics->quantile_values.count}};
     metrics_summary_append(&metrics->writer, known->series_id, &summary);
@@ -153,15 +161,16 @@ static enum error_code exemplars_append(struct otlp_decoder *decoder, const stru
     for (size_t i = 0; !code && i < metrics->exemplars.count; i++) {
         const struct otlp_exemplar *exemplar = &metrics->exemplars.items[i];
         struct metrics_exemplar row = {
-            .unix_nano = (int64_t)(exemplar->time_unix_nano ? exemplar->time_unix_nano : metrics->point.time_unix_nano),
-            .point_unix_nano = (int64_t)metrics->point.time_unix_nano, .metric_name = metrics->metric.name, .service_name = decoder->service_name,
+            .unix_nano = otlp_time(exemplar->time_unix_nano ? exemplar->time_unix_nano : metrics->point.time_unix_nano),
+            .point_unix_nano = otlp_time(metrics->point.time_unix_nano), .metric_name = metrics->metric.name, .service_name = decoder->service_name,
             .trace_id = otlp_id_is_valid(exemplar->trace_id, 16) ? exemplar->trace_id : SLICE_EMPTY,
             .span_id = otlp_id_is_valid(exemplar->span_id, 8) ? exemplar->span_id : SLICE_EMPTY,
             .value = exemplar->has_int ? (double)exemplar->as_int : exemplar->as_double};
         code = otlp_metrics_text(decoder, &row.metric_name, error);
         if (!code) code = otlp_metrics_text(decoder, &row.service_name, error);
         if (!code) code = otlp_metrics_labels(decoder, &exemplar->attributes, &row.attributes, error);
-        if (!code) metrics_exemplar_append(&metrics->writer, known->series_id, &row);
+        if (code == ERROR_TOO_LARGE) code = ERROR_NONE; /* nested too deep: the point is stored, this example of it is not */
+        else if (!code) metrics_exemplar_append(&metrics->writer, known->series_id, &row);
     }
     return code;
 }
@@ -173,14 +182,7 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     struct metrics_known *known = NULL;
     enum error_code code = otlp_item_begin(decoder, error);
     if (!code && !reason) reason = point_refusal(decoder);
-    if (!code && !reason) {
-        code = point_series(decoder, &known, error);
-        if (code == ERROR_INVALID) { /* an attribute nested too deep is the point's fault */
-            otlp_refuse_item(decoder, "data point", "%s", error->message);
-            metrics->exemplars.count = metrics->quantiles.count = metrics->quantile_values.count = 0;
-            return ERROR_NONE;
-        }
-    }
+    if (!code && !reason) code = point_series(decoder, &known, error);
     if (!code && reason) otlp_refuse_item(decoder, "data point", "%s", reason);
     if (!code && !reason) {
         if (metrics->kind == OTLP_SUMMARY) summary_append(decoder, known);
@@ -189,7 +191,7 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
         if (!code) code = exemplars_append(decoder, known, error);
     }
     metrics->exemplars.count = metrics->quantiles.count = metrics->quantile_values.count = 0;
-    return code;
+    return otlp_item_end(decoder, "data point", code, error);
 }
 
 static enum error_code number_end(struct otlp_decoder *decoder, struct error *error) { return point_end(decoder, NULL, error); }
@@ -260,6 +262,12 @@ static enum error_code quantile_end(struct otlp_decoder *decoder, struct error *
     memcpy(&metrics->quantiles.items[metrics->quantiles.count++], &metrics->quantile.quantile, sizeof(double));
     memcpy(&metrics->quantile_values.items[metrics->quantile_values.count++], &metrics->quantile.value, sizeof(double));
     return ERROR_NONE;
+}
+
+void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused)
+{
+    struct otlp_metrics *metrics = decoder->root;
+    if (metrics->writer.set) metrics_writer_end(&metrics->writer, is_refused);
 }
 
 /* ---- messages ---- */

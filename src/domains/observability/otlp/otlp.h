@@ -10,6 +10,7 @@
  * partial_success with their reasons and the rest is stored; what cannot be decoded is refused whole. Source: the OTLP specification.
  */
 enum error_code otlp_traces_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
+enum error_code otlp_metrics_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
 enum error_code otlp_logs_decode(const struct domain_input *input, struct domain_output *output, struct error *error);
 /* A request of another protocol that was turned into OTLP's protobuf: the same rules. The answer is the caller's; `reason` gets what is
  * to be said of refused items, which output->refused counts. */

@@ -14,6 +14,7 @@ static enum error_code take(const struct domain_input *input, struct domain_outp
     if (!decoder.root) return error_set(error, ERROR_MEMORY, "out of memory");
     domain_rows_mark(output->rows);
     code = (is_json ? otlp_json_read : otlp_protobuf_read)(&decoder, message, body, error);
+    if (message == &otlp_metrics_message) otlp_metrics_finish(&decoder, code != ERROR_NONE);
     if (!code && !reason) otlp_answer_write(&decoder);
     output->refused = decoder.refused;
     if (reason) buffer_append_slice(reason, buffer_slice(&decoder.reason));
@@ -54,4 +55,9 @@ enum error_code otlp_traces_decode(const struct domain_input *input, struct doma
 enum error_code otlp_logs_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
 {
     return decode(input, output, &otlp_logs_message, "rejectedLogRecords", error);
+}
+
+enum error_code otlp_metrics_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
+{
+    return decode(input, output, &otlp_metrics_message, "rejectedDataPoints", error);
 }

@@ -240,9 +240,8 @@ static void answer(struct remote_write *write, bool is_2, struct domain_output *
 {
     output->status = write->refused ? 400 : 204;
     output->refused = write->refused;
-    output->content_type = NULL;
+    output->content_type = "text/plain; charset=utf-8";
     if (write->refused) {
-        output->content_type = "text/plain; charset=utf-8";
         buffer_printf(output->body, "%zu of %zu samples, histograms and exemplars were refused, the others are stored: %.*s\n", write->refused,
                       write->samples + write->histograms + write->exemplars + write->refused, SLICE_ARGS(buffer_slice(&write->reason)));
     }
