@@ -2,7 +2,7 @@
 // Faults under load for as long as wanted: node tests/fault/torture.mjs --minutes N [--seed S]. Prints the counts and the seed;
 // ends with 1 when something acknowledged is lost or stored twice.
 import { Server, waitFor } from '../e2e/harness.mjs';
-import { answersAgain, assertExactlyOnce, BATCH, Client, faults, generator, pause, RECOVERY_MS, total } from './load.mjs';
+import { answersAgain, assertExactlyOnce, BATCH, Client, SpanClient, faults, generator, pause, RECOVERY_MS, total } from './load.mjs';
 
 const argument = (name, otherwise) => {
   const at = process.argv.indexOf(`--${name}`);
@@ -63,6 +63,7 @@ const kinds = { ...faults, ...more };
 const counts = Object.fromEntries(Object.keys(kinds).map((kind) => [kind, 0]));
 const server = await Server.start();
 const clients = Array.from({ length: CLIENTS }, (_, number) => new Client(number, server, server.tenants.main.write_key, SEED, PAUSE_MS));
+clients.push(new SpanClient(CLIENTS, server, server.tenants.main.secret_key, SEED, PAUSE_MS));
 const begun = Date.now();
 let injected = 0;
 let checked;
