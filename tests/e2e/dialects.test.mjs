@@ -78,10 +78,13 @@ test('lines of Loki as protobuf are the same rows', async () => {
   const push = bytesField(1, Buffer.concat([bytesField(1, '{app="same", text="a \\"b\\" \\\\ c"}'), entry(7, 'one'), entry(8, 'two', metadata)]));
   const wire = await server.post('/loki/api/v1/push', snappy(push), { key, headers: { 'content-type': 'application/x-protobuf' } });
   assert.deepEqual([wire.status, wire.text], [204, '']);
+  const named = await server.post('/loki/api/v1/push', snappy(bytesField(1, Buffer.concat([bytesField(1, '{app="named"}'), entry(9, 'three')]))), { key, headers: { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy' } });
+  assert.equal(named.status, 204, named.text);
   const json = await server.post('/loki/api/v1/push', { streams: [{ stream: { app: 'same', text: 'a "b" \\ c' }, values: [[`${seconds}000000007`, 'one'], [`${seconds}000000008`, 'two', metadata]] }] }, { key });
   assert.equal(json.status, 204);
   const [a, b, c, d] = await rows('logs_v3', 'timestamp, body, severity_text, severity_number, service_name, log_attributes, resource_attributes', "service_name = 'same'", 4);
   assert.deepEqual([a, c], [b, d]);
+  await rows('logs_v3', 'body', "service_name = 'named' AND body = 'three'", 1);
   assert.deepEqual([a.body, c.body, c.severity_number, c.log_attributes], ['one', 'two', 5, metadata]);
   assert.equal(a.resource_attributes.text, 'a "b" \\ c');
 });

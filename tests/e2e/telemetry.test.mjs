@@ -173,6 +173,14 @@ test('to itself: spans are found by the API, its own requests make none, and the
   })).length, 1);
   await waitFor('log lines are stored', async () => (await own.sql(
     "SELECT count() AS lines FROM observability.logs_v3 WHERE service_name = 'millrace' AND severity_text = 'INFO' AND body LIKE 'engine: %'"))[0].lines > 0);
+  const [counter] = await waitFor('metrics are stored', async () => {
+    const found = await own.sql("SELECT metric_type, unit, is_monotonic, service_name, max(value) AS value FROM observability.metrics_v3 WHERE metric_name = 'millrace_http_requests_total' GROUP BY ALL");
+    return found.length ? found : false;
+  });
+  assert.ok(counter.value > 0);
+  assert.deepEqual([Boolean(Number(counter.is_monotonic)), counter.service_name], [true, 'millrace']);
+  const failed = /^millrace_telemetry_failures_total (\d+)/m.exec((await own.get('/metrics')).text)[1];
+  assert.equal(failed, '0', `everything is taken:\n${own.log}`);
   const [{ fed }] = await own.sql("SELECT countIf(span_name LIKE 'POST /v1/%') AS fed FROM observability.traces_v3");
   assert.equal(fed, 0, 'sending telemetry makes no telemetry');
 });

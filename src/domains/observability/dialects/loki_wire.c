@@ -140,8 +140,10 @@ enum error_code loki_wire_translate(const struct domain_input *input, struct lok
     struct buffer body = {0};
     struct protobuf_field field;
     enum protobuf_wire wire;
-    enum error_code code = snappy_read(input->request->body, OBSERVABILITY_BODY_LIMIT_BYTES, &body, error);
-    struct slice rest = buffer_slice(&body);
+    /* The block is part of this format; a sender that names it as an encoding as well has had it undone with the body. */
+    bool is_undone = slice_equal_ignore_case(slice_trim(request_header_get(input->request, "content-encoding")), SLICE("snappy"));
+    enum error_code code = is_undone ? ERROR_NONE : snappy_read(input->request->body, OBSERVABILITY_BODY_LIMIT_BYTES, &body, error);
+    struct slice rest = is_undone ? input->request->body : buffer_slice(&body);
     while (!code && (wire = protobuf_next(&rest, &field)) != PROTOBUF_END) {
         if (wire == PROTOBUF_MALFORMED) code = malformed(error);
         else if (field.number == 1 && wire == PROTOBUF_BYTES) code = wire_stream(stream, input->request->arena, field.bytes, error);
