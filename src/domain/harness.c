@@ -175,6 +175,10 @@ static bool is_default(const struct native_value *value)
     if (value->is_null) return true;
     switch (value->kind) {
     case BLOCK_STRING: return value->s.size == 0;
+    case BLOCK_FIXED_STRING:
+        for (size_t i = 0; i < value->s.size; i++)
+            if (value->s.data[i]) return false;
+        return true;
     case BLOCK_UUID: return memcmp(&value->uuid, &zero, sizeof zero) == 0;
     case BLOCK_FLOAT32:
     case BLOCK_FLOAT64: return value->d == 0;
@@ -184,6 +188,15 @@ static bool is_default(const struct native_value *value)
     }
 }
 
+static void write_hexadecimal(struct json_writer *writer, struct slice bytes)
+{
+    struct buffer text = {0};
+    for (size_t i = 0; i < bytes.size; i++) buffer_printf(&text, "%02x", (unsigned char)bytes.data[i]);
+    json_writer_string(writer, buffer_slice(&text));
+    buffer_free(&text);
+}
+
+#define HARNESS_MILLISECONDS_LIMIT INT64_C(100000000000000) /* the year 5138: larger ones are nanoseconds, written as they are */
 static void write_value(struct json_writer *writer, const struct native_value *value)
 {
     char text[UUID_TEXT_SIZE];
@@ -195,7 +208,12 @@ static void write_value(struct json_writer *writer, const struct native_value *v
         break;
     case BLOCK_FLOAT32:
     case BLOCK_FLOAT64: json_writer_double(writer, value->d); break;
+    case BLOCK_FIXED_STRING: write_hexadecimal(writer, value->s); break;
     case BLOCK_DATETIME64:
+        if (value->i > HARNESS_MILLISECONDS_LIMIT) {
+            json_writer_int(writer, value->i);
+            break;
+        }
         time_format_ms(value->i, text);
         json_writer_string(writer, slice_make(text, TIME_TEXT_SIZE));
         break;

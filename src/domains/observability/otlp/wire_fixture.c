@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Writes OTLP messages in both types. */
+#include "domains/observability/otlp/wire_fixture.h"
+
+#include <math.h>
+#include <stdio.h>
+
+#include "base/error.h"
+#include "tenant/base64.h"
+
+void wire_begin(struct wire *wire, bool is_json)
+{
+    wire->is_json = is_json;
+    wire->depth = 0;
+    buffer_clear(&wire->text);
+    buffer_clear(&wire->levels[0]);
+    wire->json = (struct json_writer){.out = &wire->text};
+    if (is_json) json_writer_object_begin(&wire->json);
+}
+
+struct slice wire_end(struct wire *wire)
+{
+    ASSERT(wire->depth == 0);
+    if (!wire->is_json) return buffer_slice(&wire->levels[0]);
+    json_writer_object_end(&wire->json);
+    return buffer_slice(&wire->text);
+}
+
+void wire_free(struct wire *wire)
+{
+    buffer_free(&wire->text);
+    for (size_t i = 0; i < WIRE_DEPTH; i++) buffer_free(&wire->levels[i]);
+}
+
+void wire_open(struct wire *wire, unsigned number, const char *name)
+{
+    if (wire->is_json) {
+        if (name) json_writer_key(&wire->json, name);
+        json_writer_object_begin(&wire->json);
+    }
+    ASSERT(++wire->depth < WIRE_DEPTH);
+    wire->numbers[wire->depth] = number;
+    buffer_clear(&wire->levels[wire->depth]);
+}
+
+void wire_close(struct wire *wire)
+{
+    ASSERT(wire->depth > 0);
+    if (wire->is_json) json_writer_object_end(&wire->json);
+    else protobuf_write_bytes(&wire->levels[wire->depth - 1], wire->numbers[wire->depth], buffer_slice(&wire->levels[wire->depth]));
+    wire->depth--;
+}
+
+void wire_list(struct wire *wire, const char *name)
+{
+    if (!wire->is_json) return;
+    json_writer_key(&wire->json, name);
+    json_writer_array_begin(&wire->json);
+}
+
+void wire_list_end(struct wire *wire)
+{
+    if (wire->is_json) json_writer_array_end(&wire->json);
+}
+
+void wire_text(struct wire *wire, unsigned number, const char *name, struct slice value)
+{
+    if (!wire->is_json) {
+        protobuf_write_bytes(&wire->levels[wire->depth], number, value);
+        return;
+    }
+    json_writer_key(&wire->json, name);
+    json_writer_string(&wire->json, value);
+}
+
+void wire_id(struct wire *wire, unsigned number, const char *name, struct slice value)
+{
+    char text[64];
+    if (!wire->is_json) {
+        protobuf_write_bytes(&wire->levels[wire->depth], number, value);
+        return;
+    }
+    ASSERT(value.size < sizeof text / 2);
+    for (size_t i = 0; i < value.size; i++) snprintf(text + 2 * i, 3, i % 2 ? "%02x" : "%02X", (unsigned char)value.data[i]);
+    json_writer_key(&wire->json, name);
+    json_writer_string(&wire->json, slice_make(text, 2 * value.size));
+}
+
+void wire_bytes(struct wire *wire, unsigned number, const char *name, struct slice value)
+{
+    if (!wire->is_json) {
+        protobuf_write_bytes(&wire->levels[wire->depth], number, value);
+        return;
+    }
+    struct buffer text = {0};
+    tenant_base64_append(TENANT_BASE64_PLAIN, value, &text);
+    while (text.size % 4) buffer_append_byte(&text, '=');
+    json_writer_key(&wire->json, name);
+    json_writer_string(&wire->json, buffer_slice(&text));
+    buffer_free(&text);
+}
+
+static void write_integer(struct wire *wire, const char *name, const char *digits, bool as_text)
+{
+    json_writer_key(&wire->json, name);
+    if (as_text) json_writer_string(&wire->json, slice_from_string(digits));
+    else json_writer_raw(&wire->json, slice_from_string(digits));
+}
+
+void wire_integer(struct wire *wire, unsigned number, const char *name, int64_t value)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%lld", (long long)value);
+    if (wire->is_json) write_integer(wire, name, digits, value % 2);
+    else protobuf_write_varint(&wire->levels[wire->depth], number, (uint64_t)value);
+}
+
+void wire_fixed32(struct wire *wire, unsigned number, const char *name, uint32_t value)
+{
+    if (wire->is_json) wire_integer(wire, number, name, value);
+    else protobuf_write_fixed32(&wire->levels[wire->depth], number, value);
+}
+
+void wire_fixed64(struct wire *wire, unsigned number, const char *name, uint64_t value)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+    if (wire->is_json) write_integer(wire, name, digits, value % 2);
+    else protobuf_write_fixed64(&wire->levels[wire->depth], number, value);
+}
+
+void wire_double(struct wire *wire, unsigned number, const char *name, double value)
+{
+    if (!wire->is_json) {
+        protobuf_write_double(&wire->levels[wire->depth], number, value);
+        return;
+    }
+    json_writer_key(&wire->json, name);
+    if (isfinite(value)) json_writer_double(&wire->json, value);
+    else json_writer_string(&wire->json, isnan(value) ? SLICE("NaN") : value > 0 ? SLICE("Infinity") : SLICE("-Infinity"));
+}
+
+void wire_bool(struct wire *wire, unsigned number, const char *name, bool value)
+{
+    if (!wire->is_json) {
+        protobuf_write_varint(&wire->levels[wire->depth], number, value);
+        return;
+    }
+    json_writer_key(&wire->json, name);
+    json_writer_bool(&wire->json, value);
+}
