@@ -87,16 +87,29 @@ void json_writer_string(struct json_writer *writer, struct slice value)
     json_writer_quoted(writer->out, value);
 }
 
+/* By hand: printf is a tenth of the time of a request full of numbers. */
+static void write_digits(struct buffer *out, bool is_negative, uint64_t magnitude)
+{
+    char text[21];
+    size_t at = sizeof text;
+    do {
+        text[--at] = (char)('0' + magnitude % 10);
+        magnitude /= 10;
+    } while (magnitude);
+    if (is_negative) text[--at] = '-';
+    buffer_append(out, text + at, sizeof text - at);
+}
+
 void json_writer_int(struct json_writer *writer, int64_t value)
 {
     json_writer_before_value(writer);
-    buffer_printf(writer->out, "%lld", (long long)value);
+    write_digits(writer->out, value < 0, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
 void json_writer_uint(struct json_writer *writer, uint64_t value)
 {
     json_writer_before_value(writer);
-    buffer_printf(writer->out, "%llu", (unsigned long long)value);
+    write_digits(writer->out, false, value);
 }
 
 void json_writer_double(struct json_writer *writer, double value)
