@@ -185,5 +185,9 @@ enum error_code api_caller_decide(struct api_call *call, const struct tenant_sub
         scope = (struct tenant_scope){TENANT_SCOPE_TENANT, caller->tenant_id};
     else if (strcmp(caller->organization_id, API_INSTALLATION_ID) == 0)
         scope = (struct tenant_scope){.kind = TENANT_SCOPE_INSTALLATION};
-    return tenant_access_decide(asking.snapshot, subject, scope, route->permission, asking.now_ms, error);
+    code = tenant_access_decide(asking.snapshot, subject, scope, route->permission, asking.now_ms, error);
+    const enum tenant_permission *also = route->question ? route->question->also : NULL;
+    for (; code == ERROR_NONE && also && *also != TENANT_NO_PERMISSION; also++)
+        code = tenant_access_decide(asking.snapshot, subject, scope, *also, asking.now_ms, error);
+    return code;
 }

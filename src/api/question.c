@@ -15,7 +15,8 @@ static struct slice question_key(const struct api_question *question)
     char method = (char)('0' + request->method);
     struct slice parts[] = {slice_from_string(call->caller.tenant_id), SLICE("\0"),
                             slice_from_string(call->caller.organization_id), slice_make(&method, 1), request->path, SLICE("\0"),
-                            question->words.data ? question->words : request->query, SLICE("\0"), request->body};
+                            question->words.data ? question->words : request->query, SLICE("\0"),
+                            request_header_get(request, "accept"), SLICE("\0"), request->body};
     size_t size = 0, count = sizeof parts / sizeof *parts;
     for (size_t i = 0; i < count; i++) size += parts[i].size;
     char *key = arena_allocate(request->arena, size);

@@ -135,6 +135,7 @@ void api_question_handle(struct api_call *call)
         .parameters = asking->parameters,
         .path_values = call->values,
         .path_value_count = API_PATH_VALUE_LIMIT,
+        .accept = request_header_get(call->request, "accept"),
         .run = asking_run,
         .definition = asking_definition,
         .status = 200,

@@ -152,6 +152,8 @@ static void api_routes_add_question(struct api_routes *routes, const struct doma
                                     void (*handle)(struct api_call *call))
 {
     ASSERT(strcmp(tenant_permissions[question->permission].action, "read") == 0);
+    for (const enum tenant_permission *also = question->also; also && *also != TENANT_NO_PERMISSION; also++)
+        ASSERT(*also < TENANT_PERMISSION_COUNT && strcmp(tenant_permissions[*also].action, "read") == 0);
     struct api_route route = {
         .method = question->method, .path = question->path, .access = API_PERMITTED, .scope = CONTROL_TENANT,
         .permission = question->permission,

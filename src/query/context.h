@@ -28,6 +28,7 @@ struct query_context {
     bool has_body;
     const struct slice *path_values; /* what stands for the {..} of the path */
     size_t path_value_count;
+    struct slice accept;      /* the header Accept, for questions that can answer in several formats */
     /* Runs one statement; the answer in `format` is appended to `out`. Blocks. What the event store finds wrong with a
      * value (a regular expression, a number) is ERROR_INVALID. */
     enum error_code (*run)(struct query_context *context, const struct query_text *text, const char *format,

@@ -77,17 +77,22 @@ static enum error_code write_spans(struct query_context *context, struct slice i
     return traces_spans_ask(context, &text, page_take, page, error);
 }
 
-static enum error_code write_logs(struct query_context *context, struct slice id, const struct traces_figures *figures, int64_t limit,
-                                  struct json_writer *writer, struct error *error)
+enum error_code traces_logs_write(struct query_context *context, const struct slice *ids, size_t id_count, struct slice session, int64_t from_ns, int64_t to_ns,
+                                  int64_t limit, struct json_writer *writer, struct error *error)
 {
     struct query_text text;
     query_text_init(&text, context->arena);
     query_text_add(&text, "SELECT timestamp, observed_timestamp AS observedTimestamp, trace_id AS traceId, span_id AS spanId, severity_text AS severityText, "
                           "severity_number AS severityNumber, service_name AS serviceName, body, event_name AS eventName, log_attributes AS attributes\n"
-                          "FROM observability.logs_v3 WHERE tenant_id = {tenant:String} AND ");
-    traces_ids_write(&text, &id, 1);
-    traces_range_write(&text, figures->start_ns - TRACES_REACH_NS, figures->end_ns + TRACES_REACH_NS);
-    query_text_printf(&text, "\nORDER BY logs_v3.timestamp, logs_v3.id LIMIT %lld", (long long)limit);
+                          "FROM observability.logs_v3 WHERE tenant_id = {tenant:String}");
+    traces_range_write(&text, from_ns, to_ns);
+    query_text_add(&text, id_count ? " AND (" : " AND (0");
+    if (id_count) traces_ids_write(&text, ids, id_count);
+    if (session.size) {
+        query_text_add(&text, " OR log_attributes['session.id'] = ");
+        query_text_value(&text, session);
+    }
+    query_text_printf(&text, ")\nORDER BY logs_v3.timestamp, logs_v3.id LIMIT %lld", (long long)limit);
     return query_context_write_rows(context, &text, writer, error);
 }
 
@@ -137,7 +142,7 @@ static enum error_code logs_answer(struct query_context *context, struct buffer 
     if (code) return code;
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "data");
-    code = write_logs(context, id, figures, limit, &writer, error);
+    code = traces_logs_write(context, &id, 1, SLICE_EMPTY, figures->start_ns - TRACES_REACH_NS, figures->end_ns + TRACES_REACH_NS, limit, &writer, error);
     json_writer_object_end(&writer);
     return code;
 }

@@ -90,6 +90,12 @@ void traces_figures_write(const struct traces_figures *figures, struct json_writ
 #define TRACES_REACH_NS (INT64_C(3600) * 1000000000)
 #define TRACES_MS_NS INT64_C(1000000)
 
+/* ---- trace.c ---- */
+
+/* A JSON array of the log records of these traces, and of a web session unless it is empty, the oldest first. */
+enum error_code traces_logs_write(struct query_context *context, const struct slice *ids, size_t id_count, struct slice session, int64_t from_ns, int64_t to_ns,
+                                  int64_t limit, struct json_writer *writer, struct error *error) MUST_CHECK;
+
 /* ---- write.c: JSON ---- */
 
 void traces_time_write(struct json_writer *writer, int64_t unix_ns); /* ISO 8601 with nine digits */
