@@ -181,7 +181,8 @@ static enum error_code api_check_page(const struct api_call *call, bool by_cooki
     const struct api *api = call->loop->api;
     const struct request *request = call->request;
     if (api_method_is_safe(request->method)) return ERROR_NONE;
-    if (!api_has_json_body(request))
+    bool takes_form = call->route->question && call->route->question->takes_form; /* its own rule: question_routes.c */
+    if (!takes_form && !api_has_json_body(request))
         return error_set(error, ERROR_UNSUPPORTED_MEDIA, "the body must be JSON, with Content-Type: application/json");
     if (by_cookie && !api_is_same_origin(request, api->settings.public_url))
         return error_set(error, ERROR_FORBIDDEN, "this was sent with a cookie, and not by a page of this server: "

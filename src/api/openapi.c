@@ -160,7 +160,7 @@ static void openapi_request_body(struct json_writer *json, const struct api_rout
     json_writer_object_begin(json);
     json_writer_key(json, "required");
     json_writer_bool(json, true);
-    openapi_content_begin(json, "application/json");
+    openapi_content_begin(json, is_question && route->question->takes_form ? "application/x-www-form-urlencoded" : "application/json");
     if (suffix) openapi_reference(json, "schemas", route->resource->name, suffix);
     else if (is_question) openapi_question_schema(json, route->question);
     else openapi_fields_schema(json, fields, OPENAPI_REQUEST);

@@ -2,6 +2,7 @@
 /* Questions of domains over HTTP: what was asked goes to a thread of the pool, the domain's function answers it. */
 #include "api/question.h"
 
+#include "decode/url.h"
 #include "os/clock.h"
 
 struct asking {
@@ -71,6 +72,23 @@ static void asking_keep_time(struct query_context *context, struct query_paramet
     context->parameter_count = kept;
 }
 
+/* The words of a form behind those of the address. */
+static enum error_code asking_read_form(struct asking *asking, struct error *error)
+{
+    struct request *request = asking->call->request;
+    struct query_context *context = &asking->context;
+    struct slice rest = request->body, name, value, type = request_header_get(request, "content-type");
+    type = slice_trim(slice_cut(&type, ';'));
+    if (type.size && !slice_equal_ignore_case(type, SLICE("application/x-www-form-urlencoded")))
+        return error_set(error, ERROR_UNSUPPORTED_MEDIA, "the body must be a form: Content-Type: application/x-www-form-urlencoded");
+    while (url_query_next(&rest, &name, &value)) {
+        if (context->parameter_count == API_PARAMETER_LIMIT) return error_set(error, ERROR_INVALID, "more than %d parameters", API_PARAMETER_LIMIT);
+        asking->parameters[context->parameter_count++] = (struct query_parameter){url_decode(context->arena, name, true),
+                                                                                  url_decode(context->arena, value, true)};
+    }
+    return arena_failed(context->arena) ? error_set(error, ERROR_MEMORY, "out of memory for a question") : ERROR_NONE;
+}
+
 static enum error_code asking_compute(struct api_question *question, struct store_session *session, struct buffer *out,
                                       struct error *error)
 {
@@ -81,7 +99,8 @@ static enum error_code asking_compute(struct api_question *question, struct stor
     asking->session = session;
     enum error_code code = api_read_parameters(call->request, asking->parameters, &context->parameter_count, error);
     if (code == ERROR_NONE && call->is_stored) asking_keep_time(context, asking->parameters);
-    if (code == ERROR_NONE && call->route->method == METHOD_POST) {
+    if (code == ERROR_NONE && call->route->question->takes_form) code = asking_read_form(asking, error);
+    else if (code == ERROR_NONE && call->route->method == METHOD_POST) {
         parser = json_parser_create();
         code = parser ? api_read_json(call->request, parser, &context->body, error)
                       : error_set(error, ERROR_MEMORY, "out of memory for a question");

@@ -156,6 +156,7 @@ struct domain_question {
     bool takes_array;                   /* the body may be a JSON array, or anything else but an object */
     /* Permissions that it needs besides, ended by TENANT_NO_PERMISSION: it shows several kinds of rows. NULL: none. */
     const enum tenant_permission *also;
+    bool takes_form;                    /* the body is a form (application/x-www-form-urlencoded): its words count as those of the address */
     /* Of other products' routes: finds the key text in the request (empty: as for all routes); writes the body of an
      * error answer, may change its status, and returns its content type. NULL: as for all routes. */
     struct slice (*find_key)(const struct request *request);

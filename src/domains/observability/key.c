@@ -50,6 +50,18 @@ static struct slice from_authorization(struct arena *arena, struct slice header)
     return from_text(arena, header); /* without a scheme: a bare "id.secret" */
 }
 
+/* The key as the password of HTTP Basic, whatever the name: many programs can be told nothing else. */
+static struct slice key_of_basic(const struct request *request, struct slice text)
+{
+    struct buffer decoded = {0};
+    struct slice pair = SLICE_EMPTY;
+    while (text.size && text.data[text.size - 1] == '=') text.size--;
+    if (tenant_base64_decode(TENANT_BASE64_PLAIN, text, &decoded) && !decoded.failed) pair = arena_copy(request->arena, buffer_slice(&decoded));
+    buffer_free(&decoded);
+    slice_cut(&pair, ':');
+    return pair;
+}
+
 struct slice observability_find_key(const struct request *request)
 {
     static const struct { const char *id, *secret; } pairs[] = {
@@ -103,4 +115,11 @@ enum error_code observability_owner_attribute_check(struct slice key, struct sli
     for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++)
         if (slice_equal(key, slice_from_string(attributes[i].name))) return check_owner(attributes[i].name, value, tenant, attributes[i].owner, error);
     return ERROR_NONE;
+}
+
+/* A bearer may be a user's token as well: the rules of all routes tell them apart. */
+struct slice observability_find_reader_key(const struct request *request)
+{
+    struct slice header = request_header_get(request, "authorization"), scheme = slice_cut(&header, ' ');
+    return slice_equal_ignore_case(scheme, SLICE("bearer")) ? SLICE_EMPTY : observability_find_key(request);
 }

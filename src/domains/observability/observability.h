@@ -60,4 +60,7 @@ struct slice observability_find_key(const struct request *request);
 enum error_code observability_owner_headers_check(const struct request *request, const struct tenant_info *tenant, struct error *error) MUST_CHECK;
 enum error_code observability_owner_attribute_check(struct slice key, struct slice value, const struct tenant_info *tenant, struct error *error) MUST_CHECK;
 
+/* The same for questions: a bearer is left to the rules of all routes, for it may be a user's token. */
+struct slice observability_find_reader_key(const struct request *request);
+
 #endif

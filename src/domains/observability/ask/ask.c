@@ -13,5 +13,7 @@ const struct domain_question *const observability_questions[] = {
     observability_jaeger_questions,
     observability_tempo_questions,
     observability_correlation_questions,
+    observability_metric_questions,
+    observability_prometheus_questions,
     NULL,
 };

@@ -15,5 +15,7 @@ extern const struct domain_question observability_log_tail_questions[];
 extern const struct domain_question observability_trace_questions[], observability_trace_list_questions[], observability_trace_picker_questions[],
     observability_trace_map_questions[], observability_jaeger_questions[], observability_tempo_questions[],
     observability_correlation_questions[];
+extern const struct domain_question observability_metric_questions[];
+extern const struct domain_question observability_prometheus_questions[];
 
 #endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Our own questions about metrics: what was asked, and the points that answer it. */
+#ifndef DOMAINS_OBSERVABILITY_ASK_METRICS_METRICS_H
+#define DOMAINS_OBSERVABILITY_ASK_METRICS_METRICS_H
+
+#include "domain/domain.h"
+
+/*
+ * Model: metrics_question_read turns words into a question. Numbers are answered by one statement (numbers.c), histograms by reading their
+ * points and adding up buckets here (histograms.c); both append to one metrics_answer, rows sorted by metric, group and time.
+ *
+ * Increase, everywhere: what a counter grew by. Delta: the sum of the points. Cumulative: the steps from point to point of each series,
+ * begun with the last point before the time asked for (up to METRICS_BEFORE_MS before); a smaller value or a later start time is a
+ * reset, and the new value is what it grew by since. The first point of all counts as a step only when its start time lies in that time.
+ */
+#define METRICS_BEFORE_MS (3600 * 1000)
+#define METRICS_NAME_LIMIT 20
+#define METRICS_FILTER_LIMIT 32
+#define METRICS_GROUP_LIMIT 8
+#define METRICS_POINT_LIMIT 100000  /* of one answer: a page of some 10 MB */
+#define METRICS_BUCKET_LIMIT 11000  /* as Prometheus: more than a screen shows */
+
+enum metrics_aggregation {
+    METRICS_AVG, METRICS_SUM, METRICS_MIN, METRICS_MAX, METRICS_COUNT, METRICS_LAST, METRICS_INCREASE, METRICS_RATE, METRICS_P50, METRICS_P75, METRICS_P90, METRICS_P95, METRICS_P99,
+    METRICS_AGGREGATION_COUNT
+};
+struct metrics_filter { struct slice label, value; };
+struct metrics_question {
+    struct slice names[METRICS_NAME_LIMIT];
+    size_t name_count;
+    struct slice service;
+    struct metrics_filter filters[METRICS_FILTER_LIMIT];
+    size_t filter_count;
+    struct slice group[METRICS_GROUP_LIMIT];
+    size_t group_count;
+    enum metrics_aggregation aggregation;
+    int64_t from_ms, to_ms;
+    int64_t interval_ms;      /* 0: one value for the whole time */
+    size_t fill;              /* of METRICS_FILLS */
+    int64_t page, limit;
+};
+extern const char *const METRICS_AGGREGATIONS[];
+extern const char *const METRICS_FILLS[]; /* none, null, zero */
+/* Of a quantile, 0 to 1; negative for what is none. */
+double metrics_quantile_of(enum metrics_aggregation aggregation);
+enum error_code metrics_question_read(struct query_context *context, struct metrics_question *ret_question, struct error *error) MUST_CHECK;
+/* Only time, names, service and labels, for pickers and exemplars. */
+enum error_code metrics_scope_read(struct query_context *context, struct metrics_question *ret_question, struct error *error) MUST_CHECK;
+
+/* "(SELECT series_id, metric_name, metric_type, unit, is_delta, is_counter, grouping FROM ..)": the series asked about, each once. `condition` is
+ * more of our own SQL over the table's columns, beginning with AND. */
+void metrics_series_write(struct query_text *text, const struct metrics_question *question, const char *condition);
+/* The value of a label of a row of metric_series. */
+void metrics_label_write(struct query_text *text, struct slice label);
+/* " timestamp >= .. AND timestamp < .." */
+void metrics_time_write(struct query_text *text, int64_t from_ms, int64_t to_ms);
+
+struct metrics_point {
+    struct slice metric, type, unit;
+    const struct slice *group; /* question->group_count values */
+    int64_t time_ms;           /* the start of its interval */
+    double value;
+};
+struct metrics_answer {
+    struct arena *arena;
+    struct metrics_point *points;
+    size_t count, capacity;
+    bool is_truncated;
+};
+/* False when the arena is full. At the limit it is noted and the point goes. */
+bool metrics_answer_add(struct metrics_answer *answer, const struct metrics_point *point);
+enum error_code metrics_numbers_ask(struct query_context *context, const struct metrics_question *question, struct metrics_answer *answer, struct error *error) MUST_CHECK;
+enum error_code metrics_histograms_ask(struct query_context *context, const struct metrics_question *question, struct metrics_answer *answer, struct error *error) MUST_CHECK;
+int64_t metrics_bucket_of(const struct metrics_question *question, int64_t unix_ms);
+void metrics_answer_write(struct query_context *context, const struct metrics_question *question, struct metrics_answer *answer, struct buffer *out);
+
+/* merge.c: histograms of any bounds as one. */
+struct metrics_bucket { double lower, upper, count; }; /* what lies in (lower, upper] */
+/* `share` 0 to 1; NaN without counts. Sorts the buckets. Values lie evenly in their bucket; of one without an end its end counts. */
+double metrics_buckets_quantile(struct metrics_bucket *buckets, size_t count, double share, struct arena *arena);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Finds series: rows of observability.metric_series that fit matchers, with the labels PromQL sees. */
+#include "domains/observability/ask/prometheus/store.h"
+
+#include "query/rows.h"
+
+enum error_code prometheus_read_begin(struct prometheus_read *read, struct query_context *context, struct error *error)
+{
+    *read = (struct prometheus_read){.context = context, .arena = arena_create(PROMETHEUS_MEMORY_BYTES)};
+    return read->arena ? ERROR_NONE : error_set(error, ERROR_MEMORY, "no memory for a question");
+}
+
+void prometheus_read_end(struct prometheus_read *read)
+{
+    arena_destroy(read->arena);
+}
+
+int prometheus_text_compare(struct slice a, struct slice b)
+{
+    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+    return prometheus_text_compare(((const struct promql_label *)a)->name, ((const struct promql_label *)b)->name);
+}
+
+enum error_code prometheus_labels_with(const struct promql_labels *labels, struct slice name, struct slice value, struct arena *arena,
+                                       struct promql_labels *ret_labels, struct error *error)
+{
+    struct promql_label *items = arena_allocate(arena, (labels->count + 1) * sizeof *items);
+    size_t at = 0;
+    if (!items) return error_set(error, ERROR_MEMORY, "no memory for labels");
+    while (at < labels->count && prometheus_text_compare(labels->items[at].name, name) < 0) at++;
+    if (at) memcpy(items, labels->items, at * sizeof *items);
+    items[at] = (struct promql_label){name, value};
+    /* One that the series itself has gives way: Prometheus cannot hold a name twice. */
+    size_t behind = at < labels->count && slice_equal(labels->items[at].name, name) ? at + 1 : at;
+    if (labels->count > behind) memcpy(items + at + 1, labels->items + behind, (labels->count - behind) * sizeof *items);
+    *ret_labels = (struct promql_labels){items, at + 1 + labels->count - behind};
+    return ERROR_NONE;
+}
+
+/* The name and the map of labels of a row. */
+static enum error_code read_labels(const struct query_rows *rows, size_t row, struct arena *arena, struct promql_labels *ret_labels, struct error *error)
+{
+    const struct native_value *map = query_rows_value(rows, row, 2);
+    size_t pairs = map->array.count / 2, count = 0;
+    struct promql_label *items = arena_allocate(arena, (pairs + 1) * sizeof *items);
+    if (!items) return error_set(error, ERROR_MEMORY, "no memory for labels");
+    items[count++] = (struct promql_label){SLICE("__name__"), query_rows_text(rows, row, 1)};
+    for (size_t i = 0; i < pairs; i++) /* an empty label is none */
+        if (map->array.items[2 * i].s.size && map->array.items[2 * i + 1].s.size)
+            items[count++] = (struct promql_label){map->array.items[2 * i].s, map->array.items[2 * i + 1].s};
+    qsort(items, count, sizeof *items, compare_labels);
+    *ret_labels = (struct promql_labels){items, count};
+    return ERROR_NONE;
+}
+
+/* A name that the selector wants exactly; empty: any. */
+static struct slice wanted_name(const struct promql_selector *selector)
+{
+    for (size_t i = 0; i < selector->matcher_count; i++)
+        if (selector->matchers[i].match == PROMQL_EQUAL && slice_equal(selector->matchers[i].name, SLICE("__name__"))) return selector->matchers[i].value;
+    return SLICE_EMPTY;
+}
+
+/* The table is sorted by the name: of a part, the series' own is the same without its end. */
+static void write_name_range(struct query_text *text, struct slice name)
+{
+    static const char *const ENDS[] = {"_bucket", "_sum", "_count"};
+    query_text_add(text, " AND prometheus_name IN (");
+    query_text_value(text, name);
+    for (size_t i = 0; i < sizeof ENDS / sizeof *ENDS; i++) {
+        struct slice end = slice_from_string(ENDS[i]);
+        if (name.size <= end.size || !slice_equal(slice_from(name, name.size - end.size), end)) continue;
+        query_text_add(text, ", ");
+        query_text_value(text, slice_first(name, name.size - end.size));
+    }
+    query_text_add(text, ")");
+}
+
+static const char PARTS[] =
+    "multiIf(metric_type = 'histogram', [('_bucket', 1), ('_sum', 2), ('_count', 3)],"
+    " metric_type = 'exponential_histogram', [('_sum', 2), ('_count', 3)],"
+    " metric_type = 'summary', [('', 4), ('_sum', 5), ('_count', 6)], [('', 0)])";
+
+enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
+                                      struct prometheus_found **ret_found, size_t *ret_count, struct error *error)
+{
+    struct query_text text;
+    struct query_rows rows;
+    struct arena *own = read->context->arena;
+    struct slice name = wanted_name(selector);
+    read->context->arena = read->arena; /* rows may be more than a request's arena holds */
+    query_text_init(&text, read->arena);
+    query_text_add(&text, "SELECT series_id, concat(prometheus_name, part.1) AS name, labels, toUInt8(part.2) AS number, is_delta FROM (\n"
+                          "SELECT series_id, prometheus_name, labels, metric_type, temporality = 'delta' AS is_delta\n"
+                          "FROM observability.metric_series WHERE tenant_id = {tenant:String}");
+    query_text_printf(&text, " AND day >= toDate(%lld) AND day <= toDate(%lld)", (long long)(prometheus_time_clamp(start_ms) / 86400000),
+                      (long long)(prometheus_time_clamp(end_ms) / 86400000));
+    if (name.size) write_name_range(&text, name);
+    prometheus_matchers_write(&text, selector, false);
+    query_text_printf(&text, " ORDER BY series_id LIMIT 1 BY series_id)\nARRAY JOIN %s AS part WHERE true", PARTS);
+    prometheus_matchers_write(&text, selector, true);
+    query_text_printf(&text, " ORDER BY series_id, number LIMIT %d", PROMETHEUS_SERIES_LIMIT + 1);
+    enum error_code code = query_rows_ask(read->context, &text, 5, &rows, error);
+    read->context->arena = own;
+    if (code) return code;
+    if (rows.count > PROMETHEUS_SERIES_LIMIT)
+        return error_set_field(error, ERROR_TOO_LARGE, "execution", "a selector finds more than %d series: add matchers", PROMETHEUS_SERIES_LIMIT);
+    struct prometheus_found *found = arena_allocate(read->arena, (rows.count + 1) * sizeof *found);
+    if (!found) return error_set(error, ERROR_MEMORY, "no memory for series");
+    for (size_t i = 0; !code && i < rows.count; i++) {
+        found[i] = (struct prometheus_found){.series_id = (uint64_t)query_rows_integer(&rows, i, 0),
+                                             .part = (enum prometheus_part)query_rows_integer(&rows, i, 3), .is_delta = query_rows_integer(&rows, i, 4) != 0};
+        code = read_labels(&rows, i, read->arena, &found[i].labels, error);
+    }
+    *ret_found = found;
+    *ret_count = rows.count;
+    return code;
+}
+
+static int compare_series(const void *a, const void *b)
+{
+    return promql_labels_compare(&((const struct promql_series *)a)->labels, &((const struct promql_series *)b)->labels);
+}
+
+/* Two series that Prometheus cannot tell apart (their resources differ in what is no label): one, by time. */
+static enum error_code merge_two(struct promql_series *into, const struct promql_series *from, struct arena *arena, struct error *error)
+{
+    size_t room = into->count + from->count, count = 0, a = 0, b = 0;
+    int64_t *times = arena_allocate(arena, (room + 1) * sizeof *times);
+    double *values = arena_allocate(arena, (room + 1) * sizeof *values);
+    if (!times || !values) return error_set(error, ERROR_MEMORY, "no memory for samples");
+    while (a < into->count || b < from->count) {
+        bool is_a = b == from->count || (a < into->count && into->times_ms[a] <= from->times_ms[b]);
+        if (is_a && b < from->count && into->times_ms[a] == from->times_ms[b]) b++;
+        times[count] = is_a ? into->times_ms[a] : from->times_ms[b];
+        values[count++] = is_a ? into->values[a++] : from->values[b++];
+    }
+    *into = (struct promql_series){into->labels, times, values, count};
+    return ERROR_NONE;
+}
+
+enum error_code prometheus_merge(struct promql_series *items, size_t *count, struct arena *arena, struct error *error)
+{
+    size_t kept = 0;
+    enum error_code code = ERROR_NONE;
+    qsort(items, *count, sizeof *items, compare_series);
+    for (size_t i = 0; !code && i < *count; i++) {
+        if (kept && compare_series(&items[kept - 1], &items[i]) == 0) code = merge_two(&items[kept - 1], &items[i], arena, error);
+        else items[kept++] = items[i];
+    }
+    *count = kept;
+    return code;
+}

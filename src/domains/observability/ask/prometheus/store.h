@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What stands in the event store, as series of Prometheus. */
+#ifndef DOMAINS_OBSERVABILITY_ASK_PROMETHEUS_STORE_H
+#define DOMAINS_OBSERVABILITY_ASK_PROMETHEUS_STORE_H
+
+#include "domains/observability/ask/prometheus/prometheus.h"
+
+/* A histogram or summary of OTLP is one series in the store and several in Prometheus: parts. */
+enum prometheus_part {
+    PROMETHEUS_NUMBER,                /* a series of numbers, under its own name */
+    PROMETHEUS_BUCKET, PROMETHEUS_SUM, PROMETHEUS_COUNT,      /* name_bucket{le}, name_sum, name_count of explicit and exponential histograms */
+    PROMETHEUS_QUANTILE, PROMETHEUS_SUMMARY_SUM, PROMETHEUS_SUMMARY_COUNT,
+    PROMETHEUS_PART_COUNT
+};
+struct prometheus_found {
+    uint64_t series_id;
+    enum prometheus_part part;
+    bool is_delta;                    /* its values are steps: they are summed up from the window's beginning */
+    struct promql_labels labels;      /* with __name__; without le and quantile */
+};
+/* Series that fit the selector but for le and quantile, sorted by id and part. */
+enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
+                                      struct prometheus_found **ret_found, size_t *ret_count, struct error *error) MUST_CHECK;
+/* Of series told apart by a bound (le, quantile): the label and its values between the two instants, as pairs of (series id, bound). */
+struct prometheus_bound { uint64_t series_id; double value; };
+const char *prometheus_bound_label(enum prometheus_part part); /* NULL: there is none */
+enum error_code prometheus_store_bounds(struct prometheus_read *read, enum prometheus_part part, const struct prometheus_found *found, size_t count,
+                                        int64_t start_ms, int64_t end_ms, struct prometheus_bound **ret_bounds, size_t *ret_count,
+                                        struct error *error) MUST_CHECK;
+/* The text of a bound as a label's value. */
+struct slice prometheus_bound_text(double value, struct arena *arena);
+/* As order of bytes. */
+int prometheus_text_compare(struct slice a, struct slice b);
+/* Labels and one more. */
+enum error_code prometheus_labels_with(const struct promql_labels *labels, struct slice name, struct slice value, struct arena *arena,
+                                       struct promql_labels *ret_labels, struct error *error) MUST_CHECK;
+
+#endif

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Our own questions about metrics, against the same figures computed here from what was sent.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server, waitFor } from './harness.mjs';
+
+const STEP = 15_000, COUNT = 120, MINUTE = 60_000;
+const END = Math.floor(Date.now() / (5 * MINUTE)) * 5 * MINUTE, BEGIN = END - COUNT * STEP; // half an hour
+const ns = (ms) => `${ms}000000`;
+const TRACE = '5b8efff798038103d269b633813fc60c';
+let server, key, other, sent;
+
+function random(seed) {
+  return () => {
+    seed = (seed + 0x6D2B79F5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+const attribute = ([name, value]) => ({ key: name, value: { stringValue: value } });
+const attributes = (object) => Object.entries(object).map(attribute);
+const times = Array.from({ length: COUNT }, (_, i) => BEGIN + i * STEP);
+const BOUNDS = [5, 10, 25, 50, 100, 250];
+
+/** Series of every kind: { service, metric, kind, labels, points: [{ time, start, value | histogram }] }. */
+function makeSeries() {
+  const next = random(11), list = [];
+  for (const service of ['cart', 'payment'])
+    for (const route of ['/a', '/b']) {
+      let total = 0, start = BEGIN - 10 * MINUTE;
+      const reset = 30 + Math.floor(next() * 60);
+      list.push({ service, metric: 'requests', kind: 'cumulative', labels: { route }, points: times.map((time, i) => {
+        if (i === reset) [total, start] = [0, time - 5000];
+        total += Math.floor(next() * 20);
+        return { time, start, value: total };
+      }) });
+      list.push({ service, metric: 'jobs', kind: 'delta', labels: { route }, points: times.map((time) => ({ time, start: time - STEP, value: Math.floor(next() * 9) })) });
+      list.push({ service, metric: 'memory', kind: 'gauge', labels: { route }, points: times.filter(() => next() > 0.1).map((time) => ({ time, start: 0, value: Math.round(next() * 1e6) / 100 })) });
+      for (const kind of ['cumulative', 'delta']) {
+        const sum = { count: 0, sum: 0, counts: new Array(BOUNDS.length + 1).fill(0) };
+        list.push({ service, metric: `latency.${kind}`, kind, isHistogram: true, labels: { route }, points: times.map((time) => {
+          if (kind === 'delta') Object.assign(sum, { count: 0, sum: 0, counts: new Array(BOUNDS.length + 1).fill(0) });
+          for (let k = 0; k < 5; k++) {
+            const value = Math.floor(next() * next() * 40000) / 100;
+            const bucket = BOUNDS.findIndex((bound) => value <= bound);
+            sum.counts[bucket < 0 ? BOUNDS.length : bucket]++;
+            sum.count++;
+            sum.sum += value;
+          }
+          return { time, start: kind === 'delta' ? time - STEP : BEGIN - MINUTE, histogram: { ...sum, counts: [...sum.counts] } };
+        }) });
+      }
+    }
+  return list;
+}
+
+function toOtlp(series) {
+  const point = (one) => (p) => ({ timeUnixNano: ns(p.time), startTimeUnixNano: p.start ? ns(p.start) : '0', attributes: attributes(one.labels),
+    ...(p.histogram ? { count: p.histogram.count, sum: p.histogram.sum, bucketCounts: p.histogram.counts, explicitBounds: BOUNDS } : { asDouble: p.value }),
+    ...(one.metric === 'requests' && p.time === times.at(-1) ? { exemplars: [{ timeUnixNano: ns(p.time - 1000), asDouble: 1.5, traceId: TRACE, spanId: 'eee19b7ec3c1b174', filteredAttributes: attributes({ user: 'u1' }) }] } : {}) });
+  const metric = (one) => {
+    const dataPoints = one.points.map(point(one)), aggregationTemporality = one.kind === 'delta' ? 1 : 2;
+    if (one.isHistogram) return { name: one.metric, unit: 'ms', histogram: { aggregationTemporality, dataPoints } };
+    return { name: one.metric, unit: '1', ...(one.kind === 'gauge' ? { gauge: { dataPoints } } : { sum: { aggregationTemporality, isMonotonic: true, dataPoints } }) };
+  };
+  return { resourceMetrics: ['cart', 'payment'].map((service) => ({ resource: { attributes: attributes({ 'service.name': service, region: service === 'cart' ? 'eu' : 'us' }) },
+    scopeMetrics: [{ scope: { name: 'test' }, metrics: series.filter((one) => one.service === service).map(metric) }] })) };
+}
+
+/** Points of all values at the same scale: base 2^(1/4), one cumulative series. */
+function exponential() {
+  const next = random(5), counts = new Array(40).fill(0), points = [];
+  let count = 0, sum = 0;
+  for (const time of times) {
+    for (let k = 0; k < 20; k++) {
+      const index = Math.floor(next() * 40);
+      counts[index]++;
+      count++;
+      sum += 2 ** ((index + 0.5) / 4);
+    }
+    points.push({ timeUnixNano: ns(time), startTimeUnixNano: ns(BEGIN - MINUTE), count, sum, scale: 2, zeroCount: 0, positive: { offset: 0, bucketCounts: [...counts] } });
+  }
+  return { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'cart' }) }, scopeMetrics: [{ metrics: [{ name: 'size', exponentialHistogram: { aggregationTemporality: 2, dataPoints: points } }] }] }] };
+}
+
+before(async () => {
+  server = await Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms'] });
+  key = server.tenants.a.secret_key;
+  other = server.tenants.b.secret_key;
+  sent = makeSeries();
+  for (const body of [toOtlp(sent), exponential()]) {
+    const answer = await server.post('/v1/metrics', body, { key });
+    assert.equal(answer.status, 200, answer.text);
+    assert.equal(answer.text, '{}');
+  }
+  const stored = async (table) => Number((await server.sql(`SELECT count() AS n FROM observability.${table}`))[0].n);
+  const wanted = (isHistogram) => sent.filter((one) => Boolean(one.isHistogram) === isHistogram).reduce((sum, { points }) => sum + points.length, 0);
+  await waitFor('all points are stored', async () => (await stored('metric_samples')) === wanted(false) && (await stored('metric_histogram_samples')) === wanted(true) + COUNT);
+});
+after(() => server?.remove());
+
+const METRICS = '/api/v2/query/signals/metrics';
+async function ask(words) {
+  const answer = await server.post(METRICS, { from: new Date(BEGIN).toISOString(), to: new Date(END).toISOString(), ...words }, { key });
+  assert.equal(answer.status, 200, `${JSON.stringify(words)}: ${answer.text}`);
+  return answer.json;
+}
+
+/** { 'metric|group|bucket': steps of all series } by the document's rules; only points of [from, to). */
+function steps(metric, { from = BEGIN, interval, group = [] }) {
+  const found = new Map();
+  for (const one of sent.filter((s) => s.metric === metric)) {
+    let last;
+    for (const p of one.points) {
+      const all = { time: p.time, value: p.value, histogram: p.histogram };
+      let step;
+      if (one.kind === 'delta') step = all;
+      else if (!last) step = p.start >= from - 3_600_000 ? all : null;
+      else if ((p.value ?? p.histogram.count) < (last.value ?? last.histogram.count) || (p.start > last.start && p.start >= last.time)) step = all;
+      else step = { time: p.time, value: p.value - last.value, histogram: p.histogram && { count: p.histogram.count - last.histogram.count, sum: p.histogram.sum - last.histogram.sum,
+        counts: p.histogram.counts.map((c, i) => c - last.histogram.counts[i]) } };
+      last = p;
+      if (!step || p.time < from) continue;
+      const labels = { ...one.labels, serviceName: one.service, region: one.service === 'cart' ? 'eu' : 'us' };
+      const name = [...group.map((label) => labels[label]), interval ? Math.floor(p.time / interval) * interval : from].join('|');
+      found.set(name, [...(found.get(name) ?? []), step]);
+    }
+  }
+  return found;
+}
+
+/** Points of gauges, per group and bucket, with their series. */
+function values(metric, { interval, group = [] }) {
+  const found = new Map();
+  sent.filter((s) => s.metric === metric).forEach((one, series) => {
+    const labels = { ...one.labels, serviceName: one.service };
+    for (const p of one.points) {
+      const name = [...group.map((label) => labels[label]), interval ? Math.floor(p.time / interval) * interval : BEGIN].join('|');
+      found.set(name, [...(found.get(name) ?? []), { series, time: p.time, value: p.value }]);
+    }
+  });
+  return found;
+}
+
+/** The answer in the same form. */
+function flat(answer, group = []) {
+  const found = new Map();
+  for (const series of answer.data)
+    for (const { timestamp, value } of series.points) found.set([...group.map((label) => series.labels[label]), Date.parse(timestamp)].join('|'), value);
+  return found;
+}
+
+function assertEqual(found, wanted, what) {
+  assert.deepEqual([...found.keys()].sort(), [...wanted.keys()].sort(), what);
+  for (const [name, value] of wanted) assert.ok(Math.abs(found.get(name) - value) <= 1e-9 * Math.max(1, Math.abs(value)), `${what} ${name}: ${found.get(name)} instead of ${value}`);
+}
+const mapped = (map, work) => new Map([...map].map(([name, list]) => [name, work(list)]));
+const add = (list) => list.reduce((sum, value) => sum + value, 0);
+
+/** The quantile of values that lie evenly in (x0, x1], by the merged counts. */
+function quantile(share, edges, counts) {
+  let rank = share * add(counts), sum = 0;
+  for (let i = 0; i < counts.length; i++) {
+    if (sum + counts[i] >= rank && counts[i] > 0) return edges[i + 1] === Infinity ? edges[i] : edges[i] + ((edges[i + 1] - edges[i]) * (rank - sum)) / counts[i];
+    sum += counts[i];
+  }
+  return NaN;
+}
+
+test('what gauges were: over all points of a group and an interval', async () => {
+  const sorted = (list) => list.map((p) => p.value).sort((a, b) => a - b);
+  const inclusive = (share) => (list) => {
+    const all = sorted(list), place = share * (all.length - 1), low = Math.floor(place);
+    return low + 1 < all.length ? all[low] + (all[low + 1] - all[low]) * (place - low) : all[low];
+  };
+  const newest = (list) => add([...new Map([...list].sort((a, b) => a.time - b.time).map((p) => [p.series, p.value])).values()]);
+  const figures = { avg: (list) => add(list.map((p) => p.value)) / list.length, sum: (list) => add(list.map((p) => p.value)), min: (list) => sorted(list)[0], max: (list) => sorted(list).at(-1),
+    count: (list) => list.length, last: newest, p50: inclusive(0.5), p95: inclusive(0.95) };
+  for (const [aggregation, figure] of Object.entries(figures))
+    for (const [words, shape] of [[{ interval: '5m', groupBy: ['serviceName'] }, { interval: 5 * MINUTE, group: ['serviceName'] }], [{ groupBy: ['route'] }, { group: ['route'] }], [{ interval: '1m' }, { interval: MINUTE }]])
+      assertEqual(flat(await ask({ metricName: 'memory', aggregation, ...words }), shape.group), mapped(values('memory', shape), figure), `${aggregation} ${JSON.stringify(words)}`);
+});
+
+test('increase and rate of cumulative counters know resets, those of delta counters add up', async () => {
+  for (const metric of ['requests', 'jobs'])
+    for (const [words, shape] of [[{ interval: '5m', groupBy: ['serviceName', 'route'] }, { interval: 5 * MINUTE, group: ['serviceName', 'route'] }], [{ interval: '1m', groupBy: ['region'] }, { interval: MINUTE, group: ['region'] }],
+      [{}, {}]]) {
+      const wanted = mapped(steps(metric, shape), (list) => add(list.map((one) => one.value)));
+      assertEqual(flat(await ask({ metricName: metric, aggregation: 'increase', ...words }), shape.group), wanted, `increase of ${metric}`);
+      const seconds = (shape.interval ?? END - BEGIN) / 1000;
+      assertEqual(flat(await ask({ metricName: metric, aggregation: 'rate', ...words }), shape.group), new Map([...wanted].map(([name, value]) => [name, value / seconds])), `rate of ${metric}`);
+    }
+});
+
+test('a time that begins in the middle counts the step from the last point before it', async () => {
+  const from = BEGIN + 10 * MINUTE;
+  const answer = await ask({ metricName: 'requests', aggregation: 'increase', from: new Date(from).toISOString() });
+  assertEqual(flat(answer), mapped(steps('requests', { from }), (list) => add(list.map((one) => one.value))), 'from the middle');
+});
+
+test('histograms: averages and quantiles of what was measured in the interval, whatever their temporality', async () => {
+  const merged = (list) => BOUNDS.concat(0).map((_, i) => add(list.map((one) => one.histogram.counts[i])));
+  const edges = [0, ...BOUNDS, Infinity];
+  const figures = { avg: (list) => add(list.map((one) => one.histogram.sum)) / add(list.map((one) => one.histogram.count)), count: (list) => add(list.map((one) => one.histogram.count)),
+    sum: (list) => add(list.map((one) => one.histogram.sum)), p50: (list) => quantile(0.5, edges, merged(list)), p90: (list) => quantile(0.9, edges, merged(list)), p99: (list) => quantile(0.99, edges, merged(list)) };
+  for (const kind of ['cumulative', 'delta'])
+    for (const [aggregation, figure] of Object.entries(figures))
+      for (const [words, shape] of [[{ interval: '5m', groupBy: ['serviceName'] }, { interval: 5 * MINUTE, group: ['serviceName'] }], [{}, {}]])
+        assertEqual(flat(await ask({ metricName: `latency.${kind}`, aggregation, ...words }), shape.group), mapped(steps(`latency.${kind}`, shape), figure), `${aggregation} of ${kind} ${JSON.stringify(words)}`);
+});
+
+test('exponential histograms have quantiles too', async () => {
+  const counts = exponential().resourceMetrics[0].scopeMetrics[0].metrics[0].exponentialHistogram.dataPoints.at(-1).positive.bucketCounts;
+  const edges = counts.map((_, i) => 2 ** (i / 4)).concat(2 ** 10);
+  for (const [aggregation, share] of [['p50', 0.5], ['p99', 0.99]])
+    assertEqual(flat(await ask({ metricName: 'size', aggregation })), new Map([[String(BEGIN), quantile(share, edges, counts)]]), aggregation);
+});
+
+test('filters, pages and intervals without points', async () => {
+  const one = await ask({ metricName: 'requests', aggregation: 'increase', labels: { route: '/a' }, serviceName: 'cart', groupBy: ['route', 'serviceName', 'region'] });
+  assert.deepEqual(one.data.map((series) => series.labels), [{ route: '/a', serviceName: 'cart', region: 'eu' }]);
+  assert.equal(one.metadata.tier, 'raw');
+  const both = await ask({ metricNames: ['requests', 'jobs'], aggregation: 'increase', groupBy: ['serviceName', 'route'], pagination: { page: 2, limit: 3 } });
+  assert.deepEqual([both.total, both.data.length, both.pagination], [8, 3, { page: 2, limit: 3, totalPages: 3, hasNext: true, hasPrev: true }]);
+  const filled = await ask({ metricName: 'memory', interval: '5m', fill: 'null', to: new Date(END + 10 * MINUTE).toISOString() });
+  assert.deepEqual(filled.data[0].points.map((p) => p.value === null), [false, false, false, false, false, false, true, true]);
+  const zero = await ask({ metricName: 'jobs', aggregation: 'increase', interval: '5m', fill: 'zero', to: new Date(END + 5 * MINUTE).toISOString() });
+  assert.equal(zero.data[0].points.at(-1).value, 0);
+  const byAddress = await server.get(`${METRICS}?metricName=requests&aggregation=increase&from=${BEGIN}&to=${END}&label=route:/a&serviceName=cart`, key);
+  assert.deepEqual(byAddress.json.data[0].points, one.data[0].points);
+});
+
+test('what cannot be answered says why', async () => {
+  for (const [words, field] of [[{}, 'metricName'], [{ metricName: 'memory', aggregation: 'median' }, 'aggregation'], [{ metricName: 'memory', aggregation: 'rate' }, 'aggregation'],
+    [{ metricName: 'latency.delta', aggregation: 'last' }, 'aggregation'], [{ metricName: 'memory', interval: '1ms' }, 'interval'], [{ metricName: 'memory', from: 'noon' }, 'from'],
+    [{ metricName: 'memory', from: END, to: BEGIN }, 'from'], [{ metricName: 'memory', fill: 'zero' }, 'fill'], [{ metricName: 'memory', labels: [] }, 'labels']]) {
+    const answer = await server.post(METRICS, words, { key });
+    assert.deepEqual([answer.status, answer.json.error?.field], [400, field], answer.text);
+  }
+});
+
+test('names, labels and their values', async () => {
+  const get = async (path) => (await server.get(`${METRICS}/${path}${path.includes('?') ? '&' : '?'}from=${BEGIN}&to=${END}`, key)).json.data;
+  assert.deepEqual((await get('names')).map(({ name, type, series }) => [name, type, Number(series)]), [['jobs', 'counter', 4], ['latency.cumulative', 'histogram', 4], ['latency.delta', 'histogram', 4], ['memory', 'gauge', 4],
+    ['requests', 'counter', 4], ['size', 'exponential_histogram', 1]]);
+  assert.deepEqual((await get('names?prefix=lat')).map(({ name }) => name), ['latency.cumulative', 'latency.delta']);
+  assert.deepEqual(await get('labels?metricName=requests'), [{ name: 'route', series: 4 }]);
+  assert.deepEqual(await get('labels/route?metricName=requests'), [{ value: '/a', series: 2 }, { value: '/b', series: 2 }]);
+  assert.deepEqual((await get('labels/serviceName')).map(({ value }) => value), ['cart', 'payment']);
+  assert.deepEqual((await get('labels/region')).map(({ value }) => value), ['eu', 'us']);
+});
+
+test('from a metric to a trace: exemplars', async () => {
+  const answer = await server.get(`${METRICS}/exemplars?metricName=requests&serviceName=cart&label=route:/b&from=${BEGIN}&to=${END}`, key);
+  assert.equal(answer.json.data.length, 1, answer.text);
+  const [{ timestamp, value, traceId, spanId, filteredAttributes, metricName, labels }] = answer.json.data;
+  assert.deepEqual({ time: Date.parse(timestamp), value, traceId, spanId, filteredAttributes, metricName, labels },
+    { time: times.at(-1) - 1000, value: 1.5, traceId: TRACE, spanId: 'eee19b7ec3c1b174', filteredAttributes: { user: 'u1' }, metricName: 'requests', labels: { route: '/b' } });
+  assert.equal((await server.get(`${METRICS}/exemplars?traceId=${TRACE}&from=${BEGIN}&to=${END}`, key)).json.data.length, 4);
+  const prometheus = await server.get(`/api/v1/query_exemplars?query=requests_ratio_total&start=${BEGIN / 1000}&end=${END / 1000}`, key);
+  assert.equal(prometheus.json.status, 'success');
+});
+
+test('OTLP metrics are series of Prometheus: translated names, histograms by le, steps of delta counters summed up', async () => {
+  const query = async (text, time = times.at(-1)) => {
+    const answer = await server.get(`/api/v1/query?query=${encodeURIComponent(text)}&time=${time / 1000}`, key);
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.data.result;
+  };
+  const names = (await server.get('/api/v1/label/__name__/values', key)).json.data;
+  for (const name of ['latency_cumulative_milliseconds_bucket', 'latency_cumulative_milliseconds_sum', 'latency_cumulative_milliseconds_count', 'size_sum', 'size_count']) assert.ok(names.includes(name), `${name} in ${names}`);
+  const last = (metric, service, route) => sent.find((s) => s.metric === metric && s.service === service && s.labels.route === route).points.at(-1);
+  const [count] = await query('latency_cumulative_milliseconds_count{job="cart",route="/a"}');
+  assert.equal(Number(count.value[1]), last('latency.cumulative', 'cart', '/a').histogram.count);
+  const buckets = await query('latency_cumulative_milliseconds_bucket{job="cart",route="/a"}');
+  const wanted = last('latency.cumulative', 'cart', '/a').histogram.counts;
+  assert.deepEqual(Object.fromEntries(buckets.map(({ metric, value }) => [metric.le, Number(value[1])])),
+    Object.fromEntries([...BOUNDS, '+Inf'].map((le, i) => [String(le), add(wanted.slice(0, i + 1))])));
+  assert.equal((await query('latency_cumulative_milliseconds_bucket{job="cart",route="/a",le="25"}')).length, 1);
+  const [p90] = await query('histogram_quantile(0.9, sum by (le) (latency_cumulative_milliseconds_bucket))');
+  const merged = wanted.map((_, i) => add(['cart', 'payment'].flatMap((service) => ['/a', '/b'].map((route) => last('latency.cumulative', service, route).histogram.counts[i]))));
+  assert.ok(Math.abs(Number(p90.value[1]) - quantile(0.9, [0, ...BOUNDS, Infinity], merged)) < 1e-9);
+  const jobs = names.find((name) => name.startsWith('jobs'));
+  const [delta] = await query(`max_over_time(${jobs}{job="cart",route="/a"}[1h])`);
+  assert.equal(Number(delta.value[1]), add(sent.find((s) => s.metric === 'jobs' && s.service === 'cart' && s.labels.route === '/a').points.map((p) => p.value)));
+});
+
+test('another tenant sees nothing of it', async () => {
+  for (const path of ['', '/names', '/labels', '/labels/route', '/exemplars']) {
+    const answer = await server.get(`${METRICS}${path}?metricName=requests&from=${BEGIN}&to=${END}`, other);
+    assert.deepEqual(answer.json.data, [], path);
+  }
+});

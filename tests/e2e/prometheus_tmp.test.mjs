@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Prometheus' HTTP API: the same samples by remote write to ours and to a real Prometheus, the same questions to both, equal answers.
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { Server, send, waitFor } from './harness.mjs';
+import { missing as skip, snappyBlock, startPrometheus, writeRequest } from './prometheus_server.mjs';
+
+const SCRAPES = 200, STEP = 15_000;
+const END = Math.floor(Date.now() / 60_000) * 60_000 - 60_000, BEGIN = END - SCRAPES * STEP;
+let server, oracle, key, other;
+
+function random(seed) {
+  return () => {
+    seed = (seed + 0x6D2B79F5) | 0;
+    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+/** Counters with resets, gauges with gaps, ends and odd values, a histogram. */
+function makeSeries() {
+  const next = random(7), list = [];
+  const add = (labels, value, keep = () => true) => {
+    const samples = [];
+    for (let i = 0; i < SCRAPES; i++) {
+      const v = value(i);
+      if (keep(i)) samples.push([BEGIN + i * STEP + 3 * list.length, v]); // scrapes of targets are some ms apart
+    }
+    list.push({ labels, samples });
+  };
+  for (const job of ['shop', 'node'])
+    for (const instance of ['a:9100', 'b:9100'])
+      for (const code of ['200', '404', '500']) {
+        let total = Math.floor(next() * 1000);
+        const reset = 40 + Math.floor(next() * 100);
+        add({ __name__: 'http_requests_total', job, instance, code }, (i) => (i === reset ? (total = 3) : (total += Math.floor(next() * 30))), () => next() > 0.02);
+      }
+  for (const room of ['kitchen', 'cellar', 'attic'])
+    add({ __name__: 'temperature_celsius', room, job: 'home' }, () => Math.round((next() * 40 - 10) * 100) / 100, (i) => room !== 'cellar' || i < 60 || i > 120);
+  add({ __name__: 'temperature_celsius', room: 'garden', job: 'home' }, (i) => (i % 50 === 49 ? 'stale' : i % 50 > 40 ? NaN : i === 20 ? Infinity : i === 30 ? -Infinity : -i / 3),
+    (i) => i % 50 < 40 || i % 50 === 49 || i % 7 === 0);
+  for (const instance of ['a:9100', 'b:9100']) add({ __name__: 'up', job: 'node', instance }, (i) => (instance[0] === 'b' && i > 90 && i < 110 ? 0 : 1));
+  for (const route of ['/cart', '/login']) {
+    const bounds = ['0.005', '0.05', '0.1', '0.5', '1', '+Inf'], counts = bounds.map(() => 0);
+    let at = -1, sum = 0;
+    const step = (i) => {
+      if (i === at) return;
+      at = i;
+      for (let k = 0; k < 9; k++) {
+        const bucket = Math.floor(next() * next() * bounds.length);
+        for (let b = bucket; b < bounds.length; b++) counts[b]++;
+        sum += 0.1 * bucket;
+      }
+    };
+    // All series of one scrape are made at once, whichever is asked first.
+    const scrapes = Array.from({ length: SCRAPES }, (_, i) => { step(i); return [...counts, sum]; });
+    bounds.forEach((le, b) => add({ __name__: 'latency_seconds_bucket', route, le }, (i) => scrapes[i][b]));
+    add({ __name__: 'latency_seconds_sum', route }, (i) => scrapes[i].at(-1));
+    add({ __name__: 'latency_seconds_count', route }, (i) => scrapes[i][bounds.length - 1]);
+  }
+  return list;
+}
+
+before(async () => {
+  if (skip) return;
+  const series = makeSeries();
+  [server, oracle] = await Promise.all([Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms'] }), startPrometheus(series)]);
+  key = server.tenants.a.secret_key;
+  other = server.tenants.b.secret_key;
+  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' };
+  const { readFileSync } = await import('node:fs');
+  const { join } = await import('node:path');
+  const put = async (body) => { const r = await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body }); assert.equal(r.status, 200, r.text); };
+  for (const one of readFileSync('/work/wt/metrics/src/domains/observability/migrations/0003_metrics.up.sql', 'utf8').split(/;\n/)) if (one.replace(/--.*/g, '').trim()) await put(one);
+  const rows = [], samples = [];
+  series.forEach(({ labels: { __name__, ...labels }, samples: list }, i) => {
+    rows.push(JSON.stringify({ tenant_id: server.tenants.a.tenant, series_id: i + 1, day: new Date(BEGIN).toISOString().slice(0, 10), retention_days: 366, source: "remote_write", prometheus_name: __name__, metric_name: __name__, labels, metric_type: 'gauge' }));
+    for (const [time, value] of list) {
+      const bits = Buffer.alloc(8); bits.writeDoubleLE(value === 'stale' ? 0 : value);
+      samples.push(`{"tenant_id":"${server.tenants.a.tenant}","series_id":${i + 1},"timestamp":${BigInt(time) * 1000000n},"retention_days":366,"mantissa":${bits.readBigInt64LE()},"scale":${value === 'stale' ? 126 : 127}}`);
+    }
+  });
+  await put(`INSERT INTO observability.metric_series FORMAT JSONEachRow\n${rows.join('\n')}`);
+  await put(`INSERT INTO observability.metric_samples FORMAT JSONEachRow\n${samples.join('\n')}`);
+  const wanted = series.reduce((sum, { samples }) => sum + samples.length, 0);
+  await waitFor('all samples are stored', async () => Number((await server.sql('SELECT count() AS n FROM observability.metric_samples'))[0].n) === wanted);
+});
+after(async () => {
+  await server?.remove();
+  await oracle?.stop();
+});
+
+const seconds = (ms) => String(ms / 1000);
+const ask = (path, words) => {
+  const query = new URLSearchParams(words);
+  return Promise.all([server.get(`/api/v1/${path}?${query}`, key), send(`${oracle.url}/api/v1/${path}?${query}`)]);
+};
+const labelsOf = (metric) => JSON.stringify(Object.entries(metric).sort());
+const closeTo = (a, b) => a === b || Math.abs(Number(a) - Number(b)) <= 1e-9 * Math.max(Math.abs(Number(a)), Math.abs(Number(b)), 1e-300);
+
+function assertPoints(ours, theirs, what) {
+  assert.equal(ours.length, theirs.length, `${what}: points`);
+  ours.forEach(([time, value], i) => {
+    assert.equal(time, theirs[i][0], `${what}: time of point ${i}`);
+    assert.ok(closeTo(value, theirs[i][1]), `${what}: at ${time} ${value} instead of ${theirs[i][1]}`);
+  });
+}
+
+/** Equal, whatever the order of series; errors word by word. */
+function assertSame(ours, theirs, what) {
+  assert.equal(ours.status, theirs.status, `${what}: ${ours.text.slice(0, 300)} instead of ${theirs.text.slice(0, 300)}`);
+  if (theirs.status !== 200) return assert.deepEqual(ours.json, theirs.json, what);
+  const [a, b] = [ours.json, theirs.json];
+  assert.equal(a.status, 'success', what);
+  assert.equal(a.data.resultType, b.data.resultType, what);
+  if (['scalar', 'string'].includes(b.data.resultType)) return assertPoints([a.data.result], [b.data.result], what);
+  const byLabels = (result) => new Map(result.map((one) => [labelsOf(one.metric), one]));
+  const [mine, real] = [byLabels(a.data.result), byLabels(b.data.result)];
+  assert.deepEqual([...mine.keys()].sort(), [...real.keys()].sort(), what);
+  for (const [labels, one] of mine) assertPoints(one.values ?? [one.value], real.get(labels).values ?? [real.get(labels).value], `${what} ${labels}`);
+}
+
+const FIXED = [
+  'up', 'http_requests_total', '{__name__=~"up|temp.*"}', '{job="node"}', 'http_requests_total{code!="200"}', 'http_requests_total{code=~"4..|5.."}',
+  'http_requests_total{instance=~"a.*",job!~"s.*"}', 'temperature_celsius{room=""}', 'temperature_celsius{hall=""}', 'temperature_celsius{room=~".*e.*"}',
+  'rate(http_requests_total[5m])', 'irate(http_requests_total[1m])', 'increase(http_requests_total[10m])', 'delta(temperature_celsius[5m])', 'idelta(temperature_celsius[5m])',
+  'sum(rate(http_requests_total[5m])) by (job)', 'sum without (instance) (rate(http_requests_total[5m]))', 'avg(temperature_celsius)', 'max by (room) (temperature_celsius)',
+  'min(temperature_celsius) by (job)', 'count(http_requests_total) by (code)', 'stddev(temperature_celsius{room!="garden"})', 'stdvar(temperature_celsius{room!="garden"})',
+  'topk(2, http_requests_total)', 'bottomk(1, http_requests_total) by (job)', 'quantile(0.9, http_requests_total)', 'count_values("value", up)', 'group(up) by (job)',
+  'histogram_quantile(0.9, sum by (le, route) (rate(latency_seconds_bucket[5m])))', 'histogram_quantile(0.5, rate(latency_seconds_bucket[5m]))',
+  'histogram_quantile(0.99, latency_seconds_bucket)', 'sum(rate(latency_seconds_sum[5m])) / sum(rate(latency_seconds_count[5m]))', 'latency_seconds_bucket{le="0.1"}',
+  'http_requests_total offset 5m', 'http_requests_total offset -5m', 'rate(http_requests_total[5m] offset 10m)', `up @ ${seconds(END - 600_000)}`, 'up @ start()', 'up @ end()',
+  'max_over_time(temperature_celsius[10m])', 'min_over_time(temperature_celsius[10m])', 'avg_over_time(temperature_celsius{room!="garden"}[10m])', 'sum_over_time(up[10m])',
+  'count_over_time(temperature_celsius[10m])', 'last_over_time(temperature_celsius[10m])', 'quantile_over_time(0.5, temperature_celsius{room!="garden"}[10m])',
+  'stddev_over_time(temperature_celsius{room="attic"}[10m])', 'present_over_time(temperature_celsius[2m])', 'absent_over_time(nothing[5m])', 'absent(nothing{a="b"})', 'absent(up)',
+  'changes(up[20m])', 'resets(http_requests_total[30m])', 'deriv(temperature_celsius{room="attic"}[10m])', 'predict_linear(temperature_celsius{room="attic"}[10m], 3600)',
+  'http_requests_total > 1000', 'http_requests_total > bool 1000', 'up == 0', 'http_requests_total{code="500"} / ignoring(code) http_requests_total{code="200"}',
+  'sum by (job, instance) (http_requests_total) / on (job, instance) group_left up', 'http_requests_total * on (instance) group_left (job) up', 'up and http_requests_total', 'up or temperature_celsius',
+  'http_requests_total unless on (instance) (up == 0)', '-up', '1 + 2 * 3 ^ 2', 'scalar(up{instance="a:9100"})', 'vector(1)', 'time()', 'timestamp(up)', 'minute()', 'hour(vector(0))',
+  'day_of_week(timestamp(up))', 'days_in_month()', 'label_replace(up, "host", "$1", "instance", "(.*):.*")', 'label_join(up, "both", "-", "job", "instance")',
+  'abs(temperature_celsius)', 'ceil(temperature_celsius)', 'floor(temperature_celsius)', 'round(temperature_celsius, 0.5)', 'clamp(temperature_celsius, 0, 10)', 'clamp_min(temperature_celsius, 0)',
+  'clamp_max(temperature_celsius, 0)', 'exp(up)', 'ln(http_requests_total)', 'log2(http_requests_total)', 'log10(http_requests_total)', 'sqrt(http_requests_total)', 'sgn(temperature_celsius)',
+  'max_over_time(rate(http_requests_total[2m])[10m:1m])', 'avg_over_time(up[10m:30s])', 'sum(up) by (job) > 1 or vector(0)', '"text"', 'rate(nothing[5m])', 'sort_desc(http_requests_total)',
+];
+
+/** All of it, some at a time. */
+async function forAll(list, work) {
+  const rest = [...list];
+  await Promise.all(Array.from({ length: 4 }, async () => {
+    while (rest.length) await work(rest.shift());
+  }));
+}
+
+test('a set of queries at one time has the answers of Prometheus', { skip }, async () => {
+  const questions = FIXED.flatMap((query, i) => [END, i % 2 ? END - 1_234_567 : BEGIN + 61_000].map((time) => ({ query, time: seconds(time) })));
+  await forAll(questions, async (words) => assertSame(...(await ask('query', words)), JSON.stringify(words)));
+});
+
+test('the same over ranges, with steps below and above the scrapes', { skip }, async () => {
+  const questions = FIXED.flatMap((query, i) => ['60', i % 2 ? '7' : '300s'].map((step) => ({ query, start: seconds(END - 1_800_000), end: seconds(END), step })));
+  await forAll(questions, async (words) => assertSame(...(await ask('query_range', words)), JSON.stringify(words)));
+});
+
+test('queries that follow from a seed have the answers of Prometheus', { skip }, async () => {
+  const next = random(20261121), pick = (list) => list[Math.floor(next() * list.length)];
+  const selectors = ['http_requests_total', 'http_requests_total{job="shop"}', 'latency_seconds_count', 'up', 'temperature_celsius{room!="garden"}'];
+  const duration = () => `${1 + Math.floor(next() * 12)}m`;
+  const inner = () => {
+    const function_ = pick(['', 'rate', 'increase', 'max_over_time', 'avg_over_time', 'last_over_time', 'changes', 'delta', 'irate']);
+    const offset = next() < 0.2 ? ` offset ${duration()}` : '';
+    return function_ ? `${function_}(${pick(selectors)}[${duration()}]${offset})` : `${pick(selectors)}${offset}`;
+  };
+  const outer = () => (next() < 0.6 ? `${pick(['sum', 'avg', 'max', 'min', 'count'])} ${pick(['', 'by (job)', 'by (instance, code)', 'without (code)'])} (${inner()})` : inner());
+  const questions = Array.from({ length: 120 }, () => {
+    const query = next() < 0.3 ? `${outer()} ${pick(['+', '-', '*', '>', 'or', 'and'])} ${pick(['2', outer()])}` : outer();
+    const end = END - Math.floor(next() * 1_200_000);
+    return { query, start: seconds(end - 900_000), end: seconds(end), step: pick(['15', '45', '60', '120', '450']) };
+  });
+  await forAll(questions, async (words) => assertSame(...(await ask('query_range', words)), JSON.stringify(words)));
+});
+
+test('what is wrong with a question is said in the words of Prometheus', { skip }, async () => {
+  const range = { start: seconds(END - 60_000), end: seconds(END), step: '15' };
+  for (const words of [{ query: '' }, { query: 'up{' }, { query: 'rate(up)' }, { query: 'sum(' }, { query: 'unknown_thing(up)' }, { query: 'up + on (job) http_requests_total' }, { query: '{}' },
+    { query: '{a=~".*"}' }, { query: 'up', time: 'noon' }, { query: 'up', timeout: 'soon' }])
+    assertSame(...(await ask('query', { time: seconds(END), ...words })), JSON.stringify(words));
+  for (const words of [{ query: 'up', step: '0' }, { query: 'up', step: 'x' }, { query: 'up', step: '-1' }, { query: 'up', start: 'x' }, { query: 'up', end: '' }, { query: 'up', end: seconds(END - 120_000) },
+    { query: 'up', step: '0.001' }, { query: 'up[5m]' }, { query: '"text"' }])
+    assertSame(...(await ask('query_range', { ...range, ...words })), JSON.stringify(words));
+});
+
+test('names and values of labels, and series', { skip }, async () => {
+  const bounds = { start: seconds(BEGIN), end: seconds(END) };
+  const same = async (path, words = bounds) => {
+    const [ours, theirs] = await ask(path, words);
+    assert.equal(ours.status, theirs.status, `${path}: ${ours.text}`);
+    const sorted = (data) => (Array.isArray(data) ? data.map((one) => (typeof one === 'string' ? one : labelsOf(one))).sort() : data);
+    if (theirs.status !== 200) return assert.deepEqual(ours.json, theirs.json, path);
+    assert.deepEqual({ ...ours.json, data: sorted(ours.json.data) }, { ...theirs.json, data: sorted(theirs.json.data) }, path);
+  };
+  for (const path of ['labels', 'label/__name__/values', 'label/job/values', 'label/le/values', 'label/nothing/values', 'label/2x/values']) await same(path);
+  for (const match of ['up', '{job="node"}', 'latency_seconds_bucket{route="/cart"}', '{__name__=~"http.*",code="200"}', 'nothing'])
+    for (const path of ['series', 'labels', 'label/job/values', 'label/__name__/values']) await same(path, [['match[]', match], ...Object.entries(bounds)]);
+  await same('series', [['match[]', 'up'], ['match[]', '{job="home"}'], ...Object.entries(bounds)]);
+  await same('series');
+  await same('series', [['match[]', 'up{'], ...Object.entries(bounds)]);
+  await same('series', [['match[]', '{}'], ...Object.entries(bounds)]);
+});
+
+test('what Grafana asks a data source is answered: forms, HTTP Basic, a prefix, version, metadata, exemplars, rules', { skip }, async () => {
+  const form = (path, words, headers) => server.send(path, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers }, body: new URLSearchParams(words).toString() });
+  const bearer = { authorization: `Bearer ${key}` }, basic = { authorization: `Basic ${Buffer.from(`anybody:${key}`).toString('base64')}` };
+  for (const headers of [bearer, basic]) {
+    const answer = await form('/api/v1/query', { query: '1+1', time: seconds(END) }, headers);
+    assert.equal(answer.text, `{"status":"success","data":{"resultType":"scalar","result":[${seconds(END)},"2"]}}`);
+  }
+  const words = { query: 'sum(rate(http_requests_total{code=~"2.."}[5m])) by (job)', start: seconds(END - 900_000), end: seconds(END), step: '15' };
+  const theirs = await send(`${oracle.url}/api/v1/query_range`, { method: 'POST', headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: new URLSearchParams(words).toString() });
+  assertSame(await form('/api/v1/query_range', words, bearer), theirs, 'a form');
+  assertSame(await form('/prometheus/api/v1/query_range', words, basic), theirs, 'a form below the prefix');
+  assert.equal((await form('/api/v1/series', { 'match[]': 'up' }, bearer)).json.data.length, 2);
+  assert.equal((await form('/api/v1/query', { query: '1' }, { authorization: `Basic ${Buffer.from('anybody:nothing').toString('base64')}` })).status, 401);
+  assert.equal((await server.get('/api/v1/status/buildinfo', key)).json.data.version, '2.42.0');
+  assert.deepEqual((await server.get('/api/v1/rules', key)).json, { status: 'success', data: { groups: [] } });
+  assert.deepEqual((await server.get('/api/v1/alerts', key)).json, { status: 'success', data: { alerts: [] } });
+  assert.equal((await server.get('/api/v1/metadata?limit=5', key)).json.status, 'success');
+  assert.deepEqual((await server.get(`/api/v1/query_exemplars?query=up&start=${seconds(BEGIN)}&end=${seconds(END)}`, key)).json, { status: 'success', data: [] });
+  const pretty = 'sum by (job) (up)';
+  assert.equal((await server.get(`/api/v1/format_query?query=${encodeURIComponent('sum(up)by(job)')}`, key)).json.data, pretty);
+});
+
+test('another tenant sees nothing of it', { skip }, async () => {
+  const get = async (path) => (await server.get(`/api/v1/${path}`, other)).json.data;
+  assert.deepEqual((await get(`query?query=${encodeURIComponent('{__name__=~".+"}')}&time=${seconds(END)}`)).result, []);
+  assert.deepEqual(await get('labels'), []);
+  assert.deepEqual(await get('label/__name__/values'), []);
+  assert.deepEqual(await get(`series?match[]=${encodeURIComponent('{__name__=~".+"}')}`), []);
+});
