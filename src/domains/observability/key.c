@@ -50,18 +50,6 @@ static struct slice from_authorization(struct arena *arena, struct slice header)
     return from_text(arena, header); /* without a scheme: a bare "id.secret" */
 }
 
-/* The key as the password of HTTP Basic, whatever the name: many programs can be told nothing else. */
-static struct slice key_of_basic(const struct request *request, struct slice text)
-{
-    struct buffer decoded = {0};
-    struct slice pair = SLICE_EMPTY;
-    while (text.size && text.data[text.size - 1] == '=') text.size--;
-    if (tenant_base64_decode(TENANT_BASE64_PLAIN, text, &decoded) && !decoded.failed) pair = arena_copy(request->arena, buffer_slice(&decoded));
-    buffer_free(&decoded);
-    slice_cut(&pair, ':');
-    return pair;
-}
-
 struct slice observability_find_key(const struct request *request)
 {
     static const struct { const char *id, *secret; } pairs[] = {
