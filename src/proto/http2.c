@@ -249,7 +249,9 @@ static int64_t overdue_ms(const struct http2_connection *connection, const struc
     const struct http_settings *settings = connection->settings;
     const struct http2_part *part = &exchange->http2;
     int64_t at_ms = 0;
-    if (part->reading)
+    if (part->lingers)
+        at_ms = part->progress_ms + HTTP2_LINGER_MS;
+    else if (part->reading)
         at_ms = part->progress_ms +
                 (exchange->header_complete ? settings->body_timeout_ms : settings->header_timeout_ms);
     else if (part->submitted && !part->deferred)
@@ -271,7 +273,7 @@ static void exchange_overdue(struct http_exchange *exchange, int64_t now_ms)
         nghttp2_session_terminate_session(part->connection->session, NGHTTP2_ENHANCE_YOUR_CALM);
         part->progress_ms = now_ms;
     } else { /* a body nobody wants, an answer nobody reads */
-        http2_reset(exchange, NGHTTP2_CANCEL);
+        http2_reset(exchange, part->lingers ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
     }
 }
 

@@ -19,6 +19,9 @@
 /* ...and above the larger of these the others are refused: small packed bodies can become large without any window. */
 #define HTTP2_REFUSED_BODIES 4
 #define HTTP2_REFUSED_BYTES (64u << 20)
+/* Who is answered while still sending gets so much time to see the answer before its stream is reset: some clients (curl 7.88)
+ * lose an answer that comes together with the reset. */
+#define HTTP2_LINGER_MS 500
 /* A header this many times over the limit is not answered: the connection ends. */
 #define HTTP2_HEADER_EXCESS 8
 

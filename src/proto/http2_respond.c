@@ -131,8 +131,8 @@ static void submit(struct http_exchange *exchange)
         nghttp2_submit_rst_stream(connection->session, NGHTTP2_FLAG_NONE, part->id, NGHTTP2_INTERNAL_ERROR);
 }
 
-/* A request that was answered before it was complete: tells its client to keep the rest, unless that is small. Only now
- * that the answer has been sent: a reset overtakes what is queued. */
+/* A request that was answered before it was complete: its client will be told to keep the rest. Only now that the answer
+ * has been sent: a reset overtakes what is queued. */
 static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code != NGHTTP2_NO_ERROR) {
@@ -145,10 +145,13 @@ static int frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void
     if (!(frame->hd.flags & NGHTTP2_FLAG_END_STREAM)) return 0;
     if (nghttp2_session_get_stream_remote_close(session, id) != 0) return 0;
     struct http_exchange *exchange = nghttp2_session_get_stream_user_data(session, id);
-    uint64_t announced;
-    bool small = exchange && slice_parse_uint64(request_header_get(&exchange->request, "content-length"), &announced) &&
-                 announced <= HTTP_SKIP_LIMIT_BYTES;
-    if (!small) nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+    if (!exchange) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_NO_ERROR);
+        return 0;
+    }
+    exchange->http2.lingers = true;
+    exchange->http2.progress_ms = http2_now_ms(context);
+    http2_due(context, exchange->http2.progress_ms + HTTP2_LINGER_MS);
     return 0;
 }
 

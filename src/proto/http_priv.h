@@ -68,6 +68,7 @@ struct http2_part {
     int32_t id;
     bool reading;                       /* the request is still arriving */
     bool refused;                       /* answered before it was complete: what still arrives goes nowhere */
+    bool lingers;                       /* its answer has been sent, and the client is given time to see that */
     bool too_large;                     /* the header is over a limit; what follows of it is only counted */
     bool is_connect;
     bool has_authority;
