@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// OpenTelemetry's own SDK for JavaScript sends spans and log records: three protocols, with gzip and without. What it sent is stored.
+// OpenTelemetry's own SDK for JavaScript sends spans, log records and metrics: three protocols, with gzip and without. What it sent is stored.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Server } from './harness.mjs';
@@ -11,7 +11,8 @@ const { context, trace, SpanKind, SpanStatusCode } = (await load('@opentelemetry
 const { resourceFromAttributes } = (await load('@opentelemetry/resources')) ?? {};
 const { BatchSpanProcessor, NodeTracerProvider } = (await load('@opentelemetry/sdk-trace-node')) ?? {};
 const { BatchLogRecordProcessor, LoggerProvider } = (await load('@opentelemetry/sdk-logs')) ?? {};
-const skip = !credentials || !NodeTracerProvider || !LoggerProvider ? 'npm packages are not installed: npm ci in tests/e2e' : false;
+const { AggregationTemporality, AggregationType, MeterProvider, PeriodicExportingMetricReader } = (await load('@opentelemetry/sdk-metrics')) ?? {};
+const skip = !credentials || !NodeTracerProvider || !LoggerProvider || !MeterProvider ? 'npm packages are not installed: npm ci in tests/e2e' : false;
 
 let server, a;
 before(async () => {
@@ -22,14 +23,14 @@ before(async () => {
 after(() => server?.remove());
 
 /** The exporter of a signal over a protocol; `wait` ends when its last request was answered, with the error if there was one. */
-async function exporter(signal, protocol, compression, key) {
+async function exporter(signal, protocol, compression, key, more = {}) {
   const { [`OTLP${signal}Exporter`]: Exporter } = await import(`@opentelemetry/exporter-${{ Trace: 'trace', Log: 'logs', Metric: 'metrics' }[signal]}-otlp-${protocol}`);
   if (protocol === 'grpc') {
     const metadata = new Metadata();
     metadata.set('authorization', `Bearer ${key}`);
-    return new Exporter({ url: server.grpcUrl, metadata, credentials: credentials.createInsecure(), compression });
+    return new Exporter({ url: server.grpcUrl, metadata, credentials: credentials.createInsecure(), compression, ...more });
   }
-  return new Exporter({ url: `${server.otlpUrl}/v1/${{ Trace: 'traces', Log: 'logs', Metric: 'metrics' }[signal]}`, headers: { authorization: `Bearer ${key}` }, compression });
+  return new Exporter({ url: `${server.otlpUrl}/v1/${{ Trace: 'traces', Log: 'logs', Metric: 'metrics' }[signal]}`, headers: { authorization: `Bearer ${key}` }, compression, ...more });
 }
 
 /** Remembers what became of each request, which the SDK only logs. */
@@ -94,6 +95,37 @@ for (const [protocol, compression] of ways)
       log_attributes: { sku: '42', tags: '["x"]', nested: '{"deep":{"n":1.5}}' }, log_attribute_types: 'iak' });
     assert.deepEqual(rows[1], { number: 9, severity_text: '', body: '{"order":7,"lines":[1,2]}', body_type: 'k', event_name: 'order.placed', log_attributes: {}, log_attribute_types: '' });
     assert.deepEqual(rows.slice(2).map((row) => row.body), Array.from({ length: 500 }, (_, i) => `line ${i}`));
+  });
+
+for (const [protocol, compression] of ways)
+  test(`metrics over ${protocol}, compression ${compression}`, { skip }, async () => {
+    const service = `metrics-${protocol}-${compression}`;
+    const temporality = compression === 'gzip' ? 'delta' : 'cumulative';
+    const { exporter: sender, results } = watched(await exporter('Metric', protocol, compression, a.secret_key,
+      { temporalityPreference: AggregationTemporality[temporality.toUpperCase()] }));
+    const provider = new MeterProvider({ resource: resourceFromAttributes({ 'service.name': service }), readers: [new PeriodicExportingMetricReader({ exporter: sender, exportIntervalMillis: 3600000 })],
+      views: [{ instrumentName: 'size', aggregation: { type: AggregationType.EXPONENTIAL_HISTOGRAM } }] });
+    const meter = provider.getMeter('e2e');
+    const requests = meter.createCounter('requests', { unit: '1', description: 'asked' });
+    const latency = meter.createHistogram('latency', { unit: 'ms', advice: { explicitBucketBoundaries: [5, 10] } });
+    const size = meter.createHistogram('size');
+    meter.createObservableGauge('load').addCallback((result) => result.observe(0.75, { core: 1 }));
+    requests.add(3, { route: '/cart' });
+    requests.add(4, { route: '/cart' });
+    for (const value of [1, 7, 7, 30]) latency.record(value);
+    for (const value of [1, 2, 4]) size.record(value);
+    await provider.forceFlush();
+    await provider.shutdown();
+    assert.deepEqual(results.filter(({ code }) => code !== 0), []);
+    await server.settle(a.write_key);
+    const numbers = await server.sql(`SELECT metric_name, any(value) AS n, any(attributes) AS labels, any(metric_type) AS type, any(unit) AS u
+      FROM observability.metrics_v3 WHERE service_name = '${service}' AND metric_name IN ('requests', 'load') AND value != 0 GROUP BY metric_name ORDER BY metric_name`, a.tenant);
+    assert.deepEqual(numbers, [{ metric_name: 'load', n: 0.75, labels: { core: '1' }, type: 'gauge', u: '' },
+      { metric_name: 'requests', n: 7, labels: { route: '/cart' }, type: 'counter', u: '1' }]);
+    const histograms = await server.sql(`SELECT metric_name, any(metric_type) AS type, any(temporality) AS t, max(count) AS n, any(bucket_bounds) AS bounds, any(bucket_counts) AS counts, max(sum) AS total
+      FROM observability.metric_histograms WHERE service_name = '${service}' GROUP BY metric_name ORDER BY metric_name`, a.tenant);
+    assert.deepEqual(histograms, [{ metric_name: 'latency', type: 'histogram', t: temporality, n: 4, bounds: [5, 10], counts: [1, 2, 1], total: 45 },
+      { metric_name: 'size', type: 'exponential_histogram', t: temporality, n: 3, bounds: [], counts: [], total: 7 }]);
   });
 
 for (const protocol of ['http', 'proto', 'grpc'])
