@@ -60,9 +60,9 @@ static void write_text(struct slice text, struct buffer *out)
         return;
     }
     while (text.size) {
-        size_t size = 1;
-        while (size < 4 && size < text.size && ((unsigned char)text.data[size] & 0xc0) == 0x80) size++;
-        if (slice_is_utf8(slice_first(text, size))) buffer_append(out, text.data, size);
+        unsigned char first = (unsigned char)text.data[0];
+        size_t size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+        if (size <= text.size && slice_is_utf8(slice_first(text, size))) buffer_append(out, text.data, size);
         else {
             buffer_append_string(out, "\xef\xbf\xbd");
             size = 1;
