@@ -282,6 +282,12 @@ test('OTLP metrics are series of Prometheus: translated names, histograms by le,
   const [p90] = await query('histogram_quantile(0.9, sum by (le) (latency_cumulative_milliseconds_bucket))');
   const merged = wanted.map((_, i) => add(['cart', 'payment'].flatMap((service) => ['/a', '/b'].map((route) => last('latency.cumulative', service, route).histogram.counts[i]))));
   assert.ok(Math.abs(Number(p90.value[1]) - quantile(0.9, [0, ...BOUNDS, Infinity], merged)) < 1e-9);
+  assert.ok(names.includes('target_info'), names);
+  const targets = await query('target_info');
+  assert.deepEqual(targets.map(({ metric }) => [metric.job, metric.region]).sort(), [['cart', 'eu'], ['payment', 'us']]);
+  assert.deepEqual((await query('target_info{region="eu"}')).map(({ metric, value }) => [metric.__name__, metric.job, value[1]]), [['target_info', 'cart', '1']]);
+  const joined = await query('sum by (region) (latency_cumulative_milliseconds_count * on (job, instance) group_left (region) target_info)');
+  assert.equal(Number(joined.find(({ metric }) => metric.region === 'eu').value[1]), add(['/a', '/b'].map((route) => last('latency.cumulative', 'cart', route).histogram.count)));
   const jobs = names.find((name) => name.startsWith('jobs'));
   const [delta] = await query(`max_over_time(${jobs}{job="cart",route="/a"}[1h])`);
   assert.equal(Number(delta.value[1]), add(sent.find((s) => s.metric === 'jobs' && s.service === 'cart' && s.labels.route === '/a').points.map((p) => p.value)));

@@ -23,6 +23,9 @@ static const struct part {
     [PROMETHEUS_SUMMARY_SUM] = {"metric_summary_samples", STALE("sum"), "", NULL, NULL, NULL},
     [PROMETHEUS_SUMMARY_COUNT] = {"metric_summary_samples", STALE("toFloat64(count)"), "", NULL, NULL, NULL},
 #undef STALE
+    [PROMETHEUS_TARGET] = {"metric_samples", "toFloat64(1)", " AND scale != 126", NULL, NULL, NULL},
+    [PROMETHEUS_TARGET_HISTOGRAM] = {"metric_histogram_samples", "toFloat64(1)", " AND bitAnd(flags, 1) = 0", NULL, NULL, NULL},
+    [PROMETHEUS_TARGET_SUMMARY] = {"metric_summary_samples", "toFloat64(1)", " AND bitAnd(flags, 1) = 0", NULL, NULL, NULL},
 };
 struct sample { uint64_t series_id; int64_t time_ms; double value; double bound; };
 #define SAMPLE_BYTES 24

@@ -208,8 +208,9 @@ static enum error_code texts_of_store(struct prometheus_read *read, const struct
     if (!name.size)
         query_text_add(&text, "arrayConcat(['__name__'], if(metric_type = 'histogram', ['le'], []), if(metric_type = 'summary', ['quantile'], []), mapKeys(labels))");
     else if (slice_equal(name, SLICE("__name__")))
-        query_text_add(&text, "arrayMap(part -> concat(prometheus_name, part), multiIf(metric_type = 'histogram', ['_bucket', '_sum', '_count'],"
-                              " metric_type = 'exponential_histogram', ['_sum', '_count'], metric_type = 'summary', ['', '_sum', '_count'], ['']))");
+        query_text_add(&text, "arrayConcat(if(source = 'otlp' AND length(JSONExtractKeys(toString(resource))) > 1, ['target_info'], []),"
+                              " arrayMap(part -> concat(prometheus_name, part), multiIf(metric_type = 'histogram', ['_bucket', '_sum', '_count'],"
+                              " metric_type = 'exponential_histogram', ['_sum', '_count'], metric_type = 'summary', ['', '_sum', '_count'], [''])))");
     else {
         query_text_add(&text, "[labels[");
         query_text_value(&text, name);

@@ -86,39 +86,99 @@ static const char PARTS[] =
     " metric_type = 'exponential_histogram', [('_sum', 2), ('_count', 3)],"
     " metric_type = 'summary', [('', 4), ('_sum', 5), ('_count', 6)], [('', 0)])";
 
+static void write_days(struct query_text *text, int64_t start_ms, int64_t end_ms)
+{
+    query_text_printf(text, " AND day >= toDate(%lld) AND day <= toDate(%lld)", (long long)(prometheus_time_clamp(start_ms) / 86400000),
+                      (long long)(prometheus_time_clamp(end_ms) / 86400000));
+}
+
+/* Appends to `found` what the statement gives: rows (series_id, name, labels, part, is_delta). */
+static enum error_code find_rows(struct prometheus_read *read, const struct query_text *text, struct prometheus_found **found, size_t *count, struct error *error)
+{
+    struct query_rows rows;
+    struct arena *own = read->context->arena;
+    read->context->arena = read->arena; /* rows may be more than a request's arena holds */
+    enum error_code code = query_rows_ask(read->context, text, 5, &rows, error);
+    read->context->arena = own;
+    if (code) return code;
+    if (*count + rows.count > PROMETHEUS_SERIES_LIMIT)
+        return error_set_field(error, ERROR_TOO_LARGE, "execution", "a selector finds more than %d series: add matchers", PROMETHEUS_SERIES_LIMIT);
+    struct prometheus_found *grown = arena_allocate(read->arena, (*count + rows.count + 1) * sizeof *grown);
+    if (!grown) return error_set(error, ERROR_MEMORY, "no memory for series");
+    if (*count) memcpy(grown, *found, *count * sizeof *grown);
+    *found = grown;
+    for (size_t i = 0; !code && i < rows.count; i++) {
+        struct prometheus_found *one = &grown[(*count)++];
+        *one = (struct prometheus_found){.series_id = (uint64_t)query_rows_integer(&rows, i, 0), .part = (enum prometheus_part)query_rows_integer(&rows, i, 3),
+                                         .is_delta = query_rows_integer(&rows, i, 4) != 0};
+        code = read_labels(&rows, i, read->arena, &one->labels, error);
+    }
+    return code;
+}
+
+static int compare_found(const void *a, const void *b)
+{
+    const struct prometheus_found *x = a, *y = b;
+    return x->series_id != y->series_id ? (x->series_id > y->series_id) - (x->series_id < y->series_id) : (int)x->part - (int)y->part;
+}
+
+/* Whether the selector's name may be target_info: most say another. */
+static enum error_code wants_targets(const struct promql_selector *selector, bool *ret_wants, struct error *error)
+{
+    enum error_code code = ERROR_NONE;
+    *ret_wants = true;
+    for (size_t i = 0; !code && *ret_wants && i < selector->matcher_count; i++)
+        if (slice_equal(selector->matchers[i].name, SLICE("__name__")))
+            code = promql_matcher_test(&selector->matchers[i], SLICE("target_info"), ret_wants, error);
+    return code;
+}
+
+/* Series of a resource are many: when it was there some of them tell. */
+#define TARGET_SERIES 8
+static enum error_code find_targets(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
+                                    struct prometheus_found **found, size_t *count, struct error *error)
+{
+    struct query_text text;
+    query_text_init(&text, read->arena);
+    query_text_printf(&text, "SELECT series.1 AS series_id, 'target_info' AS name, labels, toUInt8(series.2) AS number, toUInt8(0) AS is_delta FROM (\n"
+                      "SELECT arrayJoin(members) AS series, mapUpdate(CAST((arrayMap(k -> replaceRegexpAll(if(match(k, '^[0-9]'), concat('key_', k), k), '[^a-zA-Z0-9_]', '_'), "
+                      "mapKeys(said)), mapValues(said)), 'Map(String, String)'), map('job', job, 'instance', instance)) AS labels FROM (\n"
+                      "SELECT mapFilter((k, v) -> k NOT IN ('service.name', 'service.namespace', 'service.instance.id'), "
+                      "JSONExtract(toString(resource), 'Map(String, String)')) AS said, toString(labels['job']) AS job, toString(labels['instance']) AS instance, "
+                      "groupUniqArray(%d)((series_id, multiIf(metric_type IN ('histogram', 'exponential_histogram'), %d, metric_type = 'summary', %d, %d))) AS members\n"
+                      "FROM observability.metric_series WHERE tenant_id = {tenant:String} AND source = 'otlp'",
+                      TARGET_SERIES, PROMETHEUS_TARGET_HISTOGRAM, PROMETHEUS_TARGET_SUMMARY, PROMETHEUS_TARGET);
+    write_days(&text, start_ms, end_ms);
+    query_text_add(&text, " GROUP BY resource, job, instance)) WHERE length(mapKeys(labels)) > 2");
+    prometheus_matchers_write(&text, selector, false);
+    prometheus_matchers_write(&text, selector, true);
+    query_text_printf(&text, " LIMIT %d", PROMETHEUS_SERIES_LIMIT + 1);
+    return find_rows(read, &text, found, count, error);
+}
+
 enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
                                       struct prometheus_found **ret_found, size_t *ret_count, struct error *error)
 {
     struct query_text text;
-    struct query_rows rows;
-    struct arena *own = read->context->arena;
     struct slice name = wanted_name(selector);
-    read->context->arena = read->arena; /* rows may be more than a request's arena holds */
+    bool wants;
+    *ret_count = 0;
+    *ret_found = NULL;
     query_text_init(&text, read->arena);
     query_text_add(&text, "SELECT series_id, concat(prometheus_name, part.1) AS name, labels, toUInt8(part.2) AS number, is_delta FROM (\n"
                           "SELECT series_id, prometheus_name, labels, metric_type, temporality = 'delta' AS is_delta\n"
                           "FROM observability.metric_series WHERE tenant_id = {tenant:String}");
-    query_text_printf(&text, " AND day >= toDate(%lld) AND day <= toDate(%lld)", (long long)(prometheus_time_clamp(start_ms) / 86400000),
-                      (long long)(prometheus_time_clamp(end_ms) / 86400000));
+    write_days(&text, start_ms, end_ms);
     if (name.size) write_name_range(&text, name);
     prometheus_matchers_write(&text, selector, false);
     query_text_printf(&text, " ORDER BY series_id LIMIT 1 BY series_id)\nARRAY JOIN %s AS part WHERE true", PARTS);
     prometheus_matchers_write(&text, selector, true);
     query_text_printf(&text, " ORDER BY series_id, number LIMIT %d", PROMETHEUS_SERIES_LIMIT + 1);
-    enum error_code code = query_rows_ask(read->context, &text, 5, &rows, error);
-    read->context->arena = own;
-    if (code) return code;
-    if (rows.count > PROMETHEUS_SERIES_LIMIT)
-        return error_set_field(error, ERROR_TOO_LARGE, "execution", "a selector finds more than %d series: add matchers", PROMETHEUS_SERIES_LIMIT);
-    struct prometheus_found *found = arena_allocate(read->arena, (rows.count + 1) * sizeof *found);
-    if (!found) return error_set(error, ERROR_MEMORY, "no memory for series");
-    for (size_t i = 0; !code && i < rows.count; i++) {
-        found[i] = (struct prometheus_found){.series_id = (uint64_t)query_rows_integer(&rows, i, 0),
-                                             .part = (enum prometheus_part)query_rows_integer(&rows, i, 3), .is_delta = query_rows_integer(&rows, i, 4) != 0};
-        code = read_labels(&rows, i, read->arena, &found[i].labels, error);
-    }
-    *ret_found = found;
-    *ret_count = rows.count;
+    enum error_code code = find_rows(read, &text, ret_found, ret_count, error);
+    if (!code) code = wants_targets(selector, &wants, error);
+    if (code || !wants) return code;
+    code = find_targets(read, selector, start_ms, end_ms, ret_found, ret_count, error);
+    if (!code) qsort(*ret_found, *ret_count, sizeof **ret_found, compare_found);
     return code;
 }
 

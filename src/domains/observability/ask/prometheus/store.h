@@ -10,6 +10,8 @@ enum prometheus_part {
     PROMETHEUS_NUMBER,                /* a series of numbers, under its own name */
     PROMETHEUS_BUCKET, PROMETHEUS_SUM, PROMETHEUS_COUNT,      /* name_bucket{le}, name_sum, name_count of explicit and exponential histograms */
     PROMETHEUS_QUANTILE, PROMETHEUS_SUMMARY_SUM, PROMETHEUS_SUMMARY_COUNT,
+    /* target_info{job,instance,..}: what is said of an OTLP resource, 1 whenever some of its series have a point; by the table those stand in. */
+    PROMETHEUS_TARGET, PROMETHEUS_TARGET_HISTOGRAM, PROMETHEUS_TARGET_SUMMARY,
     PROMETHEUS_PART_COUNT
 };
 struct prometheus_found {
