@@ -127,6 +127,9 @@ struct domain_table {
      * client could repeat. */
     const char *id_column;              /* UUID */
     const char *received_column;        /* DateTime64: when we took the row in */
+    /* The event store keeps one of several rows with the same key (ReplacingMergeTree): a segment's rows may become fewer, and a
+     * row that is inserted twice is one. */
+    bool rows_replace;
 };
 /* A table or view of the event store that is not filled by ingest but holds tenants' rows (rollups, views). */
 struct domain_view {

@@ -18,7 +18,8 @@ static const struct domain_table tables[] = {
                                 .received_column = "ingested_at"},
 #define ROW_TABLE(table, ...)                                                                                          \
     [ANALYTICS_TABLE_##table] = {.schema = &analytics_row_schemas[ANALYTICS_TABLE_##table], .tenant_column = "tenant_id", \
-                                 .id_column = "id", .received_column = "ingested_at"},
+                                 .id_column = "id", .received_column = "ingested_at",                                  \
+                                 .rows_replace = ANALYTICS_TABLE_##table == ANALYTICS_TABLE_REVENUE},
 #define ROW_COLUMN(...)
 #define ROW_TABLE_END(table)
 #include "domains/analytics/rows.def"

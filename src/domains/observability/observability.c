@@ -12,7 +12,8 @@
 extern const struct embedded_file observability_migrations[];
 
 static const struct domain_table tables[] = {
-#define TABLE(symbol, table) [OBSERVABILITY_##symbol] = {.schema = &observability_schemas[OBSERVABILITY_##symbol], .tenant_column = "tenant_id"},
+#define TABLE(symbol, table, replaces)                                                                                         \
+    [OBSERVABILITY_##symbol] = {.schema = &observability_schemas[OBSERVABILITY_##symbol], .tenant_column = "tenant_id", .rows_replace = replaces},
 #define COLUMN(symbol, column, name, type)
 #define TABLE_END(symbol)
 #include "domains/observability/tables.def"

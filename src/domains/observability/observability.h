@@ -17,7 +17,7 @@
 extern const struct domain observability_domain;
 
 enum observability_table {
-#define TABLE(symbol, table) OBSERVABILITY_##symbol,
+#define TABLE(symbol, ...) OBSERVABILITY_##symbol,
 #define COLUMN(symbol, column, name, type)
 #define TABLE_END(symbol)
 #include "domains/observability/tables.def"
@@ -27,7 +27,7 @@ enum observability_table {
     OBSERVABILITY_TABLE_COUNT
 };
 /* Positions of columns: TRACES_TIMESTAMP, LOGS_BODY, .. */
-#define TABLE(symbol, table) enum symbol##_column {
+#define TABLE(symbol, ...) enum symbol##_column {
 #define COLUMN(symbol, column, name, type) symbol##_##column,
 #define TABLE_END(symbol) symbol##_COLUMN_COUNT };
 #include "domains/observability/tables.def"

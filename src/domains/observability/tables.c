@@ -28,7 +28,7 @@ static const struct block_type uint64_array = {.kind = BLOCK_ARRAY, .inner = &ui
 static const struct block_type float64_array = {.kind = BLOCK_ARRAY, .inner = &float64};
 static const struct block_type nanoseconds_array = {.kind = BLOCK_ARRAY, .inner = &nanoseconds};
 
-#define TABLE(symbol, table) static const struct block_schema_column symbol##_columns[] = {
+#define TABLE(symbol, ...) static const struct block_schema_column symbol##_columns[] = {
 #define COLUMN(symbol, column, name, type) {#name, &type},
 #define TABLE_END(symbol) };
 #include "domains/observability/tables.def"
@@ -39,7 +39,7 @@ static const struct block_type nanoseconds_array = {.kind = BLOCK_ARRAY, .inner 
 #define COLUMN(...)
 #define TABLE_END(symbol)
 const struct block_schema observability_schemas[OBSERVABILITY_TABLE_COUNT] = {
-#define TABLE(symbol, table_name)                                                                                      \
+#define TABLE(symbol, table_name, ...)                                                                                      \
     [OBSERVABILITY_##symbol] = {.database = "observability", .table = #table_name, .columns = symbol##_columns,        \
                                 .column_count = symbol##_COLUMN_COUNT},
 #include "domains/observability/tables.def"
