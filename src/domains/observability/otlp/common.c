@@ -231,12 +231,21 @@ struct slice otlp_attribute_types(struct otlp_decoder *decoder, const struct otl
     return buffer_slice(&decoder->text);
 }
 
-/* `ret_refusal`: they are too deep to be written, so nothing that needs them can be stored. */
-static enum error_code attributes_as_json(struct otlp_decoder *decoder, const struct otlp_attributes *attributes, const char *refusal, struct slice *ret_text,
-                                          const char **ret_refusal, struct error *error)
+/* Why nothing of a resource or scope can be stored. */
+struct shared_refusals { const char *too_deep, *too_many, *too_long; };
+#define SHARED_REFUSALS(whose)                                                                                         \
+    {"the values of its " whose " are nested too deep", "its " whose " has more than 512 attributes", "its " whose " takes more than 64 KiB"}
+static const struct shared_refusals resource_refusals = SHARED_REFUSALS("resource"), scope_refusals = SHARED_REFUSALS("scope");
+_Static_assert(OTLP_ATTRIBUTE_LIMIT == 512 && OTLP_SHARED_TEXT_LIMIT_BYTES == 64 << 10, "what the refusals say");
+
+/* `others`: of what else is copied into every row. */
+static enum error_code attributes_as_json(struct otlp_decoder *decoder, const struct otlp_attributes *attributes, size_t others,
+                                          const struct shared_refusals *refusals, struct slice *ret_text, const char **ret_refusal, struct error *error)
 {
     *ret_text = SLICE_EMPTY;
-    *ret_refusal = NULL;
+    *ret_refusal = decoder->has_too_many ? refusals->too_many : others > OTLP_SHARED_TEXT_LIMIT_BYTES ? refusals->too_long : NULL;
+    decoder->has_too_many = false;
+    if (*ret_refusal) return ERROR_NONE;
     if (attributes->count == 0) return ERROR_NONE;
     buffer_clear(&decoder->text);
     struct json_writer writer = {.out = &decoder->text};
@@ -244,11 +253,12 @@ static enum error_code attributes_as_json(struct otlp_decoder *decoder, const st
     for (size_t i = 0; i < attributes->count; i++) {
         json_writer_key_slice(&writer, attributes->items[i].key);
         enum error_code code = write_json(&attributes->items[i].value, &writer, 0, error);
-        if (code == ERROR_TOO_LARGE) *ret_refusal = refusal;
+        if (code == ERROR_TOO_LARGE) *ret_refusal = refusals->too_deep;
         if (code) return code == ERROR_TOO_LARGE ? ERROR_NONE : code;
     }
     json_writer_object_end(&writer);
-    *ret_text = arena_copy(decoder->arena, buffer_slice(&decoder->text));
+    if (decoder->text.size + others > OTLP_SHARED_TEXT_LIMIT_BYTES) *ret_refusal = refusals->too_long;
+    else *ret_text = arena_copy(decoder->arena, buffer_slice(&decoder->text));
     if (decoder->text.failed || arena_failed(decoder->arena))
         return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
     return ERROR_NONE;
@@ -265,15 +275,15 @@ enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *
         enum error_code code = observability_owner_attribute_check(attribute->key, attribute->value.text, decoder->input->key->tenant, error);
         if (code) return code;
     }
-    return attributes_as_json(decoder, &common->resource.attributes, "the values of its resource are nested too deep", &decoder->resource_text,
+    return attributes_as_json(decoder, &common->resource.attributes, common->resource_schema_url.size, &resource_refusals, &decoder->resource_text,
                               &decoder->resource_refusal, error);
 }
 
 enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *error)
 {
     const struct otlp_common *common = decoder->root;
-    return attributes_as_json(decoder, &common->scope.attributes, "the values of its scope are nested too deep", &decoder->scope_text,
-                              &decoder->scope_refusal, error);
+    size_t others = common->scope.name.size + common->scope.version.size + common->scope_schema_url.size;
+    return attributes_as_json(decoder, &common->scope.attributes, others, &scope_refusals, &decoder->scope_text, &decoder->scope_refusal, error);
 }
 
 void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_common_columns *columns)
@@ -290,12 +300,24 @@ void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const
 
 /* ---- items ---- */
 
-const char *otlp_item_refusal(const struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano)
+const char *otlp_item_refusal(struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano)
 {
+    bool has_too_many = decoder->has_too_many;
+    decoder->has_too_many = false;
+    if (has_too_many) return "it has more than 512 attributes";
     if (decoder->resource_refusal) return decoder->resource_refusal;
     if (decoder->scope_refusal) return decoder->scope_refusal;
     return observability_time_refusal(field, unix_nano, decoder->input->request->received_ms,
                                       observability_retention_days(decoder->input->key->tenant, signal));
+}
+
+enum error_code otlp_shared_take(struct otlp_decoder *decoder, struct error *error)
+{
+    const struct otlp_common *common = decoder->root;
+    decoder->shared_bytes += decoder->resource_text.size + decoder->scope_text.size + decoder->service_name.size + common->resource_schema_url.size +
+                             common->scope.name.size + common->scope.version.size + common->scope_schema_url.size;
+    if (decoder->shared_bytes <= OTLP_SHARED_LIMIT_BYTES) return ERROR_NONE;
+    return error_set(error, ERROR_TOO_LARGE, "resources and scopes, repeated in every row, take more than 256 MiB: send smaller batches");
 }
 
 enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code)
@@ -322,6 +344,7 @@ void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char
 {
     char text[256];
     decoder->refused++;
+    decoder->has_too_many = false;
     if (decoder->reason.size > OTLP_REASONS_BYTES) return;
     va_list arguments;
     va_start(arguments, format);

@@ -140,7 +140,7 @@ static enum error_code read_element(struct otlp_decoder *decoder, const struct o
     int64_t integer;
     if ((known->kind & ~(unsigned)OTLP_OPTIONAL) == OTLP_ATTRIBUTES) {
         struct otlp_attributes *attributes = place;
-        if (!otlp_attributes_room(decoder->arena, attributes)) return no_memory(error);
+        if (!otlp_attributes_room(decoder, attributes)) return no_memory(error);
         return otlp_json_read_attribute(json, &attributes->items[attributes->count++], error);
     }
     struct otlp_numbers *numbers = place;

@@ -89,7 +89,7 @@ static enum error_code log_end(struct otlp_decoder *decoder, struct error *error
     }
     const char *reason = otlp_item_refusal(decoder, TENANT_SIGNAL_LOGS, field, time);
     if (reason) otlp_refuse_item(decoder, "log record", "%s", reason);
-    else code = log_append(decoder, log, time, error);
+    else if ((code = otlp_shared_take(decoder, error)) == ERROR_NONE) code = log_append(decoder, log, time, error);
     return otlp_item_end(decoder, "log record", code, error);
 }
 

@@ -72,6 +72,9 @@ struct otlp_attribute { struct slice key; struct otlp_value value; };
 struct otlp_attributes { struct otlp_attribute *items; size_t count, capacity; };
 struct otlp_numbers { uint64_t *items; size_t count, capacity; };
 #define OTLP_ID_BYTES 16 /* of the longest id: a trace's */
+#define OTLP_ATTRIBUTE_LIMIT 512 /* of one span, event, point, resource: four times what SDKs send at most; some work grows with its square */
+#define OTLP_SHARED_TEXT_LIMIT_BYTES (64u << 10) /* of a resource or a scope: it is copied into every row */
+#define OTLP_SHARED_LIMIT_BYTES (256u << 20) /* of all such copies of one request: the body's own limit does not bound them */
 #define OTLP_DEPTH_LIMIT 32 /* of AnyValue: deeper nesting is an attack on recursion, not telemetry */
 
 /* What every request's struct begins with. */
@@ -95,6 +98,8 @@ struct otlp_decoder {
     struct slice service_name;   /* of the resource begun */
     struct slice resource_text, scope_text; /* their attributes as JSON */
     const char *resource_refusal, *scope_refusal; /* why no item of this resource or scope can be stored; NULL: they can */
+    bool has_too_many;           /* attributes beyond OTLP_ATTRIBUTE_LIMIT were left out of what is being read */
+    size_t shared_bytes;         /* of resource and scope, copied into rows so far */
     struct buffer text;          /* scratch for one value */
 };
 /* protobuf.c, json.c: the whole body as `message`. ERROR_INVALID: not decodable; ERROR_TOO_LARGE; ERROR_MEMORY. */
@@ -105,8 +110,8 @@ bool otlp_protobuf_read_value(struct slice bytes, struct otlp_value *value);
 bool otlp_protobuf_read_attribute(struct slice bytes, struct otlp_attribute *attribute);
 enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *value, struct error *error) MUST_CHECK;
 enum error_code otlp_json_read_attribute(struct json_value json, struct otlp_attribute *attribute, struct error *error) MUST_CHECK;
-/* False when the arena is full. */
-bool otlp_attributes_room(struct arena *arena, struct otlp_attributes *attributes);
+/* Room for one more; false when the arena is full. At the limit the last one's: the item, or resource, is refused later. */
+bool otlp_attributes_room(struct otlp_decoder *decoder, struct otlp_attributes *attributes);
 bool otlp_numbers_room(struct arena *arena, struct otlp_numbers *numbers, size_t extra);
 
 /* common.c: tables all signals share, and what becomes of their values. */
@@ -132,7 +137,9 @@ void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const
 /* Nanoseconds of the wire for a DateTime64(9) column: what is beyond its range becomes its end. */
 static inline int64_t otlp_time(uint64_t unix_nano) { return unix_nano < INT64_MAX ? (int64_t)unix_nano : INT64_MAX; }
 /* Why a span or log record of that time cannot be stored, or none of its resource or scope can; NULL: it can. */
-const char *otlp_item_refusal(const struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano);
+const char *otlp_item_refusal(struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano);
+/* Before each row that will hold the texts of resource and scope: ERROR_TOO_LARGE when a request's rows would take too much of them. */
+enum error_code otlp_shared_take(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
 /* Commits the row begun and counts it as accepted; or rolls it back when `code` is an error, which it returns. */
 enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code) MUST_CHECK;
 /* What is nested too deep refuses its item, not the request: counts that and returns ERROR_NONE; passes on other errors. */

@@ -140,7 +140,8 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
         .is_monotonic = metrics->is_monotonic, .service_name = decoder->service_name, .resource = decoder->resource_text,
         .resource_schema_url = common->resource_schema_url, .scope_name = common->scope.name, .scope_version = common->scope.version,
         .scope_attributes = decoder->scope_text, .scope_schema_url = common->scope_schema_url};
-    enum error_code code = series_texts(decoder, &series, error);
+    enum error_code code = otlp_shared_take(decoder, error);
+    if (!code) code = series_texts(decoder, &series, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->resource.attributes, &resource, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->scope.attributes, &scope, error);
     if (!code) code = otlp_metrics_labels(decoder, &metrics->point.attributes, &series.attributes, error);

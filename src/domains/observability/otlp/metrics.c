@@ -93,7 +93,7 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
 
 /* ---- points ---- */
 
-static const char *point_refusal(const struct otlp_decoder *decoder)
+static const char *point_refusal(struct otlp_decoder *decoder)
 {
     const struct otlp_metrics *metrics = decoder->root;
     if (metrics->metric.name.size == 0) return "the metric has no name";

@@ -15,11 +15,16 @@ static enum error_code no_memory(struct error *error)
     return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
 }
 
-bool otlp_attributes_room(struct arena *arena, struct otlp_attributes *attributes)
+bool otlp_attributes_room(struct otlp_decoder *decoder, struct otlp_attributes *attributes)
 {
-    if (attributes->count < attributes->capacity) return true;
+    if (attributes->count < attributes->capacity && attributes->count < OTLP_ATTRIBUTE_LIMIT) return true;
+    if (attributes->count == OTLP_ATTRIBUTE_LIMIT) {
+        attributes->count--;
+        decoder->has_too_many = true;
+        return true;
+    }
     size_t capacity = attributes->capacity ? attributes->capacity * 2 : 16;
-    struct otlp_attribute *larger = arena_allocate(arena, capacity * sizeof *larger);
+    struct otlp_attribute *larger = arena_allocate(decoder->arena, capacity * sizeof *larger);
     if (!larger) return false;
     if (attributes->count) memcpy(larger, attributes->items, attributes->count * sizeof *larger);
     attributes->items = larger;
@@ -122,7 +127,7 @@ static enum error_code read_field(struct otlp_decoder *decoder, const struct otl
     case OTLP_VALUE: return otlp_protobuf_read_value(field->bytes, place) ? ERROR_NONE : malformed(message->name, error);
     case OTLP_ATTRIBUTES: {
         struct otlp_attributes *attributes = place;
-        if (!otlp_attributes_room(decoder->arena, attributes)) return no_memory(error);
+        if (!otlp_attributes_room(decoder, attributes)) return no_memory(error);
         if (!otlp_protobuf_read_attribute(field->bytes, &attributes->items[attributes->count])) return malformed(message->name, error);
         attributes->count++;
         break;

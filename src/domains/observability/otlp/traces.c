@@ -169,7 +169,7 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
 }
 
 /* Why a span cannot be stored; NULL: it can. */
-static const char *span_refusal(const struct otlp_decoder *decoder, const struct otlp_span *span)
+static const char *span_refusal(struct otlp_decoder *decoder, const struct otlp_span *span)
 {
     if (!otlp_id_is_valid(span->trace_id, 16)) return "trace_id must be 16 bytes, not all zero";
     if (!otlp_id_is_valid(span->span_id, 8)) return "span_id must be 8 bytes, not all zero";
@@ -184,7 +184,7 @@ static enum error_code span_end(struct otlp_decoder *decoder, struct error *erro
     if (code) return code;
     const char *reason = span_refusal(decoder, &traces->span);
     if (reason) otlp_refuse_item(decoder, "span", "%s", reason);
-    else code = span_append(decoder, traces, error);
+    else if ((code = otlp_shared_take(decoder, error)) == ERROR_NONE) code = span_append(decoder, traces, error);
     traces->events.count = traces->links.count = 0;
     return otlp_item_end(decoder, "span", code, error);
 }

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What one request can make the server hold: attributes, and texts that stand in every row. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "domain/harness.h"
+#include "domains/observability/observability.h"
+
+static int set_up(void **state)
+{
+    struct harness *harness = calloc(1, sizeof *harness);
+    harness_create(harness, &observability_domain);
+    harness_header(harness, "authorization", "Bearer k");
+    harness_header(harness, "content-type", "application/json");
+    *state = harness;
+    return 0;
+}
+static int tear_down(void **state)
+{
+    harness_destroy(*state);
+    free(*state);
+    return 0;
+}
+
+static void add_attributes(struct buffer *body, int count)
+{
+    buffer_append_string(body, "\"attributes\":[");
+    for (int i = 0; i < count; i++) buffer_printf(body, "%s{\"key\":\"k%d\",\"value\":{\"intValue\":1}}", i ? "," : "", i);
+    buffer_append_string(body, "]");
+}
+static void add_span(struct buffer *body, int number, int attributes)
+{
+    buffer_printf(body, "%s{\"traceId\":\"%032x\",\"spanId\":\"%016x\",\"name\":\"x\",\"startTimeUnixNano\":\"%lld000000\",", number > 1 ? "," : "", number, number,
+                  (long long)HARNESS_NOW_MS);
+    add_attributes(body, attributes);
+    buffer_append_string(body, "}");
+}
+static void send(struct harness *harness, struct buffer *body, size_t rows, const char *answer)
+{
+    assert_false(body->failed);
+    assert_true(harness_post(harness, "/v1/traces", "", buffer_slice(body)));
+    assert_int_equal(harness->status, 200);
+    if (slice_find(buffer_slice(&harness->body), slice_from_string(answer)) < 0) fail_msg("%.*s", SLICE_ARGS(buffer_slice(&harness->body)));
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_TRACES), rows);
+    buffer_free(body);
+}
+
+static void a_span_with_too_many_attributes_is_refused_alone(void **state)
+{
+    struct buffer body = {0};
+    buffer_append_string(&body, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[");
+    add_span(&body, 1, 512);
+    add_span(&body, 2, 513);
+    add_span(&body, 3, 1);
+    buffer_append_string(&body, "]}]}]}");
+    send(*state, &body, 2, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 1: it has more than 512 attributes\"");
+}
+
+static void a_resource_with_too_many_attributes_refuses_its_spans(void **state)
+{
+    struct buffer body = {0};
+    buffer_append_string(&body, "{\"resourceSpans\":[{\"resource\":{");
+    add_attributes(&body, 600);
+    buffer_append_string(&body, "},\"scopeSpans\":[{\"spans\":[");
+    add_span(&body, 1, 0);
+    buffer_append_string(&body, "]}]},{\"scopeSpans\":[{\"spans\":[");
+    add_span(&body, 1, 0);
+    buffer_append_string(&body, "]}]}]}");
+    send(*state, &body, 1, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 0: its resource has more than 512 attributes\"");
+}
+
+static void add_resource(struct buffer *body, size_t size)
+{
+    buffer_append_string(body, "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":\"");
+    for (size_t i = 0; i < size; i++) buffer_append_byte(body, 'x');
+    buffer_append_string(body, "\"}}]},\"scopeSpans\":[{\"spans\":[");
+}
+
+static void a_long_resource_refuses_its_spans(void **state)
+{
+    struct buffer body = {0};
+    add_resource(&body, 65536);
+    add_span(&body, 1, 0);
+    buffer_append_string(&body, "]}]}]}");
+    send(*state, &body, 0, "span 0: its resource takes more than 64 KiB");
+}
+
+static void texts_that_stand_in_every_row_are_bounded_for_the_whole_request(void **state)
+{
+    struct buffer body = {0};
+    add_resource(&body, 65000);
+    for (int i = 1; i <= 5000; i++) add_span(&body, i, 0);
+    buffer_append_string(&body, "]}]}]}");
+    size_t fit = (256u << 20) / (65000 + sizeof "{\"k\":\"\"}" - 1 + sizeof "unknown_service" - 1);
+    send(*state, &body, fit, "take more than 256 MiB: send smaller batches");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_span_with_too_many_attributes_is_refused_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_resource_with_too_many_attributes_refuses_its_spans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_long_resource_refuses_its_spans, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(texts_that_stand_in_every_row_are_bounded_for_the_whole_request, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
