@@ -201,6 +201,7 @@ const searches = [
   ['no error anywhere', '&hasError=false', () => true, (t) => t.errorCount === 0],
   ['a number that is a number', `&attributes=${encodeURIComponent('{"http.response.status_code":{"gte":404}}')}`, (s) => s.attributes['http.response.status_code'] >= 404],
   ['a number given as one', `&attributes=${encodeURIComponent('{"http.response.status_code":200.0}')}`, (s) => s.attributes['http.response.status_code'] === 200],
+  ['operators by name', `&attributes=${encodeURIComponent('{"http.response.status_code":{"operator":"lt","value":404}}')}&resourceAttributes=${encodeURIComponent('[{"key":"deployment.environment","operator":"is_not","value":"live"}]')}`, (s) => s.attributes['http.response.status_code'] < 404 && s.resource['deployment.environment'] !== 'live'],
   ['text, exactly', `&attributes=${encodeURIComponent('{"user.id":"u1"}')}`, (s) => s.attributes['user.id'] === 'u1'],
   ['text, in part, and a ratio', `&attributes=${encodeURIComponent('{"user.id":{"starts_with":"U1"},"ratio":{"lt":0.3,"gt":0.1}}')}`, (s) => s.attributes['user.id'].startsWith('u1') && s.attributes.ratio < 0.3 && s.attributes.ratio > 0.1],
   ['absence', `&attributes=${encodeURIComponent('{"db.system.name":{"is_null":true}}')}&spanKind=client`, (s) => s.kind === 3 && !s.attributes['db.system.name']],
@@ -290,8 +291,8 @@ test('the service map is what spans and their parents come to', async () => {
 
 test('what cannot be asked is refused by its name', async () => {
   const bad = [['minDurationMs=x', 'minDurationMs'], ['limit=0', 'limit'], ['limit=1001', 'limit'], ['cursor=x', 'cursor'], ['page=1&cursor=1.1.00', 'page'], ['page=10000&limit=1000', 'page'],
-    ['hasError=maybe', 'hasError'], ['traceId=zz', 'traceId'], ['attributes=[]', 'attributes'], ['attributes={', 'attributes'], ['attributes={"a":{"near":1}}', 'attributes'],
-    ['attributes={"a":[[1]]}', 'attributes'], ['from=x', 'from'], [`attributes=${encodeURIComponent('{"a":{"regex":"("}}')}`, '']];
+    ['hasError=maybe', 'hasError'], ['traceId=zz', 'traceId'], ['attributes={', 'attributes'], ['attributes={"a":{"near":1}}', 'attributes'],
+    ['attributes={"a":[[1]]}', 'attributes'], ['from=x', 'from'], ['service=cart', 'service'], ['attributes=[1]', 'attributes'], ['attributes=[{"key":"a"}]', 'attributes'], ['attributes=5', 'attributes'], [`attributes=${encodeURIComponent('{"a":{"regex":"("}}')}`, '']];
   for (const [query, field] of bad)
     for (const path of ['traces', 'traces/summaries']) {
       const answer = await server.get(`${signals}/${path}?${query}`, key.secret_key);
@@ -527,11 +528,11 @@ test('no question shows anything of it to a tenant that sent nothing', async () 
   const { paths } = (await server.get('/openapi.json')).json;
   const mine = Object.entries(paths).filter(([path]) => /^\/(jaeger|tempo)\/|^\/api\/v2\/query\/signals\/(traces|correlation)/.test(path));
   assert.ok(mine.length >= 20, `${mine.length} paths`);
-  const query = `${range}&sessionId=visit-7&service=cart&key=user.id&endTs=${to}&q=%7B%7D`;
+  const query = (path) => path.startsWith('/api/') ? (path.includes('correlation') ? 'sessionId=visit-7' : range) : `service=cart&endTs=${to}&q=%7B%7D`;
   for (const [path, methods] of mine) {
     for (const method of Object.keys(methods)) {
       const at = path.replace('{trace_id}', SHOP).replace('{service}', 'cart').replace('{tag}', 'user.id').replace('{group}', 'team');
-      const answer = method === 'post' ? await server.api('POST', at, { from, to }, stranger.secret_key) : await server.get(`${at}?${query}`, stranger.secret_key);
+      const answer = method === 'post' ? await server.api('POST', at, { from, to }, stranger.secret_key) : await server.get(`${at}?${query(path)}`, stranger.secret_key);
       assert.ok([200, 404].includes(answer.status), `${method} ${at}: ${answer.status} ${answer.text}`);
       for (const word of [...SERVICES.filter((name) => name !== 'cart'), 'pay', '"cart"', forest[0].trace, 'user.id', 'u10', 'POST /']) assert.ok(!answer.text.includes(word) || at.includes(word), `${at} shows ${word}: ${answer.text}`);
     }

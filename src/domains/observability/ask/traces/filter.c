@@ -143,34 +143,63 @@ static enum error_code add_values(struct traces_filter *filter, struct slice exp
     return traces_filter_add(filter, expression, QUERY_VALUE_TEXT, comparison, as_number && count ? QUERY_AS_NUMBER : QUERY_AS_STORED, values, count, field, error);
 }
 
+static enum error_code add_named(struct traces_filter *filter, struct slice expression, struct slice operator, struct json_value value, const char *field, struct error *error)
+{
+    enum query_comparison comparison;
+    if (query_comparison_find(operator, &comparison)) return add_values(filter, expression, comparison, value, field, error);
+    return error_set_field(error, ERROR_INVALID, field, "%s: %s is no comparison: use is, is_not, contains, not_contains, starts_with, ends_with, regex, gt, gte, lt, lte, is_null, is_not_null",
+                           field, query_words_show(operator).text);
+}
+
+/* {"operator": "gte", "value": 500}; true when the object says it so. */
+static bool operator_of(struct json_value object, struct slice *ret_operator, struct json_value *ret_value)
+{
+    struct json_value operator;
+    *ret_value = object; /* for is_null, which looks at no value */
+    if (!json_object_get(object, SLICE("operator"), &operator) || json_value_type(operator) != JSON_STRING) return false;
+    *ret_operator = json_value_string(operator);
+    json_object_get(object, SLICE("value"), ret_value);
+    return true;
+}
+
+/* "key": value, "key": {"operator": .., "value": ..}, "key": {"gte": 500, "lt": 600} */
+static enum error_code add_attribute(struct traces_filter *filter, enum traces_place place, struct slice key, struct json_value value, const char *name, struct error *error)
+{
+    struct slice operator, expression = traces_attribute_expression(&filter->text, place, key);
+    struct json_value operand;
+    enum error_code code = ERROR_NONE;
+    if (json_value_type(value) != JSON_OBJECT) return add_values(filter, expression, QUERY_EQUALS, value, name, error);
+    if (operator_of(value, &operator, &operand)) return add_named(filter, expression, operator, operand, name, error);
+    for (struct json_iterator it = json_iterate(value); !code && json_next(&it, &operator, &operand);) code = add_named(filter, expression, operator, operand, name, error);
+    return code;
+}
+
 static enum error_code parse_attributes(struct query_context *context, struct traces_filter *filter, const char *name, enum traces_place place, struct error *error)
 {
-    struct json_value object, value, operand;
-    struct slice key, operator;
+    struct json_value all, value, key_member;
+    struct slice key;
     enum error_code code = ERROR_NONE;
     size_t count = 0;
-    bool is_there = query_context_member(context, name, &object);
+    bool is_there = query_context_member(context, name, &all);
     if (!context->has_body) {
         struct slice text = query_context_text(context, name);
         is_there = text.size > 0;
-        if (is_there) code = query_context_parse(context, name, text, &object, error);
+        if (is_there) code = query_context_parse(context, name, text, &all, error);
     }
     if (code || !is_there) return code;
-    if (json_value_type(object) != JSON_OBJECT) return error_set_field(error, ERROR_INVALID, name, "%s must be an object: {\"key\": value, ..}", name);
-    for (struct json_iterator it = json_iterate(object); !code && json_next(&it, &key, &value);) {
-        if (++count > QUERY_FILTER_LIMIT) return error_set_field(error, ERROR_TOO_LARGE, name, "%s: at most %d keys", name, QUERY_FILTER_LIMIT);
-        struct slice expression = traces_attribute_expression(&filter->text, place, key);
-        if (json_value_type(value) != JSON_OBJECT) {
-            code = add_values(filter, expression, QUERY_EQUALS, value, name, error);
-            continue;
-        }
-        for (struct json_iterator inner = json_iterate(value); !code && json_next(&inner, &operator, &operand);) {
-            enum query_comparison comparison;
-            if (!query_comparison_find(operator, &comparison))
-                return error_set_field(error, ERROR_INVALID, name, "%s: %s is no comparison: use is, is_not, contains, not_contains, starts_with, ends_with, regex, gt, gte, lt, lte, is_null, is_not_null",
-                                       name, query_words_show(operator).text);
-            code = add_values(filter, expression, comparison, operand, name, error);
-        }
+    bool is_list = json_value_type(all) == JSON_ARRAY;
+    if (!is_list && json_value_type(all) != JSON_OBJECT)
+        return error_set_field(error, ERROR_INVALID, name, "%s must be an object, {\"key\": value, ..}, or a list of {\"key\", \"operator\", \"value\"}", name);
+    for (struct json_iterator it = json_iterate(all); !code && json_next(&it, &key, &value);) {
+        if (++count > QUERY_FILTER_LIMIT) return error_set_field(error, ERROR_TOO_LARGE, name, "%s: at most %d conditions", name, QUERY_FILTER_LIMIT);
+        if (is_list) {
+            struct slice operator;
+            if (json_value_type(value) != JSON_OBJECT || !json_object_get(value, SLICE("key"), &key_member) || json_value_type(key_member) != JSON_STRING ||
+                !operator_of(value, &operator, &value))
+                return error_set_field(error, ERROR_INVALID, name, "%s: an item of the list must be {\"key\", \"operator\", \"value\"}", name);
+            key = json_value_string(key_member);
+            code = add_named(filter, traces_attribute_expression(&filter->text, place, key), operator, value, name, error);
+        } else code = add_attribute(filter, place, key, value, name, error);
     }
     return code;
 }

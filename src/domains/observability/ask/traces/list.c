@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Our own search: spans, and traces with what they come to, page by page. */
 #include "domains/observability/ask/ask.h"
+#include "domains/observability/ask/attributes.h"
 #include "domains/observability/ask/traces/search.h"
 #include "os/clock.h"
 #include "query/rows.h"
 #include "query/words.h"
+
+static const struct domain_word page_words[] = {
+    TRACES_FILTER_WORDS, {"limit", "at most 1000; 50"}, {"cursor", "the answer's, for its next page"}, {"page", "instead of cursor: counted from 1, with a total"},
+    {"pagination", "of a body: {page, limit}"}, {NULL, NULL}};
 
 /* What a page was asked to be: by cursor, or counted. */
 struct page {
@@ -157,7 +162,8 @@ static enum error_code spans_answer(struct query_context *context, struct buffer
     struct json_writer writer = {.out = out};
     struct traces_filter filter;
     struct page page;
-    enum error_code code = traces_filter_parse(context, &filter, error);
+    enum error_code code = ask_check_names(context, page_words, error);
+    if (!code) code = traces_filter_parse(context, &filter, error);
     if (!code) code = page_read(context, &filter, 64, &page, error);
     if (code) return code;
     if (filter.is_without_errors) query_text_add(&filter.text, " AND (status != 2)");
@@ -196,7 +202,8 @@ static enum error_code summaries_answer(struct query_context *context, struct bu
     struct traces_figures *figures;
     struct page page;
     size_t count;
-    enum error_code code = traces_filter_parse(context, &filter, error);
+    enum error_code code = ask_check_names(context, page_words, error);
+    if (!code) code = traces_filter_parse(context, &filter, error);
     if (!code) code = page_read(context, &filter, 32, &page, error);
     if (!code && page.number && filter.is_without_errors)
         code = error_set_field(error, ERROR_INVALID, "page", "hasError=false is decided trace by trace and cannot be counted: go on by cursor");
@@ -220,8 +227,6 @@ static enum error_code summaries_answer(struct query_context *context, struct bu
     return ERROR_NONE;
 }
 
-static const struct domain_word page_words[] = {TRACES_FILTER_WORDS, {"limit", "at most 1000; 50"}, {"cursor", "the answer's, for its next page"},
-                                                {"page", "instead of cursor: counted from 1, with a total"}, {NULL, NULL}};
 const struct domain_question observability_trace_list_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words, .summary = "Spans, newest first"},
     {METHOD_POST, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words, .summary = "Spans, newest first"},

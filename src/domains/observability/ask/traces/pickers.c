@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a search can choose from: services, operations, keys and values of attributes. */
 #include "domains/observability/ask/ask.h"
+#include "domains/observability/ask/attributes.h"
 #include "domains/observability/ask/traces/search.h"
 #include "query/words.h"
 
 #define PICK_MOST 10000
 #define SAMPLE_SPANS 1000000 /* attributes are picked from so many spans at most: maps are large */
 
+#define LIMIT_WORD {"limit", "at most 10000; 1000"}, {NULL, NULL}
+static const struct domain_word words[] = {TRACES_FILTER_WORDS, LIMIT_WORD};
+static const struct domain_word attribute_words[] = {{"key", "values of this attribute instead of keys"}, {"of", "span, resource"}, TRACES_FILTER_WORDS, LIMIT_WORD};
 /* {"data": [rows]} of a statement about spans of the time asked for, `head` up to FROM, `tail` behind WHERE. */
 static enum error_code answer_rows(struct traces_filter *filter, const char *head, const char *tail, struct buffer *out, struct error *error)
 {
@@ -30,7 +34,8 @@ static enum error_code answer_rows(struct traces_filter *filter, const char *hea
 static enum error_code services_answer(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct traces_filter filter;
-    enum error_code code = traces_filter_parse(context, &filter, error);
+    enum error_code code = ask_check_names(context, words, error);
+    if (!code) code = traces_filter_parse(context, &filter, error);
     if (code) return code;
     return answer_rows(&filter, "service_name AS serviceName, count() AS spanCount, countIf(status = 2) AS errorCount, "
                                 "quantileTDigest(0.95)(duration_nano) / 1e6 AS p95Ms",
@@ -40,7 +45,8 @@ static enum error_code services_answer(struct query_context *context, struct buf
 static enum error_code operations_answer(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct traces_filter filter;
-    enum error_code code = traces_filter_parse(context, &filter, error);
+    enum error_code code = ask_check_names(context, words, error);
+    if (!code) code = traces_filter_parse(context, &filter, error);
     if (code) return code;
     return answer_rows(&filter, "service_name AS serviceName, span_name AS spanName, any(span_kind) AS spanKind, count() AS spanCount, "
                                 "countIf(status = 2) AS errorCount, quantileTDigest(0.95)(duration_nano) / 1e6 AS p95Ms",
@@ -56,7 +62,8 @@ static enum error_code attributes_answer(struct query_context *context, struct b
     struct slice key = query_context_text(context, "key"), expression;
     int64_t limit;
     size_t place;
-    enum error_code code = traces_filter_parse(context, &filter, error);
+    enum error_code code = ask_check_names(context, attribute_words, error);
+    if (!code) code = traces_filter_parse(context, &filter, error);
     if (!code) code = query_context_word(context, "of", places, 0, &place, error);
     if (!code) code = query_context_integer(context, "limit", 1, PICK_MOST, 1000, &limit, error);
     if (code) return code;
@@ -75,9 +82,6 @@ static enum error_code attributes_answer(struct query_context *context, struct b
     return code;
 }
 
-#define LIMIT_WORD {"limit", "at most 10000; 1000"}, {NULL, NULL}
-static const struct domain_word words[] = {TRACES_FILTER_WORDS, LIMIT_WORD};
-static const struct domain_word attribute_words[] = {{"key", "values of this attribute instead of keys"}, {"of", "span, resource"}, TRACES_FILTER_WORDS, LIMIT_WORD};
 const struct domain_question observability_trace_picker_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/traces/services", TENANT_TRACES_READ, services_answer, words, .summary = "Services that sent spans"},
     {METHOD_GET, "/api/v2/query/signals/traces/operations", TENANT_TRACES_READ, operations_answer, words, .summary = "Names of spans, by service and kind"},

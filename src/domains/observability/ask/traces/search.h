@@ -31,10 +31,12 @@ void traces_filter_text(const struct traces_filter *filter, struct query_text *r
 static inline struct slice traces_filter_conditions(const struct traces_filter *filter) { return query_text_sql(&filter->text); }
 
 #define TRACES_FILTER_WORDS                                                                                            \
-    {"from", "ISO 8601 or Unix ms; a day ago"}, {"to", "exclusive"}, {"serviceName", "one or several"}, {"spanName", "one or several"},  \
+    {"from", "ISO 8601 or Unix ms; a day ago"}, {"to", "exclusive"}, {"period", "instead of from and to: 24h, 7d, .."}, {"timezone", "of from, to and period"},  \
+    {"serviceName", "one or several"}, {"serviceNames", "the same"}, {"spanName", "one or several"}, {"spanNames", "the same"},   \
+    {"spanKinds", "several"}, {"statusCodes", "several"}, {"traceIds", "several"},                                    \
     {"spanKind", "unspecified, internal, server, client, producer, consumer"}, {"statusCode", "unset, ok, error"},     \
     {"minDurationMs", "of a span"}, {"maxDurationMs", "of a span"}, {"hasError", "true, false"}, {"traceId", "one or several"},          \
-    {"attributes", "JSON object: {\"http.route\":\"/cart\",\"http.response.status_code\":{\"gte\":500}}"},             \
+    {"attributes", "JSON object: {\"http.route\":\"/cart\",\"http.response.status_code\":{\"operator\":\"gte\",\"value\":500}}; or a list"},             \
     {"resourceAttributes", "JSON object, likewise"}
 
 /* ---- search.c ---- */
