@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Traces by OTLP in; by their id, by search, as a service map, and in the words of Jaeger and Tempo out.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Server, waitFor } from './harness.mjs';
+import { Server, send, waitFor } from './harness.mjs';
 
 let server, key, other, stranger; // a tenant each for what is worked out by hand, for what is random, and for nothing
 const NOW = Date.now() - 60_000;
@@ -119,6 +120,17 @@ test('a trace of a hundred thousand spans is read in pages, without a gap, in or
   for (let i = 1; i < seen.length; i++) assert.ok(seen[i - 1][0] < seen[i][0] || (seen[i - 1][0] === seen[i][0] && seen[i - 1][1] < seen[i][1]), `${seen[i - 1]} ${seen[i]}`);
   for (const cursor of ['x', '1.', '1.2', `-1.${'0'.repeat(32)}`, `1.${'g'.repeat(32)}`])
     assert.equal((await server.get(`${signals}/traces/${trace}?cursor=${cursor}`, key.secret_key)).status, 400, cursor);
+});
+
+test('a trace among many is found without reading the others', async () => {
+  const { status, text } = await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body:
+    `INSERT INTO observability.traces_v3 (tenant_id, timestamp, trace_id_bytes, span_ids, retention_days) SELECT 'many', now64(9) - toIntervalSecond(number % 80000), sipHash128(intDiv(number, 10)), sipHash128(number), 30 FROM numbers(300000)` });
+  assert.equal(status, 200, text);
+  const id = '0123456789abcdef'.repeat(2);
+  const explained = async (table) => (await server.sql(`EXPLAIN indexes = 1 SELECT count() FROM ${table} WHERE tenant_id = 'many' AND trace_id_bytes = toFixedString(unhex('${id}'), 16)`)).map((row) => row.explain).join('\n');
+  const granules = [...(await explained('observability.traces_v3')).matchAll(/Granules: (\d+)\/(\d+)/g)].map(([, read, all]) => [Number(read), Number(all)]);
+  assert.ok(granules[0][1] >= 36, JSON.stringify(granules));
+  assert.ok(granules.at(-1)[0] <= 2, JSON.stringify(granules));
 });
 
 // ---- search and map, against figures computed here ----
