@@ -2,7 +2,7 @@
 /*
  * How many small requests one loop answers: a server thread that answers 200 to everything and a client thread that
  * keeps requests in flight on many connections. `http1_bench [connections [in flight on each [seconds]]]`; with
- * `http1_bench serve [port]` only the server, for other load generators.
+ * `http1_bench serve [port]` only the server, for other load generators (h2load: HTTP/2 is spoken as well).
  */
 #include <arpa/inet.h>
 #include <stdio.h>

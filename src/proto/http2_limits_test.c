@@ -79,6 +79,8 @@ static void body_over_the_limit_is_refused_while_it_arrives(void **state)
     struct client_call *announced = client_request("POST", "/echo", "content-length: 4194304\n", upload);
     struct client_call *unannounced = client_request("POST", "/echo", "", upload);
     struct client_call *small = client_request("POST", "/nothing", "content-length: 5000\n", slice_first(upload, 5000));
+    WAIT_FOR_CALL(announced->ended && unannounced->ended);
+    assert_false(announced->closed || unannounced->closed); /* clients get time to see that before the reset */
     WAIT_FOR_CALL(announced->closed && unannounced->closed && small->closed);
     assert_int_equal(announced->status, 413);
     assert_true(announced->ended);

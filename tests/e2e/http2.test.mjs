@@ -96,6 +96,9 @@ test('curl speaks HTTP/2 with prior knowledge', (t) => {
   if (!/\bHTTP2\b/.test(execFileSync('curl', ['--version'], { encoding: 'utf8' }))) return t.skip('this curl has no HTTP/2');
   const said = execFileSync('curl', ['-s', '--http2-prior-knowledge', '-o', '/dev/null', '-w', '%{http_version} %{http_code}', `${server.url}/readyz`], { encoding: 'utf8' });
   assert.equal(said, '2 200');
+  const refused = execFileSync('curl', ['-s', '--http2-prior-knowledge', '-w', ' %{http_code}', '-H', `authorization: Bearer ${tenant.write_key}`,
+    '-H', 'content-type: application/json', '--data-binary', '@-', `${server.url}/v1/events`], { encoding: 'utf8', input: Buffer.alloc(30 << 20, ' ') });
+  assert.match(refused, /"too_large".* 413$/s); // seen although 30 MiB were still on their way
 });
 
 test('spans of a unary call are stored, plain and packed, on both ports', async () => {
