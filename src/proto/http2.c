@@ -298,11 +298,13 @@ static void connection_timed_out(void *state)
         abort_connection(connection);
         return;
     }
+    connection->busy = true; /* answers leave afterwards: what is sent ends streams, and with them exchanges of this list */
     for (struct http_exchange *exchange = connection->first, *next; exchange; exchange = next) {
         next = exchange->next;
         int64_t at_ms = overdue_ms(connection, exchange);
         if (at_ms != 0 && at_ms <= now_ms) exchange_overdue(exchange, now_ms);
     }
+    connection->busy = false;
     if (!connection->first && now_ms - connection->idle_ms >= settings->idle_timeout_ms)
         nghttp2_session_terminate_session(connection->session, NGHTTP2_NO_ERROR);
     for (const struct http_exchange *exchange = connection->first; exchange; exchange = exchange->next) {
