@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// OTLP over HTTP: traces in, a trace out, by protobuf's and JSON's own rules.
+// OTLP over HTTP: spans and log records in protobuf and JSON, keys, answers, errors, what is sent twice.
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Server } from './harness.mjs';
+import { gzipSync } from 'node:zlib';
+import { Server, repository, waitFor } from './harness.mjs';
 
 let server, a, b;
 const span = (traceId, spanId, more = {}) => ({
@@ -99,4 +102,87 @@ test('a key is found in the headers of all senders, and never in the address', a
     assert.equal(answer.json.code, 16);
   }
   assert.equal((await server.post('/v1/traces', request(), { headers: { authorization: basic(`${id}:wrong`) } })).status, 401);
+});
+
+// Protobuf by hand: a field of bytes, a fixed 64-bit number.
+const varint = (value) => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
+const bytes = (number, ...parts) => {
+  const content = Buffer.concat(parts.map((part) => Buffer.from(part)));
+  return Buffer.concat([Buffer.from([...varint(number * 8 + 2), ...varint(content.length)]), content]);
+};
+const fixed64 = (number, value) => {
+  const out = Buffer.alloc(9, number * 8 + 1);
+  out.writeBigUInt64LE(value, 1);
+  return out;
+};
+const protobufSpan = (trace, name) => bytes(1, bytes(2, bytes(2, bytes(1, Buffer.from(trace, 'hex')), bytes(2, Buffer.from('eee19b7ec3c1b174', 'hex')), bytes(5, name), fixed64(7, BigInt(Date.now()) * 1000000n))));
+const PROTOBUF = { 'content-type': 'application/x-protobuf' };
+
+test('protobuf, gzip or not, in chunks or not, on every path: stored; the answer is zero bytes of protobuf', async () => {
+  const paths = ['/v1/traces', '/v2/traces', '/v1/otlp/traces', '/api/v2/otlp/traces', '/opentelemetry.proto.collector.trace.v1.TraceService/Export'];
+  for (const [i, path] of paths.entries()) {
+    const plain = protobufSpan('44'.repeat(16), `plain ${i}`), zipped = protobufSpan('44'.repeat(16), `zipped ${i}`), chunked = protobufSpan('44'.repeat(16), `chunked ${i}`);
+    for (const [body, headers] of [[plain, { 'content-length': plain.length }], [gzipSync(zipped), { 'content-encoding': 'gzip' }], [gzipSync(chunked), { 'content-encoding': 'gzip', 'transfer-encoding': 'chunked' }]]) {
+      const answer = await server.post(path, body, { key: a.secret_key, headers: { ...PROTOBUF, ...headers } });
+      assert.deepEqual([answer.status, answer.headers['content-type'], answer.text], [200, 'application/x-protobuf', ''], path);
+    }
+  }
+  await server.settle(a.write_key);
+  assert.deepEqual(await server.sql(`SELECT count() AS n, uniqExact(span_name) AS names FROM observability.traces_v3 WHERE trace_id = '${'44'.repeat(16)}'`), [{ n: 15, names: 15 }]);
+});
+
+test('errors are a Status in the type of the request, with the status that tells senders what to do', async () => {
+  const json = (path, body, options = {}) => server.post(path, body, { key: a.secret_key, ...options });
+  const refused = async (answer, status, code, pattern) => {
+    const { status: got, text } = await answer;
+    assert.equal(got, status, text);
+    assert.equal(JSON.parse(text).code, code, text);
+    assert.match(JSON.parse(text).message, pattern);
+  };
+  await refused(json('/v1/traces', '{'), 400, 3, /JSON/);
+  await refused(json('/v1/traces', request(), { key: null }), 401, 16, /key/);
+  const made = await server.command(['key', 'create', a.tenant, '--kind', 'write', '--permissions', 'events:write', '--json']);
+  const { key } = JSON.parse(made.stdout);
+  await waitFor('the key is known', async () => (await json('/v1/traces', request(), { key })).status !== 401);
+  await refused(json('/v1/traces', request(), { key }), 403, 7, /traces/);
+  await refused(json('/v1/traces', request(), { headers: { 'x-tenant-id': b.tenant } }), 403, 7, /x-tenant-id/);
+  await refused(json('/v1/traces', request(), { headers: { 'content-encoding': 'br' } }), 415, 3, /encoding/);
+  await refused(json('/v1/traces', gzipSync(Buffer.alloc((64 << 20) + 1, ' ')), { headers: { 'content-encoding': 'gzip' } }), 413, 8, /./);
+  const cut = await server.post('/v1/traces', protobufSpan('55'.repeat(16), 'cut').subarray(0, 20), { key: a.secret_key, headers: PROTOBUF });
+  assert.deepEqual([cut.status, cut.headers['content-type'], cut.text.slice(0, 3)], [400, 'application/x-protobuf', '\x08\x03\x12']);
+  const nobody = await server.post('/v1/logs', '', { headers: PROTOBUF });
+  assert.deepEqual([nobody.status, nobody.text.slice(0, 3)], [401, '\x08\x10\x12']);
+  assert.equal((await json('/v1/traces', '{}', { headers: { 'content-type': 'text/plain' } })).status, 415);
+  const got = await server.get('/v1/traces', a.secret_key);
+  assert.deepEqual([got.status, got.headers.allow], [405, 'POST']);
+  assert.equal((await json('/v1/profiles', '{}')).status, 404);
+});
+
+// The example requests of opentelemetry-proto, from an optional data folder beside the project. They are of 2018: their times are moved to now.
+const example = (name) => join(repository, '../shared/data/otlp', name);
+const skip = existsSync(example('trace.json')) ? false : 'there is no data folder beside the project';
+const examplesAt = (name, ms) => readFileSync(example(name), 'utf8').replace(/"1544712(\d{3})(\d{9})"/g, (_, seconds, rest) => `"${BigInt(ms) * 1000000n + BigInt(seconds) * 1000000000n + BigInt(rest) - 661000000000n}"`);
+test('the example requests land field by field', { skip }, async () => {
+  const now = Date.now() - 5000, nano = (offset) => String(BigInt(now) * 1000000n + BigInt(offset));
+  for (const [path, name] of [['/v1/traces', 'trace.json'], ['/v1/logs', 'logs.json'], ['/v1/logs', 'events.json'], ['/v1/metrics', 'metrics.json']]) {
+    const answer = await server.post(path, examplesAt(name, now), { key: b.secret_key });
+    assert.deepEqual([answer.status, answer.text], [200, '{}'], name);
+  }
+  await server.settle(b.write_key);
+  const shared = { service_name: 'my.service', resource_attributes: { 'service.name': 'my.service' }, scope_name: 'my.library', scope_version: '1.0.0', scope_attributes: '{"my.scope.attribute":"some scope attribute"}' };
+  const columns = 'service_name, resource_attributes, scope_name, scope_version, scope_attributes';
+  assert.deepEqual(await server.sql(`SELECT trace_id, span_id, parent_span_id, span_name, span_kind, status_code, toString(toUnixTimestamp64Nano(timestamp)) AS start, toString(toUnixTimestamp64Nano(end_timestamp)) AS stop,
+    span_attributes, ${columns} FROM observability.traces_v3 WHERE span_name = 'I\\'m a server span'`, b.tenant), [{ trace_id: '5b8efff798038103d269b633813fc60c', span_id: 'eee19b7ec3c1b174',
+    parent_span_id: 'eee19b7ec3c1b173', span_name: "I'm a server span", span_kind: 'server', status_code: 'unset', start: nano(-1000000000), stop: nano(0), span_attributes: { 'my.span.attr': 'some value' }, ...shared }]);
+  const records = await server.sql(`SELECT toString(toUnixTimestamp64Nano(timestamp)) AS time, toString(toUnixTimestamp64Nano(observed_timestamp)) AS observed, trace_id, span_id, severity_number, severity_text, body, body_type,
+    event_name, log_attributes, log_attribute_types, ${columns} FROM observability.logs_v3 WHERE service_name = 'my.service' ORDER BY id`, b.tenant);
+  const times = { time: nano(-700000000), observed: nano(-700000000) };
+  assert.deepEqual(records, [
+    { ...times, trace_id: '5b8efff798038103d269b633813fc60c', span_id: 'eee19b7ec3c1b174', severity_number: 10, severity_text: 'Information', body: 'Example log record', body_type: 's', event_name: '',
+      log_attributes: { 'string.attribute': 'some string', 'boolean.attribute': 'true', 'int.attribute': '10', 'double.attribute': '637.704', 'array.attribute': '["many","values"]', 'map.attribute': '{"some.map.key":"some value"}' },
+      log_attribute_types: 'sbidak', ...shared },
+    { ...times, trace_id: '', span_id: '', severity_number: 9, severity_text: 'test severity text',
+      body: '{"type":0,"url":"https://www.guidgenerator.com/online-guid-generator.aspx","referrer":"https://wwww.google.com","title":"Free Online GUID Generator"}', body_type: 'k', event_name: 'browser.page_view',
+      log_attributes: { 'event.attribute': 'some event attribute' }, log_attribute_types: 's', ...shared },
+  ]);
 });
