@@ -250,7 +250,8 @@ static enum error_code server_start_ingest(struct server *server, struct error *
         code = ingest_answers_rebuild(server->answers, session, settings->ingest_duplicate_window_ms, error);
     store_session_destroy(session);
     const struct domain_state_setting state_settings[] = {{"session_timeout_ms", settings->analytics_session_timeout_ms},
-                                                          {"session_limit", settings->analytics_session_limit}};
+                                                          {"session_limit", settings->analytics_session_limit},
+                                                          {"rollup_interval_ms", settings->metrics_rollup_interval_ms}};
     const struct ingest_states_settings states = {
         .domains = server_domains, .domain_count = server_domain_count, .settings = state_settings,
         .setting_count = sizeof state_settings / sizeof state_settings[0], .spool = server->spool, .window = server->window,

@@ -69,6 +69,8 @@ static const struct setting settings_table[] = {
      "How often rows of visits that changed are written, and visits that are over are ended."},
     {"analytics.session_limit", SETTING_INTEGER, AT(analytics_session_limit), "200000", 1000, 100000000,
      "Visits held in memory, about 1 KiB each; beyond it the oldest end early, and rows of new ones are made by queries."},
+    {"metrics.rollup_interval", SETTING_MILLISECONDS, AT(metrics_rollup_interval_ms), "1m", 10, DAY_MS,
+     "How often hours that are over, and those that late samples came for, are added up to metric_samples_hourly and _daily."},
     {"spool.commit_interval", SETTING_MICROSECONDS, AT(spool_commit_interval_us), "0us", 0, 1000000,
      "Wait this long for more rows before a sync; 0: sync as soon as rows are there (rows that come meanwhile share the next)."},
     {"spool.commit_bytes", SETTING_BYTES, AT(spool_commit_bytes), "8MiB", 64 * KIB, GIB, "A group is synced at this size at the latest."},

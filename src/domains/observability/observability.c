@@ -28,6 +28,11 @@ static const struct domain_view views[] = {
     {"observability", "metric_series_known", "tenant_id"},
     {"observability", "metrics_v3", "tenant_id"},
     {"observability", "metric_histograms", "tenant_id"},
+    {"observability", "metric_samples_hourly", "tenant_id"},
+    {"observability", "metric_samples_daily", "tenant_id"},
+    {"observability", "metric_rollups", "tenant_id"},
+    {"observability", "metrics_v3_hourly", "tenant_id"},
+    {"observability", "metrics_v3_daily", "tenant_id"},
 };
 /* OTLP over HTTP, the same with a key header, as a path of a platform's port, and over gRPC: one decoder. */
 #define OTLP_ROUTE(route_path, needed, function)                                                                               \

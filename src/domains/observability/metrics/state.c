@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of the domain: sets of known series by thread. */
 #include "domains/observability/metrics/state.h"
+#include "domains/observability/metrics/rollup.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -14,6 +15,8 @@ struct metrics_state {
     pthread_mutex_t mutex; /* guards the list */
     struct metrics_set *sets[STATE_SETS_LIMIT];
     size_t set_count;
+    struct metrics_rollup rollup; /* of the thread of states */
+    atomic_bool is_pressed;
 };
 
 static void *state_create(const struct domain_state_setting *settings, size_t setting_count)
@@ -23,6 +26,9 @@ static void *state_create(const struct domain_state_setting *settings, size_t se
     if (!state) return NULL;
     state->number = atomic_fetch_add(&numbers, 1) + 1;
     pthread_mutex_init(&state->mutex, NULL);
+    state->rollup.interval_ms = STATE_TICK_MS;
+    for (size_t i = 0; i < setting_count; i++)
+        if (strcmp(settings[i].name, "rollup_interval_ms") == 0) state->rollup.interval_ms = settings[i].value;
     return state;
 }
 
@@ -30,6 +36,7 @@ static void state_destroy(void *context)
 {
     struct metrics_state *state = context;
     for (size_t i = 0; i < state->set_count; i++) metrics_set_destroy(state->sets[i]);
+    metrics_rollup_free(&state->rollup);
     pthread_mutex_destroy(&state->mutex);
     free(state);
 }
@@ -54,7 +61,14 @@ struct metrics_set *metrics_set_of(void *context)
 }
 
 static enum error_code state_start(void *state, struct domain_host *host, struct error *error) { return ERROR_NONE; }
-static void state_tick(void *state, struct domain_host *host, int64_t now_ms, bool is_last) {}
+static void state_tick(void *context, struct domain_host *host, int64_t now_ms, bool is_last)
+{
+    struct metrics_state *state = context;
+    if (is_last) return; /* whatever is left is found at the next start */
+    metrics_rollup_tick(&state->rollup, host, now_ms);
+    atomic_store(&state->is_pressed, metrics_rollup_has_work(&state->rollup) || state->rollup.interval_ms < STATE_TICK_MS);
+}
+static bool state_is_pressed(void *context) { return atomic_load(&((struct metrics_state *)context)->is_pressed); }
 
 /* On the thread of the loop whose set it is. */
 static void state_settled(void *state, void *thing, uint64_t segment, bool is_durable)
@@ -69,4 +83,5 @@ const struct domain_state_functions observability_state = {
     .tick = state_tick,
     .settled = state_settled,
     .tick_ms = STATE_TICK_MS,
+    .is_pressed = state_is_pressed,
 };

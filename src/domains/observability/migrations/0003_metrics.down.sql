@@ -1,3 +1,8 @@
+DROP VIEW IF EXISTS observability.metrics_v3_daily;
+DROP VIEW IF EXISTS observability.metrics_v3_hourly;
+DROP TABLE IF EXISTS observability.metric_rollups;
+DROP TABLE IF EXISTS observability.metric_samples_daily;
+DROP TABLE IF EXISTS observability.metric_samples_hourly;
 DROP VIEW IF EXISTS observability.metric_histograms;
 DROP VIEW IF EXISTS observability.metrics_v3;
 DROP VIEW IF EXISTS observability.metric_series_known;

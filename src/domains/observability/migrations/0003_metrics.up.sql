@@ -222,3 +222,76 @@ LEFT JOIN
     FROM (SELECT *, trace_id, span_id FROM observability.exemplars_v3 ORDER BY timestamp) GROUP BY tenant_id, series_id, point_timestamp
 ) AS exemplars
 ON samples.tenant_id = exemplars.tenant_id AND samples.series_id = exemplars.series_id AND samples.timestamp = exemplars.point_timestamp;
+
+-- Numbers per series and hour, and per day: states that can be merged. Made from metric_samples by the server (metrics/rollup.h) when hours
+-- are over, again when samples come late; the newest version stands.
+CREATE TABLE IF NOT EXISTS observability.metric_samples_hourly
+(
+    `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `series_id` UInt64 CODEC(ZSTD(1)),
+    `hour` DateTime('UTC') CODEC(Delta(4), ZSTD(1)),
+    `version` UInt64 CODEC(T64, ZSTD(1)),
+    `count` UInt64 CODEC(T64, ZSTD(1)),
+    `sum` Float64 CODEC(ZSTD(1)),
+    `min` Float64 CODEC(ZSTD(1)),
+    `max` Float64 CODEC(ZSTD(1)),
+    `first_value` Float64 CODEC(ZSTD(1)),
+    `first_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `last_value` Float64 CODEC(ZSTD(1)),
+    `last_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `increase` Float64 CODEC(ZSTD(1)),
+    `resets` UInt64 CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYYYYMM(hour)
+ORDER BY (tenant_id, series_id, hour)
+TTL hour + INTERVAL 400 DAY;
+
+CREATE TABLE IF NOT EXISTS observability.metric_samples_daily
+(
+    `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `series_id` UInt64 CODEC(ZSTD(1)),
+    `day` Date CODEC(Delta(2), ZSTD(1)),
+    `version` UInt64 CODEC(T64, ZSTD(1)),
+    `count` UInt64 CODEC(T64, ZSTD(1)),
+    `sum` Float64 CODEC(ZSTD(1)),
+    `min` Float64 CODEC(ZSTD(1)),
+    `max` Float64 CODEC(ZSTD(1)),
+    `first_value` Float64 CODEC(ZSTD(1)),
+    `first_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `last_value` Float64 CODEC(ZSTD(1)),
+    `last_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `increase` Float64 CODEC(ZSTD(1)),
+    `resets` UInt64 CODEC(T64, ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(version)
+PARTITION BY toYear(day)
+ORDER BY (tenant_id, series_id, day)
+TTL day + INTERVAL 400 DAY;
+
+-- How far they are, in one row: all samples of segments up to this one, of hours before `closed`. It is no tenant's.
+CREATE TABLE IF NOT EXISTS observability.metric_rollups
+(
+    `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
+    `segment` UInt64 CODEC(ZSTD(1)),
+    `closed` DateTime('UTC') CODEC(ZSTD(1)),
+    `written_at` DateTime64(3, 'UTC') CODEC(ZSTD(1))
+)
+ENGINE = ReplacingMergeTree(written_at)
+ORDER BY tenant_id;
+
+CREATE VIEW IF NOT EXISTS observability.metrics_v3_hourly AS
+SELECT rollups.hour AS hour, series.metric_name AS metric_name, series.service_name AS service_name, series.workspace_id AS workspace_id,
+    rollups.tenant_id AS tenant_id, sum(rollups.sum) AS sum_value, sum_value / count AS avg_value, min(rollups.min) AS min_value,
+    max(rollups.max) AS max_value, sum(rollups.count) AS count, sum(rollups.increase) AS increase
+FROM (SELECT * FROM observability.metric_samples_hourly FINAL) AS rollups
+INNER JOIN observability.metric_series_known AS series ON rollups.tenant_id = series.tenant_id AND rollups.series_id = series.series_id
+GROUP BY hour, metric_name, service_name, workspace_id, tenant_id;
+
+CREATE VIEW IF NOT EXISTS observability.metrics_v3_daily AS
+SELECT rollups.day AS date, series.metric_name AS metric_name, series.service_name AS service_name, series.workspace_id AS workspace_id,
+    rollups.tenant_id AS tenant_id, sum(rollups.sum) AS sum_value, sum_value / count AS avg_value, min(rollups.min) AS min_value,
+    max(rollups.max) AS max_value, sum(rollups.count) AS count, sum(rollups.increase) AS increase
+FROM (SELECT * FROM observability.metric_samples_daily FINAL) AS rollups
+INNER JOIN observability.metric_series_known AS series ON rollups.tenant_id = series.tenant_id AND rollups.series_id = series.series_id
+GROUP BY date, metric_name, service_name, workspace_id, tenant_id;

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Keeps metric_samples_hourly and _daily equal to what metric_samples says. */
+#ifndef DOMAINS_OBSERVABILITY_METRICS_ROLLUP_H
+#define DOMAINS_OBSERVABILITY_METRICS_ROLLUP_H
+
+#include "domain/domain.h"
+
+/*
+ * Model: what a rollup holds is a function of samples alone, so it can be made again at any time; the newest version of a row stands.
+ *   closed     the start of the first hour that may still get samples in time: it ended less than five minutes ago, or not at all
+ *   work       hours of tenants that must be made: those that closed since the last look, and those before into which samples came
+ *              since (their segment is beyond the last one looked at), with the hour after each, whose first step begins in it; then days
+ *   progress   the row of metric_rollups, written when all work of a look is done. A process that ends before begins again:
+ *              rows it made already are made again under a version not smaller
+ * Samples in sum, count, min, max, first, last: numbers of the bucket, without NaN (stale marks among them); of equal times the one that came last.
+ * increase: of delta sums the sum. Else the sum of the steps that end in the bucket: from the sample before to this one, looking back at most an hour
+ * before the hour's start. A step is value - value before; a reset (the value fell, or start_timestamp is not before the last sample)
+ * counts from zero: value. Without a sample before: value if start_timestamp lies in that hour or the bucket, else 0. A day's is the sum of its hours'.
+ * One server per event store does this: numbers of segments are a data directory's own.
+ */
+struct metrics_rollup {
+    int64_t interval_ms, next_ms;  /* between looks; when the next one is due */
+    uint64_t segment;              /* progress */
+    int64_t closed;
+    uint64_t wanted_segment;       /* of the look whose work is under way, or that waits for this segment to be stored; 0: none */
+    int64_t wanted_closed;
+    struct buffer work;            /* struct rollup_work */
+    size_t done;                   /* of it */
+    struct buffer tenants;         /* lists of quoted ids that work points into */
+    bool is_known;                 /* progress was read */
+};
+void metrics_rollup_free(struct metrics_rollup *rollup);
+/* Works for about a second. `is_last`: does nothing. */
+void metrics_rollup_tick(struct metrics_rollup *rollup, struct domain_host *host, int64_t now_ms);
+bool metrics_rollup_has_work(const struct metrics_rollup *rollup);
+
+#endif
