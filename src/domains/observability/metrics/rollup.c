@@ -33,7 +33,7 @@ bool metrics_rollup_has_work(const struct metrics_rollup *rollup) { return rollu
 static enum error_code run(struct domain_host *host, struct buffer *sql, struct buffer *out, struct error *error)
 {
     enum error_code code = sql->failed ? error_set(error, ERROR_MEMORY, "out of memory for a statement")
-                                       : host->query(host, buffer_slice(sql), out ? "TSV" : NULL, out, error);
+                                       : host->query(host, buffer_slice(sql), out ? "TSVRaw" : NULL, out, error);
     buffer_free(sql);
     return code;
 }
@@ -51,6 +51,14 @@ static enum error_code read_progress(struct metrics_rollup *rollup, struct domai
     return code;
 }
 
+static void looked(struct metrics_rollup *rollup)
+{
+    rollup->segment = rollup->wanted_segment;
+    rollup->rows = rollup->wanted_rows;
+    rollup->closed = rollup->wanted_closed;
+    rollup->wanted_segment = 0;
+}
+
 static enum error_code write_progress(struct metrics_rollup *rollup, struct domain_host *host, struct error *error)
 {
     struct buffer sql = {0};
@@ -58,9 +66,7 @@ static enum error_code write_progress(struct metrics_rollup *rollup, struct doma
                   (unsigned long long)rollup->wanted_segment, (long long)rollup->wanted_closed);
     enum error_code code = run(host, &sql, NULL, error);
     if (code) return code;
-    rollup->segment = rollup->wanted_segment;
-    rollup->closed = rollup->wanted_closed;
-    rollup->wanted_segment = 0;
+    looked(rollup);
     return ERROR_NONE;
 }
 
@@ -96,9 +102,9 @@ static void changed_hours_sql(const struct metrics_rollup *rollup, const char *s
     buffer_printf(sql,
                   "SELECT DISTINCT tenant_id, %s AS time FROM (SELECT DISTINCT tenant_id, toInt64(toUnixTimestamp(toStartOfHour(timestamp))) AS hour "
                   "FROM observability.metric_samples WHERE timestamp < toDateTime64(%lld, 9, 'UTC') AND timestamp >= toDateTime64(%lld, 9, 'UTC') "
-                  "AND ((segment > %llu AND segment <= %llu) OR timestamp >= toDateTime64(%lld, 9, 'UTC')) AND " TENANT_IS_SOUND
+                  "AND ((segment %s %llu AND segment <= %llu) OR timestamp >= toDateTime64(%lld, 9, 'UTC')) AND " TENANT_IS_SOUND
                   ") ARRAY JOIN [hour, hour + %d] AS either WHERE either < %lld",
-                  start, (long long)rollup->wanted_closed, (long long)(rollup->wanted_closed - DAYS_LIMIT * (int64_t)DAY),
+                  start, (long long)rollup->wanted_closed, (long long)(rollup->wanted_closed - DAYS_LIMIT * (int64_t)DAY), rollup->grew ? ">=" : ">",
                   (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (long long)rollup->closed, HOUR,
                   (long long)rollup->wanted_closed);
 }
@@ -180,28 +186,43 @@ static void day_sql(const struct metrics_rollup *rollup, const struct rollup_wor
     buffer_append_string(sql, "\nGROUP BY tenant_id, series_id");
 }
 
+/* The last segment looked at may have been open then: whether it has more samples now. */
+static enum error_code look_at_last(struct metrics_rollup *rollup, struct domain_host *host, struct error *error)
+{
+    struct buffer sql = {0}, out = {0};
+    uint64_t rows = 0;
+    buffer_printf(&sql, "SELECT countIf(segment = %llu), countIf(segment = %llu) FROM observability.metric_samples WHERE segment IN (%llu, %llu)",
+                  (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (unsigned long long)rollup->segment,
+                  (unsigned long long)rollup->wanted_segment);
+    enum error_code code = run(host, &sql, &out, error);
+    struct slice rest = slice_trim(buffer_slice(&out)), last = slice_cut(&rest, '\t');
+    if (!code && (!slice_parse_uint64(last, &rows) || !slice_parse_uint64(rest, &rollup->wanted_rows)))
+        code = error_set(error, ERROR_CORRUPT, "the answer about late samples is not two numbers");
+    rollup->grew = rows != rollup->rows;
+    buffer_free(&out);
+    return code;
+}
+
 static enum error_code look(struct metrics_rollup *rollup, struct domain_host *host, int64_t now_ms, struct error *error)
 {
     enum error_code code = rollup->is_known ? ERROR_NONE : read_progress(rollup, host, error);
     if (code) return code;
     if (!rollup->wanted_segment) {
-        uint64_t current = host->segment(host);
-        if (current < 2) return ERROR_NONE;
-        rollup->wanted_segment = current - 1;
+        rollup->wanted_segment = host->segment(host);
         rollup->wanted_closed = (now_ms / 1000 - GRACE_S) / HOUR * HOUR;
     }
     if (!host->is_stored(host, rollup->wanted_segment)) return ERROR_NONE;
-    if (rollup->wanted_segment <= rollup->segment && rollup->wanted_closed <= rollup->closed) {
+    code = look_at_last(rollup, host, error);
+    if (code) return code;
+    if (rollup->wanted_segment <= rollup->segment && rollup->wanted_closed <= rollup->closed && !rollup->grew) {
         rollup->wanted_segment = 0;
         return ERROR_NONE;
     }
     code = find_work(rollup, host, error);
     /* Nothing to make: the row would be written for nothing each time. Looking again at the same segments costs little. */
     if (!code && !metrics_rollup_has_work(rollup)) {
-        rollup->segment = rollup->wanted_segment;
         if (rollup->closed && rollup->closed < rollup->wanted_closed) return write_progress(rollup, host, error);
-        rollup->closed = rollup->wanted_closed;
-        rollup->wanted_segment = 0;
+        looked(rollup);
     }
     return code;
 }

@@ -22,8 +22,11 @@ struct metrics_rollup {
     int64_t interval_ms, next_ms;  /* between looks; when the next one is due */
     uint64_t segment;              /* progress */
     int64_t closed;
+    uint64_t rows;                 /* samples of that segment, which may still have been open */
+    bool grew;                     /* it has more now */
     uint64_t wanted_segment;       /* of the look whose work is under way, or that waits for this segment to be stored; 0: none */
     int64_t wanted_closed;
+    uint64_t wanted_rows;
     struct buffer work;            /* struct rollup_work */
     size_t done;                   /* of it */
     struct buffer tenants;         /* lists of quoted ids that work points into */
