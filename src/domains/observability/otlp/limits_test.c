@@ -99,6 +99,14 @@ static void texts_that_stand_in_every_row_are_bounded_for_the_whole_request(void
     send(*state, &body, fit, "take more than 256 MiB: send smaller batches");
 }
 
+static void a_span_that_ends_in_another_age_is_refused(void **state)
+{
+    struct buffer body = {0};
+    buffer_append_string(&body, "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"endTimeUnixNano\":\"18446744073709551615\",");
+    buffer_printf(&body, "\"traceId\":\"%032x\",\"spanId\":\"%016x\",\"startTimeUnixNano\":\"%lld000000\"}]}]}]}", 1, 1, (long long)HARNESS_NOW_MS);
+    send(*state, &body, 0, "span 0: end_time_unix_nano is more than a year after the start");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +114,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_with_too_many_attributes_refuses_its_spans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_resource_refuses_its_spans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_that_stand_in_every_row_are_bounded_for_the_whole_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_span_that_ends_in_another_age_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
