@@ -124,6 +124,18 @@ static void question_run(struct query_job *job, struct store_session *session)
 #define REGEXP_REFUSED 427 /* CANNOT_COMPILE_REGEXP */
 #define MEMORY_REFUSED 241 /* MEMORY_LIMIT_EXCEEDED: with "(total)" because of what others take */
 
+static enum error_code question_out_of_time(const struct api_settings *settings, struct error *error)
+{
+    return error_set(error, ERROR_TIMEOUT, "the question took longer than %lld s (query.timeout): ask about less time, or for less at once",
+                     (long long)settings->query_timeout_ms / 1000);
+}
+
+enum error_code api_question_check(const struct api_call *call, struct error *error)
+{
+    if (atomic_load_explicit(&call->request->cancelled, memory_order_relaxed)) return error_set(error, ERROR_CANCELLED, "nobody waits for the answer");
+    return os_clock_monotonic_ms() < call->deadline_ms ? ERROR_NONE : question_out_of_time(&call->loop->api->settings, error);
+}
+
 enum error_code api_question_ask(struct api_call *call, struct store_session *session, const char *owner,
                                  struct store_query *query, struct buffer *out, struct error *error)
 {
@@ -142,9 +154,7 @@ enum error_code api_question_ask(struct api_call *call, struct store_session *se
     query->timeout_ms = call->deadline_ms - os_clock_monotonic_ms();
     query->cancelled = &call->request->cancelled;
     query->answer_limit_bytes = API_QUESTION_ANSWER_BYTES - call->answer_bytes;
-    if (query->timeout_ms <= 0)
-        return error_set(error, ERROR_TIMEOUT, "the question took longer than %lld s (query.timeout): ask about less time, or for less at once",
-                         (long long)settings->query_timeout_ms / 1000);
+    if (query->timeout_ms <= 0) return question_out_of_time(settings, error);
     size_t had = out ? out->size : 0;
     enum error_code code = query->answer_limit_bytes == 0 ? ERROR_TOO_LARGE : store_session_query(session, query, out, error);
     if (out) call->answer_bytes += out->size - had;

@@ -27,6 +27,8 @@ struct api_question {
 bool api_question_submit(struct api_question *question);
 
 #define API_QUESTION_ANSWER_BYTES (128u << 20) /* of all a question gets from the event store: more is an export */
+/* ERROR_TIMEOUT when the question's time is over, ERROR_CANCELLED when the client has gone. */
+enum error_code api_question_check(const struct api_call *call, struct error *error) MUST_CHECK;
 /*
  * Asks the event store in the caller's name: row policy of `owner` (a tenant or an organization), the settings' memory, what is left of
  * the question's time, and until the client has gone. `query` brings sql, parameters and format. What is wrong with a value (a regular expression) is ERROR_INVALID,

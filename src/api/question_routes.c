@@ -34,6 +34,12 @@ static enum error_code asking_run(struct query_context *context, const struct qu
     return api_question_ask(asking->call, asking->session, asking->call->caller.tenant_id, &query, out, error);
 }
 
+static enum error_code asking_check(struct query_context *context, struct error *error)
+{
+    const struct api_call *call = ((struct asking *)context)->call;
+    return api_question_check(call, error);
+}
+
 static enum error_code asking_definition(struct query_context *context, const char *plural, struct slice id, struct buffer *out,
                                          struct error *error)
 {
@@ -156,6 +162,7 @@ void api_question_handle(struct api_call *call)
         .path_value_count = API_PATH_VALUE_LIMIT,
         .accept = request_header_get(call->request, "accept"),
         .run = asking_run,
+        .check = asking_check,
         .definition = asking_definition,
         .status = 200,
         .content_type = "application/json",

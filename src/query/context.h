@@ -33,6 +33,9 @@ struct query_context {
      * value (a regular expression, a number) is ERROR_INVALID. */
     enum error_code (*run)(struct query_context *context, const struct query_text *text, const char *format,
                            struct buffer *out, struct error *error);
+    /* What computes long by itself asks this now and then: ERROR_TIMEOUT once the question's time is over, ERROR_CANCELLED when
+     * nobody waits for the answer. */
+    enum error_code (*check)(struct query_context *context, struct error *error);
     /* A thing of the tenant that somebody has made ("cohorts", its id), as one JSON object appended to `out`. ERROR_NOT_FOUND. Blocks. */
     enum error_code (*definition)(struct query_context *context, const char *plural, struct slice id, struct buffer *out,
                                   struct error *error);

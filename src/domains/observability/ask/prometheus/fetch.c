@@ -34,7 +34,7 @@ struct sample { uint64_t series_id; int64_t time_ms; double value; double bound;
 enum error_code prometheus_check(void *context, struct error *error)
 {
     const struct prometheus_read *read = context;
-    if (!read->deadline_ms || os_clock_wall_ms() < read->deadline_ms) return ERROR_NONE;
+    if (!read->deadline_ms || os_clock_wall_ms() < read->deadline_ms) return read->context->check(read->context, error);
     return error_set(error, ERROR_TIMEOUT, "query timed out in expression evaluation");
 }
 
