@@ -185,4 +185,22 @@ test('the example requests land field by field', { skip }, async () => {
       body: '{"type":0,"url":"https://www.guidgenerator.com/online-guid-generator.aspx","referrer":"https://wwww.google.com","title":"Free Online GUID Generator"}', body_type: 'k', event_name: 'browser.page_view',
       log_attributes: { 'event.attribute': 'some event attribute' }, log_attribute_types: 's', ...shared },
   ]);
+
+test('attributes with columns of their own come back like all others: their types, doubles of a key, empty text', async () => {
+  const trace = 'c0'.repeat(16), key = (name, value) => ({ key: name, value });
+  const sent = [key('http.route', { stringValue: '/cart/{id}' }), key('app.cart', { stringValue: 'x' }), key('http.response.status_code', { intValue: '200' }),
+    key('url.path', { stringValue: '' }), key('user.id', { doubleValue: 1.5 }), key('http.route', { stringValue: 'again' }), key('rpc.service', { arrayValue: { values: [{ intValue: 1 }] } }),
+    key('session.id', { boolValue: true }), key('retries', { intValue: 3 })];
+  assert.equal((await server.post('/v1/traces', request(span(trace, 'c0c0c0c0c0c0c0c0', { attributes: sent })), { key: a.secret_key })).status, 200);
+  await server.settle(a.write_key);
+  const [row] = await server.sql(`SELECT http_route, http_response_status_code AS status, url_path, user_id, rpc_service, session_id, mapKeys(span_attributes) AS keys,
+    mapValues(span_attributes) AS texts, span_attribute_types AS types FROM observability.traces_v3 WHERE trace_id = '${trace}'`);
+  assert.deepEqual(row, { http_route: '/cart/{id}', status: '200', url_path: '', user_id: '1.5', rpc_service: '', session_id: 'true',
+    keys: ['http.response.status_code', 'http.route', 'user.id', 'session.id', 'app.cart', 'url.path', 'http.route', 'rpc.service', 'retries'],
+    texts: ['200', '/cart/{id}', '1.5', 'true', 'x', '', 'again', '[1]', '3'], types: 'isdbsssai' });
+  const found = (await server.get(`/api/v2/query/signals/traces/${trace}`, a.secret_key)).json.data[0].attributes;
+  assert.deepEqual([found['http.response.status_code'], found['user.id'], found['session.id'], found['rpc.service'], found.retries, found['url.path']], [200, 1.5, true, [1], 3, '']);
+  const search = async (attributes) => (await server.api('POST', '/api/v2/query/signals/traces', { attributes }, a.secret_key)).json.data.filter((each) => each.traceId === trace).length;
+  assert.deepEqual(await Promise.all([{ 'http.route': '/cart/{id}' }, { 'http.response.status_code': { gte: 200 } }, { 'user.id': 1.5 }, { retries: { gt: 2 } }, { 'http.route': 'other' }, { 'session.id': { is_null: '' } }].map(search)),
+    [1, 1, 1, 1, 0, 0]);
 });

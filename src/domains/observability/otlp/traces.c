@@ -138,7 +138,55 @@ static enum error_code links_append(struct otlp_decoder *decoder, struct block *
 static const struct otlp_common_columns common_columns = {
     TRACES_SERVICE_NAME, TRACES_RESOURCE, TRACES_RESOURCE_SCHEMA_URL, TRACES_SCOPE_NAME, TRACES_SCOPE_VERSION, TRACES_SCOPE_ATTRIBUTES, TRACES_SCOPE_SCHEMA_URL};
 
-static enum error_code span_append(struct otlp_decoder *decoder, const struct otlp_traces *traces, struct error *error)
+/* Whether a value has text that can stand in a column; "" there means that the span has no such attribute. */
+static bool has_text(const struct otlp_value *value)
+{
+    switch (value->type) {
+    case OTLP_STRING: return value->text.size > 0;
+    case OTLP_INT: case OTLP_REAL: case OTLP_BOOL: return true;
+    default: return false;
+    }
+}
+
+/* Those with columns go there, the others into the map. Changes `attributes`. */
+static enum error_code attributes_append(struct otlp_decoder *decoder, struct block *block, struct otlp_attributes *attributes, struct error *error)
+{
+    struct otlp_attribute own[OBSERVABILITY_SPAN_COLUMN_COUNT];
+    char letters[OBSERVABILITY_SPAN_COLUMN_COUNT];
+    uint32_t found = 0;
+    size_t others = 0, letter_count = 0;
+    enum error_code code = ERROR_NONE;
+    for (size_t i = 0; i < attributes->count; i++) {
+        const struct otlp_attribute *attribute = &attributes->items[i];
+        ptrdiff_t column = observability_span_column_find(attribute->key);
+        if (column >= 0 && !(found & 1u << column) && has_text(&attribute->value)) {
+            own[column] = *attribute;
+            found |= 1u << column;
+        } else {
+            attributes->items[others++] = *attribute;
+        }
+    }
+    attributes->count = others;
+    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT && !code; i++) {
+        if (!(found & 1u << i)) continue;
+        letters[letter_count++] = (char)own[i].value.type;
+        if (own[i].value.type == OTLP_STRING) {
+            otlp_text_append(decoder, block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, own[i].value.text);
+            continue;
+        }
+        buffer_clear(&decoder->text);
+        code = otlp_value_write(&own[i].value, &decoder->text, error);
+        block_append_string(block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, buffer_slice(&decoder->text));
+    }
+    if (!code) code = otlp_attributes_append(decoder, block, TRACES_OTHER_ATTRIBUTES, attributes, error);
+    buffer_clear(&decoder->text);
+    buffer_append(&decoder->text, letters, letter_count);
+    for (size_t i = 0; i < attributes->count; i++) buffer_append_byte(&decoder->text, (char)attributes->items[i].value.type);
+    block_append_string(block, TRACES_SPAN_ATTRIBUTE_TYPES, buffer_slice(&decoder->text));
+    return code;
+}
+
+static enum error_code span_append(struct otlp_decoder *decoder, struct otlp_traces *traces, struct error *error)
 {
     const struct otlp_span *span = &traces->span;
     struct block *block = domain_rows_block(decoder->output->rows, OBSERVABILITY_TRACES);
@@ -161,8 +209,7 @@ static enum error_code span_append(struct otlp_decoder *decoder, const struct ot
     if (span->dropped_attributes_count) block_append_uint(block, TRACES_DROPPED_ATTRIBUTES_COUNT, span->dropped_attributes_count);
     if (span->dropped_events_count) block_append_uint(block, TRACES_DROPPED_EVENTS_COUNT, span->dropped_events_count);
     if (span->dropped_links_count) block_append_uint(block, TRACES_DROPPED_LINKS_COUNT, span->dropped_links_count);
-    enum error_code code = otlp_attributes_append(decoder, block, TRACES_SPAN_ATTRIBUTES, &span->attributes, error);
-    block_append_string(block, TRACES_SPAN_ATTRIBUTE_TYPES, otlp_attribute_types(decoder, &span->attributes));
+    enum error_code code = attributes_append(decoder, block, &traces->span.attributes, error);
     if (!code && traces->events.count) code = events_append(decoder, block, error);
     if (!code && traces->links.count) code = links_append(decoder, block, error);
     return otlp_row_end(decoder, block, code);

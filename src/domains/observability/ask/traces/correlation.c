@@ -38,7 +38,7 @@ static enum error_code find_traces(struct query_context *context, struct slice s
     query_text_init(&text, context->arena);
     query_text_add(&text, "SELECT query_trace FROM (SELECT trace_id AS query_trace, timestamp AS query_time FROM observability.traces_v3\nWHERE tenant_id = {tenant:String}");
     traces_range_write(&text, filter->from_ns, filter->to_ns);
-    query_text_add(&text, " AND span_attributes['session.id'] = ");
+    query_text_add(&text, " AND session_id = ");
     query_text_value(&text, session);
     query_text_add(&text, "\nUNION ALL SELECT " TRACE_OF_EVENT " AS query_trace, toDateTime64(created_at, 9, 'UTC') AS query_time\n"
                           "FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= ");
@@ -59,7 +59,7 @@ static enum error_code write_sessions(struct query_context *context, struct slic
     struct query_text text;
     struct query_rows rows;
     query_text_init(&text, context->arena);
-    query_text_add(&text, "SELECT DISTINCT query_session FROM (SELECT span_attributes['session.id'] AS query_session FROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
+    query_text_add(&text, "SELECT DISTINCT query_session FROM (SELECT session_id AS query_session FROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
     traces_ids_write(&text, &trace, 1);
     traces_range_write(&text, from_ns, to_ns);
     query_text_add(&text, "\nUNION ALL SELECT session_id AS query_session FROM analytics.events WHERE tenant_id = {tenant:String} AND created_at >= ");

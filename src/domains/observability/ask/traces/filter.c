@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conditions on spans: our own words, and what other dialects' words are made of. */
 #include "domains/observability/ask/traces/search.h"
+#include "domains/observability/observability.h"
 #include "query/words.h"
 
 #define DAY_NS (INT64_C(86400000) * TRACES_MS_NS)
@@ -48,8 +49,13 @@ struct slice traces_attribute_expression(struct query_text *text, enum traces_pl
     struct slice bound = query_text_cut(text, from);
     struct slice of_resource = arena_printf(text->arena, "JSONExtract(toString(resource), %.*s, 'String')", SLICE_ARGS(bound));
     if (place == TRACES_OF_RESOURCE) return of_resource;
-    if (place == TRACES_OF_SPAN) return arena_printf(text->arena, "span_attributes[%.*s]", SLICE_ARGS(bound));
-    return arena_printf(text->arena, "if(mapContains(span_attributes, %.*s), span_attributes[%.*s], %.*s)", SLICE_ARGS(bound), SLICE_ARGS(bound),
+    ptrdiff_t column = observability_span_column_find(key);
+    if (column >= 0) {
+        const char *own = observability_span_columns[column].column;
+        return place == TRACES_OF_SPAN ? slice_from_string(own) : arena_printf(text->arena, "if(%s != '', toString(%s), %.*s)", own, own, SLICE_ARGS(of_resource));
+    }
+    if (place == TRACES_OF_SPAN) return arena_printf(text->arena, "other_attributes[%.*s]", SLICE_ARGS(bound));
+    return arena_printf(text->arena, "if(mapContains(other_attributes, %.*s), other_attributes[%.*s], %.*s)", SLICE_ARGS(bound), SLICE_ARGS(bound),
                         SLICE_ARGS(of_resource));
 }
 

@@ -13,9 +13,9 @@
  */
 #define MAP_SPANS 3000000
 #define PEER                                                                                                           \
-    "arrayFirst(query_peer -> query_peer.1 != '', [(span_attributes['peer.service'], 'service'), (span_attributes['db.system.name'], 'database'), "   \
-    "(span_attributes['db.system'], 'database'), (span_attributes['messaging.system'], 'messaging'), (span_attributes['rpc.service'], 'service'), "   \
-    "(span_attributes['server.address'], 'host'), (span_attributes['net.peer.name'], 'host')])"
+    "arrayFirst(query_peer -> query_peer.1 != '', [(other_attributes['peer.service'], 'service'), (toString(db_system_name), 'database'), "   \
+    "(other_attributes['db.system'], 'database'), (other_attributes['messaging.system'], 'messaging'), (toString(rpc_service), 'service'), "   \
+    "(toString(server_address), 'host'), (other_attributes['net.peer.name'], 'host')])"
 #define NO_PARENT "toFixedString('', 8)"
 #define FIGURES "count() * query_nth AS calls, countIf(status = 2) * query_nth AS errors, " \
     "quantilesTDigest(0.5, 0.95, 0.99)(duration_nano) AS query_quantiles, query_quantiles[1] / 1e6, query_quantiles[2] / 1e6, query_quantiles[3] / 1e6"
