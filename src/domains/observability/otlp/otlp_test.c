@@ -197,7 +197,7 @@ static void unknown_fields_are_skipped_and_the_last_value_stands(void **state)
     attribute_end();
     post("/v1/traces", PROTOBUF, all_end(), 200);
     assert_rows(OBSERVABILITY_TRACES, 1, "\"span_name\":\"last\"");
-    assert_non_null(strstr(rows.data, "\"span_attributes\":{\"k\":\"7\"},\"span_attribute_types\":\"i\""));
+    assert_non_null(strstr(rows.data, "\"other_attributes\":{\"k\":\"7\"},\"span_attribute_types\":\"i\""));
     /* Explicit zeros are values like others; a field in another wire type is not. */
     one_span(NOW);
     wire_integer(&wire, 6, "kind", 0);
@@ -284,7 +284,7 @@ static void attributes_of_every_type_keep_it(void **state)
         struct buffer body = {0};
         char expected[160];
         buffer_printf(&body, JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":%s}]"), cases[i].value);
-        snprintf(expected, sizeof expected, "\"span_attributes\":{\"k\":%s},\"span_attribute_types\":\"%s\"", cases[i].text, cases[i].letter);
+        snprintf(expected, sizeof expected, "\"other_attributes\":{\"k\":%s},\"span_attribute_types\":\"%s\"", cases[i].text, cases[i].letter);
         post("/v1/traces", JSON, buffer_slice(&body), 200);
         assert_rows(OBSERVABILITY_TRACES, 1, expected);
         buffer_free(&body);
