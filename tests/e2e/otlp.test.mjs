@@ -185,6 +185,7 @@ test('the example requests land field by field', { skip }, async () => {
       body: '{"type":0,"url":"https://www.guidgenerator.com/online-guid-generator.aspx","referrer":"https://wwww.google.com","title":"Free Online GUID Generator"}', body_type: 'k', event_name: 'browser.page_view',
       log_attributes: { 'event.attribute': 'some event attribute' }, log_attribute_types: 's', ...shared },
   ]);
+});
 
 test('attributes with columns of their own come back like all others: their types, doubles of a key, empty text', async () => {
   const trace = 'c0'.repeat(16), key = (name, value) => ({ key: name, value });
