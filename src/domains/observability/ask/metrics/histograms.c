@@ -32,6 +32,8 @@ struct gathering {
     struct query_rows series;
     struct gathered *items;
     size_t count, capacity;
+    size_t row;               /* of the series whose points are read, with its group */
+    struct slice *group;
     bool failed;
 };
 
@@ -93,10 +95,10 @@ static int compare_gathered(const void *a, const void *b)
 }
 
 /* The place of a series' interval: the one before when it is the same, else a new one; equal ones are joined at the end. */
-static struct gathered *gathered_of(struct gathering *gathering, size_t series_row, int64_t time_ms, const struct slice *group, bool is_same_series)
+static struct gathered *gathered_of(struct gathering *gathering, size_t series_row, int64_t time_ms, const struct slice *group)
 {
     struct gathered *last = gathering->count ? &gathering->items[gathering->count - 1] : NULL;
-    if (last && is_same_series && last->time_ms == time_ms) return last;
+    if (last && last->group == group && last->time_ms == time_ms) return last;
     if (gathering->count == gathering->capacity) {
         size_t capacity = gathering->capacity ? 2 * gathering->capacity : 64;
         struct gathered *items = arena_allocate(gathering->context->arena, capacity * sizeof *items);
@@ -209,36 +211,45 @@ static bool is_step(const struct metrics_question *question, const struct point 
 
 /* ---- the question ---- */
 
+/* One point, with the one before of its series. */
+static enum error_code gather_point(struct gathering *gathering, const struct point *now, const struct point *before, struct error *error)
+{
+    const struct metrics_question *question = gathering->question;
+    const struct query_rows *series = &gathering->series;
+    int64_t time_ms = now->time_ns / 1000000;
+    bool is_whole, is_same = gathering->group && gathering->row < series->count && (uint64_t)query_rows_integer(series, gathering->row, 0) == now->series_id;
+    while (gathering->row < series->count && (uint64_t)query_rows_integer(series, gathering->row, 0) < now->series_id) gathering->row++;
+    if (gathering->row == series->count || (uint64_t)query_rows_integer(series, gathering->row, 0) != now->series_id)
+        return error_set(error, ERROR_CORRUPT, "the event store answered with a series that was not asked for");
+    if (!is_same) {
+        gathering->group = arena_allocate(gathering->context->arena, (question->group_count + 1) * sizeof *gathering->group);
+        if (!gathering->group) return error_set(error, ERROR_MEMORY, "no memory for an answer");
+        for (size_t i = 0; i < question->group_count; i++) gathering->group[i] = query_rows_item(series, gathering->row, 5, i)->s;
+    }
+    if (time_ms < question->from_ms || !is_step(question, now, before, query_rows_integer(series, gathering->row, 4) != 0, &is_whole)) return ERROR_NONE;
+    struct gathered *item = gathered_of(gathering, gathering->row, metrics_bucket_of(question, time_ms), gathering->group);
+    if (!item) return error_set(error, ERROR_MEMORY, "no memory for an answer");
+    add_step(gathering, item, now, is_whole ? NULL : before);
+    return gathering->failed ? error_set(error, ERROR_MEMORY, "no memory for an answer") : ERROR_NONE;
+}
+
 static enum error_code gather(struct gathering *gathering, struct slice rows, struct error *error)
 {
-    struct point points[2];
-    const struct point *before = NULL;
-    const struct metrics_question *question = gathering->question;
-    size_t row = 0, turn = 0, series_of_group = SIZE_MAX;
-    struct slice *group = NULL;
-    while (rows.size) {
-        struct point *now = &points[turn++ & 1];
-        if (!take_point(&rows, now)) return error_set(error, ERROR_CORRUPT, "the event store answered with rows of another size");
-        if (before && before->series_id != now->series_id) before = NULL;
-        while (row < gathering->series.count && (uint64_t)query_rows_integer(&gathering->series, row, 0) < now->series_id) row++;
-        if (row == gathering->series.count || (uint64_t)query_rows_integer(&gathering->series, row, 0) != now->series_id)
-            return error_set(error, ERROR_CORRUPT, "the event store answered with a series that was not asked for");
-        bool is_whole, is_same = series_of_group == row;
-        if (!is_same) {
-            group = arena_allocate(gathering->context->arena, (question->group_count + 1) * sizeof *group);
-            if (!group) return error_set(error, ERROR_MEMORY, "no memory for an answer");
-            for (size_t i = 0; i < question->group_count; i++) group[i] = query_rows_item(&gathering->series, row, 5, i)->s;
-        }
-        int64_t time_ms = now->time_ns / 1000000;
-        if (is_step(question, now, before, query_rows_integer(&gathering->series, row, 4) != 0, &is_whole) && time_ms >= question->from_ms) {
-            struct gathered *item = gathered_of(gathering, row, metrics_bucket_of(question, time_ms), group, is_same);
-            if (!item) return error_set(error, ERROR_MEMORY, "no memory for an answer");
-            add_step(gathering, item, now, is_whole ? NULL : before);
-            series_of_group = row;
-        }
+    struct point before, now, next;
+    bool has_before = false, has_next = rows.size > 0;
+    enum error_code code = ERROR_NONE;
+    if (has_next && !take_point(&rows, &next)) return error_set(error, ERROR_CORRUPT, "the event store answered with rows of another size");
+    while (has_next && !code) {
+        do { /* sent twice: as it came last */
+            now = next;
+            has_next = rows.size > 0;
+            if (has_next && !take_point(&rows, &next)) return error_set(error, ERROR_CORRUPT, "the event store answered with rows of another size");
+        } while (has_next && next.series_id == now.series_id && next.time_ns == now.time_ns);
+        code = gather_point(gathering, &now, has_before && before.series_id == now.series_id ? &before : NULL, error);
         before = now;
+        has_before = true;
     }
-    return gathering->failed ? error_set(error, ERROR_MEMORY, "no memory for an answer") : ERROR_NONE;
+    return code;
 }
 
 static double figure_of(const struct gathering *gathering, struct gathered *item)
@@ -288,11 +299,11 @@ static void write_statement(struct query_text *text, const struct metrics_questi
                          "if(is_float = 1, zero_count_float, toFloat64(zero_count)), positive_offset, "
                          "if(is_float = 1, positive_counts_float, arrayMap(c -> toFloat64(c), positive_counts)), negative_offset, "
                          "if(is_float = 1, negative_counts_float, arrayMap(c -> toFloat64(c), negative_counts))\n"
-                         "FROM observability.metric_histogram_samples FINAL WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND");
+                         "FROM observability.metric_histogram_samples WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND");
     metrics_time_write(text, question->from_ms - METRICS_BEFORE_MS, question->to_ms);
     query_text_add(text, " AND series_id IN (SELECT series_id FROM ");
     metrics_series_write(text, question, " AND metric_type IN ('histogram', 'exponential_histogram')");
-    query_text_add(text, ") ORDER BY series_id, timestamp");
+    query_text_add(text, ") ORDER BY series_id, timestamp, segment");
 }
 
 enum error_code metrics_histograms_ask(struct query_context *context, const struct metrics_question *question, struct metrics_answer *answer, struct error *error)

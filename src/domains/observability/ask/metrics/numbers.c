@@ -13,11 +13,14 @@ static const char *const OVER_POINTS[METRICS_AGGREGATION_COUNT] = {
     [METRICS_P95] = "quantileExactInclusive(0.95)(value)", [METRICS_P99] = "quantileExactInclusive(0.99)(value)",
 };
 
-static void write_points(struct query_text *text, const struct metrics_question *question, int64_t from_ms, const char *columns)
+/* A point that was sent twice counts once, as it came last. The table is sorted like this: nothing has to be kept but two rows. */
+static void write_points(struct query_text *text, const struct metrics_question *question, int64_t from_ms)
 {
-    query_text_printf(text, "SELECT series_id, timestamp, %s FROM observability.metric_samples FINAL WHERE tenant_id = {tenant:String} AND scale != 126 AND", columns);
+    query_text_add(text, "SELECT series_id, timestamp, value, start_timestamp FROM (SELECT series_id, timestamp, value, start_timestamp, "
+                         "leadInFrame(timestamp) OVER n AS following FROM observability.metric_samples WHERE tenant_id = {tenant:String} AND scale != 126 AND");
     metrics_time_write(text, from_ms, question->to_ms);
-    query_text_add(text, " AND series_id IN (SELECT series_id FROM series)");
+    query_text_add(text, " AND series_id IN (SELECT series_id FROM series) WINDOW n AS (PARTITION BY series_id ORDER BY timestamp, segment "
+                         "ROWS BETWEEN CURRENT ROW AND 1 FOLLOWING)) WHERE following != timestamp");
 }
 
 static void write_bucket(struct query_text *text, const struct metrics_question *question)
@@ -39,7 +42,7 @@ static void write_source(struct query_text *text, const struct metrics_question 
                           "SELECT *, lagInFrame(value) OVER w AS before, lagInFrame(timestamp) OVER w AS time_before, lagInFrame(start_timestamp) OVER w AS start_before, "
                           "row_number() OVER w AS number FROM (",
                           (long long)(question->from_ms < METRICS_BEFORE_MS ? 0 : question->from_ms - METRICS_BEFORE_MS));
-        write_points(text, question, question->from_ms - METRICS_BEFORE_MS, "value, start_timestamp");
+        write_points(text, question, question->from_ms - METRICS_BEFORE_MS);
         query_text_add(text, ")\nWINDOW w AS (PARTITION BY series_id ORDER BY timestamp ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS points "
                              "INNER JOIN (SELECT series_id, is_delta FROM series) AS kinds USING (series_id) WHERE timestamp >= ");
         query_text_instant(text, question->from_ms);
@@ -48,7 +51,7 @@ static void write_source(struct query_text *text, const struct metrics_question 
     query_text_add(text, "SELECT series_id, ");
     write_bucket(text, question);
     query_text_add(text, question->aggregation == METRICS_LAST ? ", argMax(value, timestamp) AS newest FROM (" : ", value FROM (");
-    write_points(text, question, question->from_ms, "value");
+    write_points(text, question, question->from_ms);
     query_text_add(text, question->aggregation == METRICS_LAST ? ") GROUP BY series_id, bucket" : ")");
 }
 

@@ -55,8 +55,8 @@ static void write_statement(struct query_text *text, const struct promql_window 
     const struct part *part = &PARTS[number];
     const char *bound = part->bound ? ", bound" : "";
     int64_t first = window->start_ms + window->lookback_ms;
-    query_text_printf(text, is_thin ? "SELECT series_id, max(ms), argMax(value, (timestamp, NOT isNaN(value), value))%s FROM (\n" : "SELECT series_id, ms, value%s FROM (\n", bound);
-    query_text_add(text, "SELECT series_id, timestamp, toUnixTimestamp64Milli(timestamp) AS ms, ");
+    query_text_printf(text, is_thin ? "SELECT series_id, max(ms), argMax(value, (timestamp, segment))%s FROM (\n" : "SELECT series_id, ms, value%s FROM (\n", bound);
+    query_text_add(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, ");
     if (part->bound) query_text_printf(text, "pair.1 AS bound, pair.2 AS value\nFROM observability.%s ARRAY JOIN arrayZip(%s, %s) AS pair", part->table, part->bounds, part->values);
     else query_text_printf(text, "%s%s\nFROM observability.%s", part->value, strcmp(part->value, "value") ? " AS value" : "", part->table);
     query_text_add(text, " WHERE tenant_id = {tenant:String} AND series_id IN (");
@@ -71,7 +71,7 @@ static void write_statement(struct query_text *text, const struct promql_window 
         if (window->step_ms) query_text_printf(text, ", intDiv(ms - %lld, %lld)", (long long)(first - window->step_ms + 1), (long long)window->step_ms);
         query_text_printf(text, " ORDER BY series_id%s, max(ms)", bound);
     } else {
-        query_text_printf(text, "\nORDER BY series_id%s, timestamp, NOT isNaN(value), value", bound);
+        query_text_printf(text, "\nORDER BY series_id%s, timestamp, segment", bound);
     }
 }
 
@@ -144,7 +144,7 @@ static enum error_code take_series(struct reader *reader, enum prometheus_part p
     if (!found) return error_set(error, ERROR_CORRUPT, "the event store answered with a series that was not asked for");
     for (size_t i = *at; i < end; i++) {
         sample_read(rows + i * row_bytes, has_bound, &sample);
-        /* Of samples of one millisecond the last counts: the rows are sorted so that a number comes behind a stale marker. */
+        /* Of samples of one millisecond the last counts; of those of one time the one that came last. */
         bool is_again = series.count && times[series.count - 1] == sample.time_ms;
         if (found->is_delta && !promql_is_stale(sample.value)) sample.value = total += sample.value;
         series.count += !is_again;
