@@ -139,14 +139,15 @@ static enum error_code take_series(struct reader *reader, enum prometheus_part p
     const struct prometheus_found *found = find_series(reader, first.series_id, part);
     struct promql_series series = {0};
     int64_t *times = arena_allocate(arena, (end - *at) * sizeof *times);
-    double *values = arena_allocate(arena, (end - *at) * sizeof *values), total = 0;
+    double *values = arena_allocate(arena, (end - *at) * sizeof *values), total = 0, total_before = 0;
     if (!times || !values) return error_set(error, ERROR_MEMORY, "no memory for samples");
     if (!found) return error_set(error, ERROR_CORRUPT, "the event store answered with a series that was not asked for");
     for (size_t i = *at; i < end; i++) {
         sample_read(rows + i * row_bytes, has_bound, &sample);
         /* Of samples of one millisecond the last counts; of those of one time the one that came last. */
         bool is_again = series.count && times[series.count - 1] == sample.time_ms;
-        if (found->is_delta && !promql_is_stale(sample.value)) sample.value = total += sample.value;
+        if (!is_again) total_before = total;
+        if (found->is_delta && !promql_is_stale(sample.value)) sample.value = total = total_before + sample.value;
         series.count += !is_again;
         times[series.count - 1] = sample.time_ms;
         values[series.count - 1] = sample.value;
