@@ -302,6 +302,10 @@ static void request_completed(struct http_exchange *exchange)
     connection->budget += HTTP2_BUDGET_PER_REQUEST;
     enum error_code code = exchange->http2.is_grpc ? http2_grpc_end(exchange, &error) : ERROR_NONE;
     if (!code) code = http_body_end(&exchange->body, &exchange->request, &error);
+    if (!code && exchange->request.body.size > exchange->http2.held_bytes) { /* an encoding that is undone as a whole */
+        connection->held_bytes += exchange->request.body.size - exchange->http2.held_bytes;
+        exchange->http2.held_bytes = exchange->request.body.size;
+    }
     if (code) {
         http2_refuse(exchange, &error, 0);
         return;
