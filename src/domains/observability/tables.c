@@ -11,6 +11,7 @@ static const struct block_type uint8 = {.kind = BLOCK_UINT8};
 static const struct block_type uint16 = {.kind = BLOCK_UINT16};
 static const struct block_type uint32 = {.kind = BLOCK_UINT32};
 static const struct block_type uint64 = {.kind = BLOCK_UINT64};
+static const struct block_type int16 = {.kind = BLOCK_INT16};
 static const struct block_type int32 = {.kind = BLOCK_INT32};
 static const struct block_type int64 = {.kind = BLOCK_INT64};
 static const struct block_type float64 = {.kind = BLOCK_FLOAT64};

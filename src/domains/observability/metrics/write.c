@@ -7,6 +7,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
+#define METRICS_ULPS_LIMIT 30000 /* of an Int16 */
 #define PLACE_BITS 12 /* of a series id: series.h */
 
 enum error_code metrics_writer_begin(struct metrics_writer *writer, const struct domain_input *input, struct domain_output *output,
@@ -145,13 +146,13 @@ static uint64_t bits_of(double value)
     return bits;
 }
 
-/* Whether the whole number nearest to value * 10^scale leads back to the very same double. */
-static inline bool is_exact(double value, unsigned scale, int64_t *mantissa)
+/* The whole number nearest to value * 10^scale, and by how many doubles it misses the value. False: by too many, or it is too large. */
+static inline bool nearest(double value, unsigned scale, int64_t *mantissa, int64_t *ulps)
 {
     double whole = nearbyint(value * powers[scale]);
     if (!(fabs(whole) <= 9007199254740992.0)) return false; /* NaN too */
     *mantissa = (int64_t)whole;
-    return bits_of((double)*mantissa / powers[scale]) == bits_of(value);
+    return !__builtin_sub_overflow((int64_t)bits_of(value), (int64_t)bits_of((double)*mantissa / powers[scale]), ulps);
 }
 
 struct metrics_number metrics_number_of(double value, uint8_t *hint)
@@ -159,12 +160,16 @@ struct metrics_number metrics_number_of(double value, uint8_t *hint)
     struct metrics_number number = {.scale = METRICS_SCALE_STALE};
     uint64_t bits = bits_of(value);
     if (bits == METRICS_STALE_NAN) return number;
-    if (isfinite(value))
+    int64_t mantissa, ulps;
+    if (isfinite(value) && *hint <= METRICS_SCALE_LIMIT) {
         for (unsigned scale = *hint; scale <= METRICS_SCALE_LIMIT; scale++)
-            if (is_exact(value, scale, &number.mantissa)) {
-                *hint = number.scale = (uint8_t)scale;
-                return number;
+            if (nearest(value, scale, &mantissa, &ulps) && ulps == 0) {
+                *hint = (uint8_t)scale;
+                return (struct metrics_number){.mantissa = mantissa, .scale = (uint8_t)scale};
             }
+        if (nearest(value, *hint, &mantissa, &ulps) && ulps >= -METRICS_ULPS_LIMIT && ulps <= METRICS_ULPS_LIMIT)
+            return (struct metrics_number){.mantissa = mantissa, .scale = *hint, .ulps = (int16_t)ulps};
+    }
     /* A series of such values is not tried again and again, but 0 and infinities are in every series. */
     if (isfinite(value) && *hint == 0) *hint = METRICS_SCALE_LIMIT + 1;
     memcpy(&number.mantissa, &bits, sizeof bits);
@@ -176,7 +181,11 @@ double metrics_number_value(struct metrics_number number)
 {
     uint64_t bits = METRICS_STALE_NAN;
     double value;
-    if (number.scale <= METRICS_SCALE_LIMIT) return (double)number.mantissa / powers[number.scale];
+    if (number.scale <= METRICS_SCALE_LIMIT) {
+        bits = bits_of((double)number.mantissa / powers[number.scale]) + (uint64_t)(int64_t)number.ulps;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    }
     if (number.scale == METRICS_SCALE_BITS) memcpy(&bits, &number.mantissa, sizeof bits);
     memcpy(&value, &bits, sizeof value);
     return value;
@@ -191,6 +200,7 @@ void metrics_sample_append(struct metrics_writer *writer, uint64_t series_id, in
     block_append_int(block, SAMPLES_TIMESTAMP, unix_nano);
     block_append_int(block, SAMPLES_MANTISSA, number.mantissa);
     if (number.scale) block_append_uint(block, SAMPLES_SCALE, number.scale);
+    if (number.ulps) block_append_int(block, SAMPLES_ULPS, number.ulps);
     if (start_unix_nano) block_append_int(block, SAMPLES_START_TIMESTAMP, start_unix_nano);
     block_append_defaults_for_missing(block);
     block_row_commit(block);

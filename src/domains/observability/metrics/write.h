@@ -61,13 +61,13 @@ static inline uint16_t metrics_day(int64_t unix_nano) { return (uint16_t)(unix_n
 
 /*
  * A number as mantissa / 10^scale, exactly: counters and gauges of few digits are then small whole numbers whose steps compress
- * well. Scales above 18 say something else.
+ * well. What was added up of such numbers is some doubles beside that: `ulps` says how many. Scales above 18 say something else.
  */
 #define METRICS_SCALE_LIMIT 9     /* digits behind the point */
 #define METRICS_SCALE_STALE 126   /* Prometheus' stale NaN, OTLP's NO_RECORDED_VALUE */
 #define METRICS_SCALE_BITS 127    /* mantissa holds the bits of the double */
 #define METRICS_STALE_NAN UINT64_C(0x7ff0000000000002)
-struct metrics_number { int64_t mantissa; uint8_t scale; };
+struct metrics_number { int64_t mantissa; int16_t ulps; uint8_t scale; };
 /* `hint` is the series' own: where its last value was exact. */
 struct metrics_number metrics_number_of(double value, uint8_t *hint);
 /* The double that is read back. */

@@ -37,7 +37,7 @@ ORDER BY (tenant_id, prometheus_name, day, series_id)
 TTL day + toIntervalDay(greatest(retention_days, 400))
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- value = mantissa / 10^scale; scale 126: the series is stale, 127: mantissa holds the bits of the double.
+-- value = the double that is `ulps` doubles beyond mantissa / 10^scale; scale 126: the series is stale, 127: mantissa holds the bits of the double.
 CREATE TABLE IF NOT EXISTS observability.metric_samples
 (
     `tenant_id` LowCardinality(String) CODEC(ZSTD(1)),
@@ -46,10 +46,11 @@ CREATE TABLE IF NOT EXISTS observability.metric_samples
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `mantissa` Int64 CODEC(Delta(8), T64('bit'), ZSTD(1)),
     `scale` UInt8 CODEC(ZSTD(1)),
+    `ulps` Int16 CODEC(Delta(2), ZSTD(1)),
     `start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `segment` UInt64 CODEC(Delta(8), ZSTD(3)),
 
-    `value` Float64 ALIAS multiIf(scale < 126, mantissa / intExp10(scale), scale = 126, reinterpretAsFloat64(9218868437227405314), reinterpretAsFloat64(mantissa)),
+    `value` Float64 ALIAS multiIf(scale < 126, reinterpretAsFloat64(reinterpretAsInt64(mantissa / intExp10(scale)) + ulps), scale = 126, reinterpretAsFloat64(9218868437227405314), reinterpretAsFloat64(mantissa)),
     `is_stale` UInt8 ALIAS scale = 126,
 
     INDEX segment_minmax segment TYPE minmax GRANULARITY 1

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Numbers come back as they were; names are Prometheus'; the set of known series forgets nothing but when it must. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+#include <math.h>
+
+#include "domains/observability/metrics/names.h"
+#include "domains/observability/metrics/state.h"
+#include "domains/observability/metrics/write.h"
+
+static void comes_back(double value, uint8_t *hint)
+{
+    struct metrics_number number = metrics_number_of(value, hint);
+    double back = metrics_number_value(number);
+    if (memcmp(&back, &value, sizeof value) != 0)
+        fail_msg("%.17g became %.17g (mantissa %lld, scale %d, ulps %d)", value, back, (long long)number.mantissa, number.scale, number.ulps);
+}
+
+static void every_number_comes_back_bit_by_bit(void **state)
+{
+    static const double values[] = {0, -0.0, 1, -1, 0.1, 0.2, 12.5, 1e9, 9007199254740992.0, 9007199254740994.0, 1e300, -1e-300, 5e-324, 1.0 / 3, 3.141592653589793,
+                                    123456.789, 0.000000001, 0.0000000001, INFINITY, -INFINITY, 1e15 + 0.5};
+    uint8_t shared = 0;
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        uint8_t hint = 0;
+        comes_back(values[i], &hint);
+        comes_back(values[i], &shared);
+    }
+    uint64_t random = 88172645463325252ULL;
+    uint8_t hints[4] = {0};
+    double sum = 0;
+    for (int i = 0; i < 2000000; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        double value;
+        memcpy(&value, &random, sizeof value);
+        if (!isnan(value)) comes_back(value, &hints[0]);
+        comes_back((double)(random >> 40) / 1000, &hints[1]);
+        sum += (double)(random >> 50) / 1000;
+        comes_back(sum, &hints[2]);
+        comes_back((double)(int64_t)(random >> 20), &hints[3]);
+    }
+}
+
+static void sums_of_decimals_stay_small_whole_numbers(void **state)
+{
+    uint8_t hint = 0;
+    double sum = 0;
+    for (int i = 0; i < 100000; i++) {
+        sum += 0.001 * (i % 700);
+        struct metrics_number number = metrics_number_of(sum, &hint);
+        assert_true(number.scale <= METRICS_SCALE_LIMIT);
+    }
+    assert_int_equal(hint, 3);
+}
+
+static void stale_marks_are_told_from_other_nans(void **state)
+{
+    uint8_t hint = 0;
+    uint64_t bits = METRICS_STALE_NAN, other = 0x7ff8000000000001ULL, back;
+    double value;
+    memcpy(&value, &bits, sizeof value);
+    assert_int_equal(metrics_number_of(value, &hint).scale, METRICS_SCALE_STALE);
+    value = metrics_number_value(metrics_number_of(value, &hint));
+    memcpy(&back, &value, sizeof back);
+    assert_true(back == bits);
+    memcpy(&value, &other, sizeof value);
+    struct metrics_number number = metrics_number_of(value, &hint);
+    assert_int_equal(number.scale, METRICS_SCALE_BITS);
+    assert_true((uint64_t)number.mantissa == other);
+}
+
+static void names_are_spelled_as_prometheus_does(void **state)
+{
+    static const struct { const char *name, *unit; enum metrics_name_kind kind; const char *expected; } cases[] = {
+        {"http.server.request.duration", "s", METRICS_NAME_PLAIN, "http_server_request_duration_seconds"},
+        {"http.server.requests", "{request}", METRICS_NAME_COUNTER, "http_server_requests_total"},
+        {"requests.total", "", METRICS_NAME_COUNTER, "requests_total"},
+        {"total.requests", "", METRICS_NAME_COUNTER, "requests_total"},
+        {"system.cpu.utilization", "1", METRICS_NAME_GAUGE, "system_cpu_utilization_ratio"},
+        {"system.io", "By", METRICS_NAME_COUNTER, "system_io_bytes_total"},
+        {"disk.bytes", "By", METRICS_NAME_GAUGE, "disk_bytes"},
+        {"speed", "m/s", METRICS_NAME_GAUGE, "speed_meters_per_second"},
+        {"rate", "By/min", METRICS_NAME_PLAIN, "rate_bytes_per_min"},
+        {"already_fine:name", "", METRICS_NAME_PLAIN, "already_fine:name"},
+        {"5xx.errors", "", METRICS_NAME_COUNTER, "_5xx_errors_total"},
+        {"a--b..c", "", METRICS_NAME_PLAIN, "a_b_c"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct buffer out = {0};
+        metrics_name_append(&out, slice_from_string(cases[i].name), slice_from_string(cases[i].unit), cases[i].kind);
+        buffer_append_byte(&out, 0);
+        assert_string_equal(out.data, cases[i].expected);
+        buffer_free(&out);
+    }
+    struct buffer out = {0};
+    metrics_label_name_append(&out, SLICE("http.route"));
+    metrics_label_name_append(&out, SLICE("2nd-try"));
+    metrics_label_name_append(&out, SLICE("stra\xc3\x9f" "e"));
+    buffer_append_byte(&out, 0);
+    assert_string_equal(out.data, "http_routekey_2nd_trystra_e");
+    buffer_free(&out);
+}
+
+static void the_set_remembers_series_and_their_days(void **state)
+{
+    struct metrics_set *set = metrics_set_create();
+    assert_non_null(set);
+    for (uint64_t key = 1; key <= 100000; key++) metrics_known_mark(metrics_set_add(set, key * 0x9e3779b97f4a7c15ULL, key), 20000);
+    for (uint64_t key = 1; key <= 100000; key++) {
+        struct metrics_known *known = metrics_set_find(set, key * 0x9e3779b97f4a7c15ULL);
+        assert_non_null(known);
+        assert_true(known->series_id == key);
+        assert_true(metrics_known_has(known, 20000));
+        assert_false(metrics_known_has(known, 19999));
+        assert_false(metrics_known_has(known, 20001));
+    }
+    struct metrics_known *known = metrics_set_find(set, 0x9e3779b97f4a7c15ULL);
+    metrics_known_mark(known, 20003);
+    metrics_known_mark(known, 19990);
+    assert_true(metrics_known_has(known, 20000) && metrics_known_has(known, 20003) && metrics_known_has(known, 19990));
+    assert_false(metrics_known_has(known, 20001) || metrics_known_has(known, 20002));
+    metrics_known_mark(known, 20100); /* far ahead: what was is written again */
+    assert_true(metrics_known_has(known, 20100));
+    assert_false(metrics_known_has(known, 20003));
+    assert_null(metrics_set_find(set, 42));
+    metrics_set_clear(set);
+    assert_int_equal(metrics_set_count(set), 0);
+    assert_null(metrics_set_find(set, 0x9e3779b97f4a7c15ULL));
+    metrics_set_destroy(set);
+}
+
+static void series_of_one_target_stand_side_by_side(void **state)
+{
+    uint64_t a = metrics_series_id(SLICE("host 1"), SLICE("cpu")), b = metrics_series_id(SLICE("host 1"), SLICE("memory")),
+             c = metrics_series_id(SLICE("host 2"), SLICE("cpu"));
+    assert_true(a >> 52 == b >> 52);
+    assert_true(a != b);
+    assert_true(c >> 52 != a >> 52);
+    assert_true((a & ((UINT64_C(1) << 52) - 1)) == (c & ((UINT64_C(1) << 52) - 1)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_number_comes_back_bit_by_bit),
+        cmocka_unit_test(sums_of_decimals_stay_small_whole_numbers),
+        cmocka_unit_test(stale_marks_are_told_from_other_nans),
+        cmocka_unit_test(names_are_spelled_as_prometheus_does),
+        cmocka_unit_test(the_set_remembers_series_and_their_days),
+        cmocka_unit_test(series_of_one_target_stand_side_by_side),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
