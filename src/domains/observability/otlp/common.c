@@ -317,7 +317,13 @@ enum error_code otlp_shared_take(struct otlp_decoder *decoder, struct error *err
     decoder->shared_bytes += decoder->resource_text.size + decoder->scope_text.size + decoder->service_name.size + common->resource_schema_url.size +
                              common->scope.name.size + common->scope.version.size + common->scope_schema_url.size;
     if (decoder->shared_bytes <= OTLP_SHARED_LIMIT_BYTES) return ERROR_NONE;
-    return error_set(error, ERROR_TOO_LARGE, "resources and scopes, repeated in every row, take more than 256 MiB: send smaller batches");
+    return otlp_too_large(decoder, "resources and scopes, repeated in every row, take more than 256 MiB: send smaller batches", error);
+}
+
+enum error_code otlp_too_large(struct otlp_decoder *decoder, const char *reason, struct error *error)
+{
+    decoder->is_too_large = true;
+    return error_set(error, ERROR_TOO_LARGE, "%s", reason);
 }
 
 enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code)
@@ -334,7 +340,7 @@ enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, 
 
 enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error)
 {
-    if (code != ERROR_TOO_LARGE) return code;
+    if (code != ERROR_TOO_LARGE || decoder->is_too_large) return code;
     otlp_refuse_item(decoder, item, "%s", error->message);
     return ERROR_NONE;
 }

@@ -49,6 +49,17 @@ static void send(struct harness *harness, struct buffer *body, size_t rows, cons
     buffer_free(body);
 }
 
+/* The whole request, so that its sender divides it: nothing of it is stored. */
+static void refused(struct harness *harness, const char *path, struct buffer *body, const char *answer)
+{
+    assert_false(body->failed);
+    assert_true(harness_post(harness, path, "", buffer_slice(body)));
+    assert_int_equal(harness->status, 413);
+    if (slice_find(buffer_slice(&harness->body), slice_from_string(answer)) < 0) fail_msg("%.*s", SLICE_ARGS(buffer_slice(&harness->body)));
+    for (size_t i = 0; i < OBSERVABILITY_TABLE_COUNT; i++) assert_int_equal(harness_row_count(harness, i), 0);
+    buffer_free(body);
+}
+
 static void a_span_with_too_many_attributes_is_refused_alone(void **state)
 {
     struct buffer body = {0};
@@ -95,8 +106,7 @@ static void texts_that_stand_in_every_row_are_bounded_for_the_whole_request(void
     add_resource(&body, 65000);
     for (int i = 1; i <= 5000; i++) add_span(&body, i, 0);
     buffer_append_string(&body, "]}]}]}");
-    size_t fit = (256u << 20) / (65000 + sizeof "{\"k\":\"\"}" - 1 + sizeof "unknown_service" - 1);
-    send(*state, &body, fit, "take more than 256 MiB: send smaller batches");
+    refused(*state, "/v1/traces", &body, "take more than 256 MiB: send smaller batches");
 }
 
 static void a_span_that_ends_in_another_age_is_refused(void **state)
@@ -107,6 +117,45 @@ static void a_span_that_ends_in_another_age_is_refused(void **state)
     send(*state, &body, 0, "span 0: end_time_unix_nano is more than a year after the start");
 }
 
+/* ---- metrics ---- */
+
+static void begin_gauge(struct buffer *body, const char *name)
+{
+    buffer_printf(body, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"%s\",\"gauge\":{\"dataPoints\":[", name);
+}
+static void add_point(struct buffer *body, int number, int attributes)
+{
+    buffer_printf(body, "%s{\"asInt\":1,\"timeUnixNano\":\"%lld000000\",\"attributes\":[{\"key\":\"number\",\"value\":{\"intValue\":%d}}", number > 1 ? "," : "",
+                  (long long)HARNESS_NOW_MS, number);
+    for (int i = 0; i < attributes; i++) buffer_printf(body, ",{\"key\":\"attribute.%d\",\"value\":{\"stringValue\":\"some value\"}}", i);
+    buffer_append_string(body, "]}");
+}
+static const char end_gauge[] = "]}}]}]}]}";
+
+/* The request's arena (16 MiB here) does not hold what is only needed while a series is described. */
+static void new_series_need_no_memory_of_the_request(void **state)
+{
+    struct harness *harness = *state;
+    struct buffer body = {0};
+    begin_gauge(&body, "load");
+    for (int i = 1; i <= 10000; i++) add_point(&body, i, 20);
+    buffer_append_string(&body, end_gauge);
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, 200);
+    if (!slice_equal(buffer_slice(&harness->body), SLICE("{}"))) fail_msg("%.*s", SLICE_ARGS(buffer_slice(&harness->body)));
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SERIES), 10000);
+    buffer_free(&body);
+}
+
+static void a_request_of_too_many_points_is_refused_whole(void **state)
+{
+    struct buffer body = {0};
+    begin_gauge(&body, "load");
+    for (int i = 0; i <= OBSERVABILITY_ITEM_LIMIT; i++) buffer_append_string(&body, i ? ",{}" : "{}");
+    buffer_append_string(&body, end_gauge);
+    refused(*state, "/v1/metrics", &body, "a request may hold 500000 items");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +163,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_resource_with_too_many_attributes_refuses_its_spans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_long_resource_refuses_its_spans, set_up, tear_down),
         cmocka_unit_test_setup_teardown(texts_that_stand_in_every_row_are_bounded_for_the_whole_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(new_series_need_no_memory_of_the_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_request_of_too_many_points_is_refused_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_span_that_ends_in_another_age_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -100,6 +100,7 @@ struct otlp_decoder {
     const char *resource_refusal, *scope_refusal; /* why no item of this resource or scope can be stored; NULL: they can */
     bool has_too_many;           /* attributes beyond OTLP_ATTRIBUTE_LIMIT were left out of what is being read */
     size_t shared_bytes;         /* of resource and scope, copied into rows so far */
+    bool is_too_large;           /* the request, not an item of it: otlp_too_large */
     struct buffer text;          /* scratch for one value */
 };
 /* protobuf.c, json.c: the whole body as `message`. ERROR_INVALID: not decodable; ERROR_TOO_LARGE; ERROR_MEMORY. */
@@ -142,7 +143,11 @@ const char *otlp_item_refusal(struct otlp_decoder *decoder, enum tenant_signal s
 enum error_code otlp_shared_take(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
 /* Commits the row begun and counts it as accepted; or rolls it back when `code` is an error, which it returns. */
 enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code) MUST_CHECK;
-/* What is nested too deep refuses its item, not the request: counts that and returns ERROR_NONE; passes on other errors. */
+/* Refuses the whole request with ERROR_TOO_LARGE, also from within an item: in smaller batches all of it can be stored. */
+enum error_code otlp_too_large(struct otlp_decoder *decoder, const char *reason, struct error *error) MUST_CHECK;
+#define OTLP_NO_MEMORY "the request needs more memory than one may use; send smaller batches"
+/* What is nested too deep (ERROR_TOO_LARGE, but for otlp_too_large) refuses its item, not the request: counts that and returns ERROR_NONE;
+ * passes on other errors. */
 enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error) MUST_CHECK;
 /* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero". */
 void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -3,15 +3,23 @@
 #include "domains/observability/metrics/names.h"
 #include "domains/observability/otlp/metrics.h"
 
-static enum error_code no_memory(struct error *error)
+#define SCRATCH_BYTES (256u << 20) /* of one series or exemplar: as a request's arena */
+
+static enum error_code no_memory(struct otlp_decoder *decoder, struct error *error) { return otlp_too_large(decoder, OTLP_NO_MEMORY, error); }
+static struct arena *scratch_of(struct otlp_decoder *decoder) { return ((struct otlp_metrics *)decoder->root)->scratch; }
+
+enum error_code otlp_metrics_scratch(struct otlp_decoder *decoder, struct error *error)
 {
-    return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
+    struct otlp_metrics *metrics = decoder->root;
+    if (metrics->scratch) arena_reset(metrics->scratch);
+    else metrics->scratch = arena_create(SCRATCH_BYTES);
+    return metrics->scratch ? ERROR_NONE : error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 static enum error_code keep(struct otlp_decoder *decoder, struct slice *ret_text, struct error *error)
 {
-    *ret_text = arena_copy(decoder->arena, buffer_slice(&decoder->text));
-    return decoder->text.failed || arena_failed(decoder->arena) ? no_memory(error) : ERROR_NONE;
+    *ret_text = arena_copy(scratch_of(decoder), buffer_slice(&decoder->text));
+    return decoder->text.failed || arena_failed(scratch_of(decoder)) ? no_memory(decoder, error) : ERROR_NONE;
 }
 
 enum error_code otlp_metrics_text(struct otlp_decoder *decoder, struct slice *text, struct error *error)
@@ -32,7 +40,7 @@ enum error_code otlp_metrics_labels(struct otlp_decoder *decoder, const struct o
         if (!code) code = otlp_value_write(&attributes->items[i].value, &decoder->text, error);
         if (!code) code = keep(decoder, &text, error);
         if (code) return code;
-        if (!metrics_labels_add(decoder->arena, ret_labels, key, text, (char)attributes->items[i].value.type)) return no_memory(error);
+        if (!metrics_labels_add(scratch_of(decoder), ret_labels, key, text, (char)attributes->items[i].value.type)) return no_memory(decoder, error);
     }
     metrics_labels_sort(ret_labels);
     return ERROR_NONE;
@@ -63,17 +71,17 @@ static enum error_code label_add(struct otlp_decoder *decoder, struct metrics_la
     if (code) return code;
     for (size_t i = 0; i < labels->count; i++) {
         if (!slice_equal(labels->items[i].name, name)) continue;
-        labels->items[i].value = arena_printf(decoder->arena, "%.*s;%.*s", SLICE_ARGS(labels->items[i].value), SLICE_ARGS(value));
-        return arena_failed(decoder->arena) ? no_memory(error) : ERROR_NONE;
+        labels->items[i].value = arena_printf(scratch_of(decoder), "%.*s;%.*s", SLICE_ARGS(labels->items[i].value), SLICE_ARGS(value));
+        return arena_failed(scratch_of(decoder)) ? no_memory(decoder, error) : ERROR_NONE;
     }
-    return metrics_labels_add(decoder->arena, labels, name, value, OTLP_STRING) ? ERROR_NONE : no_memory(error);
+    return metrics_labels_add(scratch_of(decoder), labels, name, value, OTLP_STRING) ? ERROR_NONE : no_memory(decoder, error);
 }
 
 static struct slice job_of(struct otlp_decoder *decoder, const struct metrics_labels *resource)
 {
     struct slice name = metrics_labels_get(resource, SLICE("service.name")), space = metrics_labels_get(resource, SLICE("service.namespace"));
     if (!name.size || !space.size) return name;
-    return arena_printf(decoder->arena, "%.*s/%.*s", SLICE_ARGS(space), SLICE_ARGS(name));
+    return arena_printf(scratch_of(decoder), "%.*s/%.*s", SLICE_ARGS(space), SLICE_ARGS(name));
 }
 
 static enum error_code labels_make(struct otlp_decoder *decoder, const struct metrics_labels *resource, struct metrics_series *series, struct error *error)
@@ -141,6 +149,7 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
         .resource_schema_url = common->resource_schema_url, .scope_name = common->scope.name, .scope_version = common->scope.version,
         .scope_attributes = decoder->scope_text, .scope_schema_url = common->scope_schema_url};
     enum error_code code = otlp_shared_take(decoder, error);
+    if (!code) code = otlp_metrics_scratch(decoder, error);
     if (!code) code = series_texts(decoder, &series, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->resource.attributes, &resource, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->scope.attributes, &scope, error);
@@ -160,7 +169,7 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
     series.identity = buffer_slice(&identity);
     /* First: it may move what the set holds. */
     metrics_metadata_append(&metrics->writer, series.prometheus_name, metadata_type(metrics), series.unit, series.description);
-    if (identity.failed) code = no_memory(error);
+    if (identity.failed || arena_failed(metrics->scratch)) code = no_memory(decoder, error);
     else *ret_known = metrics_series_append(&metrics->writer, metrics_set_find(metrics->writer.set, key), key, &series, day);
     buffer_free(&identity);
     return code;

@@ -166,10 +166,11 @@ static enum error_code exemplars_append(struct otlp_decoder *decoder, const stru
             .trace_id = otlp_id_is_valid(exemplar->trace_id, 16) ? exemplar->trace_id : SLICE_EMPTY,
             .span_id = otlp_id_is_valid(exemplar->span_id, 8) ? exemplar->span_id : SLICE_EMPTY,
             .value = exemplar->has_int ? (double)exemplar->as_int : exemplar->as_double};
-        code = otlp_metrics_text(decoder, &row.metric_name, error);
+        code = otlp_metrics_scratch(decoder, error);
+        if (!code) code = otlp_metrics_text(decoder, &row.metric_name, error);
         if (!code) code = otlp_metrics_text(decoder, &row.service_name, error);
         if (!code) code = otlp_metrics_labels(decoder, &exemplar->attributes, &row.attributes, error);
-        if (code == ERROR_TOO_LARGE) code = ERROR_NONE; /* nested too deep: the point is stored, this example of it is not */
+        if (code == ERROR_TOO_LARGE && !decoder->is_too_large) code = ERROR_NONE; /* nested too deep: the point is stored, this example of it is not */
         else if (!code) metrics_exemplar_append(&metrics->writer, known->series_id, &row);
     }
     return code;
@@ -181,9 +182,10 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     struct otlp_metrics *metrics = decoder->root;
     struct metrics_known *known = NULL;
     enum error_code code = otlp_item_begin(decoder, error);
-    if (!code && !reason) reason = point_refusal(decoder);
-    if (!code && !reason) code = point_series(decoder, &known, error);
-    if (!code && reason) otlp_refuse_item(decoder, "data point", "%s", reason);
+    if (code) return code;
+    if (!reason) reason = point_refusal(decoder);
+    if (!reason) code = point_series(decoder, &known, error);
+    if (reason) otlp_refuse_item(decoder, "data point", "%s", reason);
     if (!code && !reason) {
         if (metrics->kind == OTLP_SUMMARY) summary_append(decoder, known);
         else if (metrics->kind == OTLP_HISTOGRAM || metrics->kind == OTLP_EXPONENTIAL) histogram_append(decoder, known);
@@ -268,6 +270,7 @@ void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused)
 {
     struct otlp_metrics *metrics = decoder->root;
     if (metrics->writer.set) metrics_writer_end(&metrics->writer, is_refused);
+    arena_destroy(metrics->scratch);
 }
 
 /* ---- messages ---- */

@@ -45,6 +45,7 @@ struct otlp_metrics {
     struct { struct otlp_exemplar *items; size_t count, capacity; } exemplars; /* of the point */
     struct otlp_numbers quantiles, quantile_values;
     struct metrics_writer writer; /* begun with the first metric */
+    struct arena *scratch;        /* of the series or exemplar being described: not the request's, there may be hundred thousands */
     uint64_t context;             /* a hash of all that the points of a metric have in common */
 };
 _Static_assert(sizeof(struct otlp_metrics) <= OTLP_ROOT_BYTES, "the place of a request");
@@ -52,9 +53,11 @@ _Static_assert(sizeof(struct otlp_metrics) <= OTLP_ROOT_BYTES, "the place of a r
 /* metric_series.c */
 /* Writes the row of the point's series for that day. */
 enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key, uint16_t day, struct metrics_known **ret_known, struct error *error) MUST_CHECK;
-/* The text with U+FFFD for what is no UTF-8, in the request's arena if it had to change. */
+/* Empties the scratch arena: before a series or an exemplar is described. */
+enum error_code otlp_metrics_scratch(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
+/* The text with U+FFFD for what is no UTF-8, in the scratch arena if it had to change. */
 enum error_code otlp_metrics_text(struct otlp_decoder *decoder, struct slice *text, struct error *error) MUST_CHECK;
-/* Attributes as text with their letters, in the request's arena. */
+/* Attributes as text with their letters, in the scratch arena. */
 enum error_code otlp_metrics_labels(struct otlp_decoder *decoder, const struct otlp_attributes *attributes, struct metrics_labels *ret_labels,
                                     struct error *error) MUST_CHECK;
 
