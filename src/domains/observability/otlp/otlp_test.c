@@ -329,17 +329,13 @@ static void times_must_be_there_not_far_ahead_and_not_older_than_rows_are_kept(v
         assert_int_equal(harness_row_count(&harness, OBSERVABILITY_TRACES), cases[i].reason == NULL);
         if (cases[i].reason && !answer_has(cases[i].reason)) fail_msg("%zu: %.*s", i, (int)harness.body.size, harness.body.data);
     }
-    /* An end before the start: no time passed. One beyond all calendars: as long as can be told. */
+    /* An end before the start: no time passed. */
     one_span(NOW);
     wire_fixed64(&wire, 8, "endTimeUnixNano", NOW - 1);
     post("/v1/traces", PROTOBUF, all_end(), 200);
     buffer_clear(&rows);
     harness_write_rows(&harness, OBSERVABILITY_TRACES, &rows);
     assert_true(slice_find(buffer_slice(&rows), SLICE("duration_nano")) < 0);
-    one_span(NOW);
-    wire_fixed64(&wire, 8, "endTimeUnixNano", UINT64_MAX);
-    post("/v1/traces", PROTOBUF, all_end(), 200);
-    assert_rows(OBSERVABILITY_TRACES, 1, "\"duration_nano\":7442452026854775807");
     post("/v1/traces", JSON, SLICE(JSON_SPAN("\"startTimeUnixNano\":-5")), 200);
     assert_true(answer_has("more than ten minutes in the future")); /* an unsigned field: what is below zero is far ahead */
 }
