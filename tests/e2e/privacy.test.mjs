@@ -197,13 +197,14 @@ async function tablesThatNamePeople() {
 const PERSON_COLUMNS = ['profile_id', 'device_id', 'session_id', 'alias', 'device_hash', 'profile_hash'];
 /** A column that could name a person under another name must be looked at by whoever adds it. */
 const MAY_NAME = /^(user|visitor|customer|person|account|owner|distinct|anonymous|client|email|phone)(_|$)|_(hash|email|phone)$/;
-const KNOWN = ['customer_id', 'user_agent', 'message_hash'];
+const KNOWN = ['customer_id', 'user_agent', 'message_hash', 'user_id', 'client_address' /* of spans: docs/privacy.md */];
 /** A value for what the row cannot do without; the rest has defaults. */
 const valueOf = ([name, type], person) => {
   if (name === 'tenant_id') return `'${a.tenant}'`;
   if (name.endsWith('_hash') && PERSON_COLUMNS.includes(name)) return `cityHash64('${name === 'device_hash' ? `${person}-device` : person}')`;
   if (PERSON_COLUMNS.includes(name)) return `'${name === 'session_id' ? `${person}-visit` : name === 'device_id' ? `${person}-device` : person}'`;
   if (name === 'sign') return '1';
+  if (name === 'retention_days') return '30'; // the row would be over at once
   if (/^(Date|SimpleAggregateFunction\(max, Date)/.test(type)) return 'now()';
   return null;
 };
