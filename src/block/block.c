@@ -40,6 +40,7 @@ static uint8_t column_add_node(struct block_column *column, const struct block_t
     node->width = type->kind == BLOCK_FIXED_STRING ? (uint32_t)type->parameter : info->width;
     node->minimum = info->minimum;
     node->maximum = info->maximum;
+    node->may_repeat = index == 0 && node->low_cardinality && node->shape == BLOCK_SHAPE_STRING && node->null_stream == BLOCK_NO_STREAM;
     if (type->kind == BLOCK_ENUM8) node->default_byte = enum_default(type->enum_names);
     if (type->kind == BLOCK_MAP) node->key = column_add_node(column, type->key, index);
     if (type->kind == BLOCK_MAP || type->kind == BLOCK_ARRAY) node->inner = column_add_node(column, type->inner, index);
@@ -76,6 +77,7 @@ void block_reset(struct block *block)
         struct block_column *column = &block->columns[i];
         column->rows = 0;
         column->current = 0;
+        column->nodes[0].before_at = 0;
         for (size_t n = 0; n < column->node_count; n++) column->nodes[n].count = 0;
         for (size_t s = 0; s < column->stream_count; s++) buffer_clear(&column->streams[s].bytes);
     }
@@ -119,6 +121,7 @@ static void stream_append_repeated(struct block_stream *stream, uint8_t byte, si
 static void node_append_defaults(struct block_column *column, struct block_node *node, size_t count)
 {
     struct block_stream *stream = &column->streams[node->stream];
+    node->before_at = 0;
     if (node->null_stream != BLOCK_NO_STREAM) stream_append_repeated(&column->streams[node->null_stream], 1, count);
     if (block_node_is_container(node)) {
         char *room = block_stream_room(stream, count * sizeof(uint64_t));
@@ -255,10 +258,30 @@ static void node_store_string(struct block_column *column, const struct block_no
     stream->bytes.size += (size_t)(room - start) + value.size;
 }
 
+/* True when it is the value before, and is written as that. Short ones are not worth it. */
+static bool node_store_repeat(struct block_column *column, struct block_node *node, struct slice value)
+{
+    struct buffer *bytes = &column->streams[node->stream].bytes;
+    if (value.size <= BLOCK_REPEAT_SIZE || bytes->failed) {
+        node->before_at = 0;
+        return false;
+    }
+    if (node->before_at && node->before_size == value.size && memcmp(bytes->data + node->before_at, value.data, value.size) == 0) {
+        node_store_bytes(column, node, BLOCK_REPEAT, BLOCK_REPEAT_SIZE);
+        return true;
+    }
+    size_t length_size = 1; /* of the varint */
+    for (uint64_t length = value.size; length >= 0x80; length >>= 7) length_size++;
+    node->before_at = bytes->size + length_size;
+    node->before_size = value.size;
+    return false;
+}
+
 void block_append_string(struct block *block, size_t column_index, struct slice value)
 {
     struct block_column *column = block_column_at(block, column_index);
     struct block_node *node = column_value_begin(block, column);
+    if (node->may_repeat && node_store_repeat(column, node, value)) return;
     node_store_string(column, node, value);
 }
 
@@ -386,6 +409,7 @@ void block_row_rollback(struct block *block)
         /* A lazy default left nothing; anything else has moved the streams or opened a container. */
         if (column->nodes[0].count <= block->rows && column->current == 0) continue;
         column->current = 0;
+        column->nodes[0].before_at = 0;
         column->nodes[0].count = block->rows;
         for (size_t n = 1; n < column->node_count; n++) column->nodes[n].count = column->nodes[n].count_mark;
         for (size_t s = 0; s < column->stream_count; s++)
@@ -412,6 +436,7 @@ void block_rewind(struct block *block)
     for (size_t i = 0; i < block->column_count; i++) {
         struct block_column *column = &block->columns[i];
         column->rows = block->rewind_rows;
+        column->nodes[0].before_at = 0;
         for (size_t n = 0; n < column->node_count; n++) column->nodes[n].count = column->nodes[n].rewind_mark;
         for (size_t s = 0; s < column->stream_count; s++) buffer_truncate(&column->streams[s].bytes, column->streams[s].rewind_mark);
     }

@@ -23,7 +23,8 @@
  *   fixed-width kinds     [values]
  *   String                [varint length + bytes ...]
  *   Nullable(T)           [1 byte per row, 1 = NULL] then T's streams (a default value stands where NULL is)
- *   LowCardinality(T)     held as T's streams; the dictionary is made when Native is written
+ *   LowCardinality(T)     held as T's streams; the dictionary is made when Native is written. In a column LowCardinality(String), not within
+ *                         others, two bytes 80 00 stand for the value before once more: rows of one request share it
  *   Array(T)              [uint64 cumulative end offsets] then T's streams over all elements
  *   Map(K, V)             [uint64 cumulative end offsets] then K's and V's streams over all entries
  */
@@ -98,11 +99,14 @@ struct block_node {
     uint8_t null_stream; /* or BLOCK_NO_STREAM */
     uint8_t stream;      /* of the values, or of the offsets */
     bool low_cardinality;
+    bool may_repeat;      /* values may be BLOCK_REPEAT */
     uint8_t default_byte; /* a default value is this byte, `width` times (once for String) */
     uint32_t width;       /* bytes of a value or an offset; 0: String */
     uint64_t count;       /* values in the streams */
     uint64_t count_mark;  /* as block_stream.mark */
     uint64_t rewind_mark; /* likewise */
+    uint64_t before_at;   /* may_repeat: where in the stream the text of the last value written whole is; 0: the next one must be whole */
+    uint64_t before_size;
     uint64_t maximum;     /* UINT, INT: what the type can hold */
     int64_t minimum;
 };

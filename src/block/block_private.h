@@ -23,6 +23,16 @@ static inline bool block_node_is_container(const struct block_node *node)
     return node->shape == BLOCK_SHAPE_ARRAY || node->shape == BLOCK_SHAPE_MAP;
 }
 
+/* The value before once more (block_node.may_repeat). A length of zero that is longer than needed: no value begins like it. */
+#define BLOCK_REPEAT "\x80\x00"
+#define BLOCK_REPEAT_SIZE 2
+static inline bool block_take_repeat(struct slice *stream)
+{
+    if (stream->size < BLOCK_REPEAT_SIZE || memcmp(stream->data, BLOCK_REPEAT, BLOCK_REPEAT_SIZE) != 0) return false;
+    *stream = slice_from(*stream, BLOCK_REPEAT_SIZE);
+    return true;
+}
+
 /* Where `extra` more bytes of the stream go, or NULL when out of memory. */
 static inline char *block_stream_room(struct block_stream *stream, size_t extra)
 {

@@ -8,6 +8,7 @@ static void column_append_streams(struct block_column *column, size_t rows,
                                   const struct slice streams[BLOCK_STREAM_LIMIT])
 {
     uint64_t added[BLOCK_STREAM_LIMIT] = {rows};
+    column->nodes[0].before_at = 0; /* the first value of every set of streams is whole, so joining them is copying */
     /* Parents stand before their children: while offsets are rebased the children's counts are still the old ones. */
     for (size_t n = 0; n < column->node_count; n++) {
         struct block_node *node = &column->nodes[n];
@@ -95,10 +96,13 @@ static bool column_take_streams(const struct block_column *column, struct slice 
 static const char *check_values(const struct block_node *node, struct slice values, uint64_t count)
 {
     if (node->shape == BLOCK_SHAPE_STRING) {
+        bool has_before = false;
         for (; count > 0; count--) {
             uint64_t size;
+            if (node->may_repeat && has_before && block_take_repeat(&values)) continue;
             if (!block_varint_take(&values, &size) || size > values.size) return "a string runs past the end";
             values = slice_from(values, size);
+            has_before = true;
         }
         return values.size ? "bytes after the last string" : NULL;
     }

@@ -101,6 +101,10 @@ static bool dictionary_fill(struct dictionary *dictionary, const struct block_no
     struct slice before = {0};
     uint32_t index = 0;
     for (uint64_t i = 0; i < node->count; i++) {
+        if (node->may_repeat && block_take_repeat(&values)) {
+            indexes[i] = index;
+            continue;
+        }
         struct slice value = value_take(node, &values);
         if (nulls && nulls[i]) {
             indexes[i] = 0;

@@ -18,6 +18,7 @@ struct column_cursor {
     const struct block_type *type;
     struct slice streams[BLOCK_STREAM_LIMIT];
     uint64_t ends[BLOCK_STREAM_LIMIT]; /* of offset streams: the last one read */
+    struct slice before;               /* LowCardinality(String): the last value that was written whole */
     size_t stream_count;
 };
 
@@ -204,9 +205,21 @@ static bool write_plain(const struct block_type *type, struct slice *stream, str
     }
 }
 
+/* Of a column LowCardinality(String): a text, or 80 00 for the one before. */
+static bool write_repeated(struct column_cursor *cursor, struct json_writer *writer)
+{
+    struct slice *stream = &cursor->streams[0];
+    uint64_t size;
+    if (cursor->before.data && slice_starts_with(*stream, SLICE("\x80\x00"))) *stream = slice_from(*stream, 2);
+    else if (!take_varint(stream, &size) || !take_text(stream, size, &cursor->before)) return false;
+    json_writer_string(writer, cursor->before);
+    return true;
+}
+
 /* The next value of the streams from `at` on. False when they are not what the type says. */
 static bool write_value(struct column_cursor *cursor, const struct block_type *type, size_t at, struct json_writer *writer)
 {
+    if (type->kind == BLOCK_LOW_CARDINALITY && type == cursor->type && type->inner->kind == BLOCK_STRING) return write_repeated(cursor, writer);
     if (type->kind == BLOCK_LOW_CARDINALITY) return write_value(cursor, type->inner, at, writer);
     if (type->kind == BLOCK_NULLABLE) {
         uint8_t is_null;

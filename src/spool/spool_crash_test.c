@@ -90,8 +90,8 @@ static void count_rows(struct world *world, size_t schema_index, const struct bl
     }
     assert_int_equal(block_seal(wanted, NULL), ERROR_NONE);
     struct buffer a = {0}, b = {0};
-    block_write_streams(wanted, &a);
-    block_write_streams(block, &b);
+    block_write_native(wanted, NULL, 0, &a);
+    block_write_native(block, NULL, 0, &b);
     CHECK(world, slice_equal(buffer_slice(&a), buffer_slice(&b)));
     buffer_free(&a);
     buffer_free(&b);

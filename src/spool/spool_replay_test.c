@@ -244,11 +244,11 @@ static void shown_rows_are_those_that_were_written(void **state)
     assert_int_equal(spool_rows_write_json(buffer_slice(&content), number, 4, &out, NULL), ERROR_NONE);
     buffer_append_byte(&out, 0);
     assert_string_equal(out.data,
-        "{\"table\":\"analytics.events\",\"id\":3,\"name\":\"event_3\",\"time\":\"2026-09-21T14:13:20.003Z\",\"path\":\"/page/3\","
+        "{\"table\":\"analytics.events\",\"id\":3,\"name\":\"event_1\",\"time\":\"2026-09-21T14:13:20.003Z\",\"path\":\"/page/3\","
         "\"value\":null,\"properties\":{}}\n"
-        "{\"table\":\"analytics.events\",\"id\":4,\"name\":\"event_4\",\"time\":\"2026-09-21T14:13:20.004Z\",\"path\":\"/page/4\","
+        "{\"table\":\"analytics.events\",\"id\":4,\"name\":\"event_2\",\"time\":\"2026-09-21T14:13:20.004Z\",\"path\":\"/page/4\","
         "\"value\":2,\"properties\":{\"browser\":\"v4\"}}\n"
-        "{\"table\":\"analytics.events\",\"id\":5,\"name\":\"event_0\",\"time\":\"2026-09-21T14:13:20.005Z\",\"path\":\"/page/5\","
+        "{\"table\":\"analytics.events\",\"id\":5,\"name\":\"event_2\",\"time\":\"2026-09-21T14:13:20.005Z\",\"path\":\"/page/5\","
         "\"value\":2.5,\"properties\":{\"browser\":\"v5\",\"plan\":\"v6\"}}\n"
         "{\"table\":\"observability.metrics\",\"series\":3,\"value\":9}\n");
     buffer_free(&content);
