@@ -109,7 +109,7 @@ static void the_set_remembers_series_and_their_days(void **state)
 {
     struct metrics_set *set = metrics_set_create();
     assert_non_null(set);
-    for (uint64_t key = 1; key <= 100000; key++) metrics_known_mark(metrics_set_add(set, key * 0x9e3779b97f4a7c15ULL, key), 20000);
+    for (uint64_t key = 1; key <= 100000; key++) metrics_set_mark(set, metrics_set_add(set, key * 0x9e3779b97f4a7c15ULL, key), 20000);
     for (uint64_t key = 1; key <= 100000; key++) {
         struct metrics_known *known = metrics_set_find(set, key * 0x9e3779b97f4a7c15ULL);
         assert_non_null(known);
@@ -119,17 +119,55 @@ static void the_set_remembers_series_and_their_days(void **state)
         assert_false(metrics_known_has(known, 20001));
     }
     struct metrics_known *known = metrics_set_find(set, 0x9e3779b97f4a7c15ULL);
-    metrics_known_mark(known, 20003);
-    metrics_known_mark(known, 19990);
+    metrics_set_mark(set, known, 20003);
+    metrics_set_mark(set, known, 19990);
     assert_true(metrics_known_has(known, 20000) && metrics_known_has(known, 20003) && metrics_known_has(known, 19990));
     assert_false(metrics_known_has(known, 20001) || metrics_known_has(known, 20002));
-    metrics_known_mark(known, 20100); /* far ahead: what was is written again */
+    metrics_set_mark(set, known, 20100); /* far ahead: what was is written again */
     assert_true(metrics_known_has(known, 20100));
     assert_false(metrics_known_has(known, 20003));
     assert_null(metrics_set_find(set, 42));
-    metrics_set_clear(set);
+    metrics_set_keep(set);
+    metrics_set_forget(set);
     assert_int_equal(metrics_set_count(set), 0);
     assert_null(metrics_set_find(set, 0x9e3779b97f4a7c15ULL));
+    metrics_set_destroy(set);
+}
+
+static uint64_t key_of(uint64_t number) { return number * 0x9e3779b97f4a7c15ULL; }
+
+static void what_a_refused_request_marked_is_forgotten_alone(void **state)
+{
+    struct metrics_set *set = metrics_set_create();
+    assert_non_null(set);
+    for (uint64_t i = 1; i <= 100; i++) metrics_set_mark(set, metrics_set_add(set, key_of(i), i), 20000);
+    metrics_set_keep(set);
+    metrics_set_mark(set, metrics_set_find(set, key_of(1)), 20001);
+    for (uint64_t i = 101; i <= 10000; i++) metrics_set_mark(set, metrics_set_add(set, key_of(i), i), 20001);
+    metrics_set_forget(set);
+    for (uint64_t i = 1; i <= 10000; i++) {
+        struct metrics_known *known = metrics_set_find(set, key_of(i));
+        if (known && metrics_known_has(known, 20001)) fail_msg("series %llu is known of the day of the refused request", (unsigned long long)i);
+        if (i <= 100 && !(known && metrics_known_has(known, 20000))) fail_msg("series %llu was forgotten", (unsigned long long)i);
+    }
+    metrics_set_destroy(set);
+}
+
+static void series_in_use_outlast_any_number_of_new_ones(void **state)
+{
+    struct metrics_set *set = metrics_set_create();
+    assert_non_null(set);
+    for (uint64_t i = 1; i <= 1000; i++) metrics_set_mark(set, metrics_set_add(set, key_of(i), i), 20000);
+    for (uint64_t i = 1001; i <= 2 * METRICS_KNOWN_LIMIT; i++) {
+        metrics_set_add(set, key_of(i), i);
+        if (i % 1000000) continue;
+        for (uint64_t used = 1; used <= 1000; used++) {
+            const struct metrics_known *known = metrics_set_find(set, key_of(used));
+            if (!known || known->series_id != used || !metrics_known_has(known, 20000)) fail_msg("series %llu was forgotten", (unsigned long long)used);
+        }
+    }
+    assert_true(metrics_set_count(set) <= METRICS_KNOWN_LIMIT);
+    assert_null(metrics_set_find(set, key_of(1001)));
     metrics_set_destroy(set);
 }
 
@@ -151,6 +189,8 @@ int main(void)
         cmocka_unit_test(stale_marks_are_told_from_other_nans),
         cmocka_unit_test(names_are_spelled_as_prometheus_does),
         cmocka_unit_test(the_set_remembers_series_and_their_days),
+        cmocka_unit_test(what_a_refused_request_marked_is_forgotten_alone),
+        cmocka_unit_test(series_in_use_outlast_any_number_of_new_ones),
         cmocka_unit_test(series_of_one_target_stand_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

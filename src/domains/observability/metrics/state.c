@@ -73,7 +73,7 @@ static bool state_is_pressed(void *context) { return atomic_load(&((struct metri
 /* On the thread of the loop whose set it is. */
 static void state_settled(void *state, void *thing, uint64_t segment, bool is_durable)
 {
-    if (!is_durable) metrics_set_clear(thing);
+    if (!is_durable) metrics_set_forget(thing);
 }
 
 const struct domain_state_functions observability_state = {

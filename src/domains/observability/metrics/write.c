@@ -26,8 +26,10 @@ enum error_code metrics_writer_begin(struct metrics_writer *writer, const struct
 
 void metrics_writer_end(struct metrics_writer *writer, bool is_refused)
 {
-    if (writer->wrote_series && is_refused) metrics_set_clear(writer->set);
+    if (writer->wrote_series && is_refused) metrics_set_forget(writer->set);
+    /* Of rows that are thrown away (the same body again, do not track) the set hears at once. */
     if (writer->wrote_series && !is_refused) domain_rows_touched(writer->output->rows, writer->set);
+    metrics_set_keep(writer->set);
     buffer_free(&writer->identity);
 }
 
@@ -130,7 +132,7 @@ struct metrics_known *metrics_series_append(struct metrics_writer *writer, struc
 {
     if (!known) known = metrics_set_add(writer->set, key, metrics_series_id(series->target, series->identity));
     series_row(writer, known->series_id, series, day);
-    metrics_known_mark(known, day);
+    metrics_set_mark(writer->set, known, day);
     writer->wrote_series = true;
     return known;
 }
@@ -323,6 +325,6 @@ void metrics_metadata_append(struct metrics_writer *writer, struct slice prometh
     block_append_string(block, METADATA_HELP, help);
     block_append_uint(block, METADATA_DAY, day);
     block_row_commit(block);
-    metrics_known_mark(known, day);
+    metrics_set_mark(writer->set, known, day);
     writer->wrote_series = true;
 }

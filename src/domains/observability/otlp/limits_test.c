@@ -156,6 +156,30 @@ static void a_request_of_too_many_points_is_refused_whole(void **state)
     refused(*state, "/v1/metrics", &body, "a request may hold 500000 items");
 }
 
+static void one_point(struct harness *harness, const char *name, const char *behind, int status, size_t series)
+{
+    struct buffer body = {0};
+    begin_gauge(&body, name);
+    add_point(&body, 1, 1);
+    buffer_append_string(&body, behind);
+    buffer_append_string(&body, end_gauge);
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, status);
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SERIES), series);
+    buffer_free(&body);
+    harness_reset(harness);
+    harness_header(harness, "authorization", "Bearer k");
+    harness_header(harness, "content-type", "application/json");
+}
+
+static void a_refused_request_makes_no_other_series_unknown(void **state)
+{
+    one_point(*state, "a", "", 200, 1);
+    one_point(*state, "b", ",5", 400, 0);
+    one_point(*state, "a", "", 200, 0);
+    one_point(*state, "b", "", 200, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +189,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(texts_that_stand_in_every_row_are_bounded_for_the_whole_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(new_series_need_no_memory_of_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_of_too_many_points_is_refused_whole, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_refused_request_makes_no_other_series_unknown, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_span_that_ends_in_another_age_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
