@@ -366,6 +366,7 @@ static void request_outlives_a_connection_that_was_reset(void **state)
     WAIT_FOR(listen_listener_connections(harness.listener) == 0);
     assert_true(atomic_load(&harness.held[0]->cancelled));
     assert_true(slice_equal(harness.held[0]->body, SLICE("body")));
+    assert_int_equal(slice_find(harness.held[0]->peer, SLICE("127.0.0.1")), 0);
     harness_answer(harness.held[0], 200, "for nobody");
 }
 

@@ -199,6 +199,7 @@ static void client_that_leaves_cancels_its_requests(void **state)
     WAIT_FOR(atomic_load(&harness.held[0]->cancelled) && atomic_load(&harness.held[1]->cancelled));
     harness_answer(harness.held[0], 200, "nobody reads this");
     WAIT_FOR(listen_listener_connections(harness.listener) == 0);
+    assert_int_equal(slice_find(harness.held[1]->peer, SLICE("127.0.0.1")), 0);
     harness_answer(harness.held[1], 200, "nor this");
 }
 

@@ -2,6 +2,7 @@
 /* Keeps finished exchanges with their arena and buffers for the next request of the same thread. */
 #include "proto/http_priv.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include "base/uuid.h"
 
@@ -93,7 +94,8 @@ struct http_exchange *http_exchange_take(const struct listen_stream *stream, con
     exchange->cross_origin = false; /* until the header is complete */
     struct request *request = &exchange->request;
     request->loop = listen_stream_loop(stream);
-    request->peer = slice_from_string(listen_stream_peer(stream));
+    snprintf(exchange->peer, sizeof exchange->peer, "%s", listen_stream_peer(stream));
+    request->peer = slice_from_string(exchange->peer);
     request->id = atomic_fetch_add_explicit(&next_id, 1, memory_order_relaxed);
     request->transport = transport;
     request->exchange = exchange;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include "base/buffer.h"
+#include "os/socket.h"
 #include "proto/http.h"
 
 /* More header lines than this are 431: nobody sends them but to make us work. */
@@ -99,6 +100,7 @@ struct http2_part {
  */
 struct http_exchange {
     struct request request;             /* request.exchange points back here */
+    char peer[OS_SOCKET_ADDRESS_SIZE];  /* request.peer: an exchange outlives its connection */
     struct http_exchange *next;         /* the next request on the same connection, or in the pool */
     bool header_complete;
     bool handed_over;                   /* the handler has it: it must answer before the exchange is given back */
