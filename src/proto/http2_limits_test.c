@@ -2,8 +2,11 @@
 /* Behaviour of HTTP/2 towards clients that are too large, too slow, too many, rude, or gone; and at the end. */
 #include "proto/http2_client.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+#include "proto/http2_priv.h"
 
 static int stop(void **state)
 {
@@ -256,6 +259,73 @@ static void body_that_stops_arriving_times_out(void **state)
     WAIT_FOR_CALL(other->closed);
 }
 
+/* The server's end of the client's connection. */
+static int server_socket(void)
+{
+    struct sockaddr_in own, other;
+    socklen_t size = sizeof own;
+    assert_int_equal(getsockname(harness.client, (struct sockaddr *)&own, &size), 0);
+    for (int fd = 0; fd < 1024; fd++) {
+        size = sizeof other;
+        bool is_connected = getpeername(fd, (struct sockaddr *)&other, &size) == 0 && other.sin_family == AF_INET;
+        if (is_connected && other.sin_port == own.sin_port) return fd;
+    }
+    fail_msg("the server has no such connection");
+    return -1;
+}
+
+/* Few bytes are between server and client, as on a slow line. */
+static void make_sockets_short(void)
+{
+    int size = 16384;
+    assert_int_equal(setsockopt(server_socket(), SOL_SOCKET, SO_SNDBUF, &size, sizeof size), 0);
+    assert_int_equal(setsockopt(harness.client, SOL_SOCKET, SO_RCVBUF, &size, sizeof size), 0);
+}
+
+/* The 408 of one stream sends what other streams have waiting too: their exchanges end while deadlines are looked at. */
+static void answers_that_leave_with_a_408_end_their_requests(void **state)
+{
+    enum { LARGE = 2 << 20, OTHERS = 70 }; /* more than the pool of exchanges keeps: it frees what comes then */
+    struct buffer buffer = {0};
+    struct slice large = bytes_of(&buffer, LARGE);
+    harness.settings.body_timeout_ms = 500;
+    client_connect(1u << 30);
+    nghttp2_session_set_local_window_size(client.session, NGHTTP2_FLAG_NONE, 0, 1 << 30);
+    WAIT_FOR(listen_listener_connections(harness.listener) == 1);
+    make_sockets_short();
+    struct client_call *filling = client_request("GET", "/hold", "priority: u=7\n", SLICE_EMPTY); /* after all others */
+    struct client_call *overdue = client_request("POST", "/echo", "", SLICE("half"));
+    overdue->never_ends = true;
+    struct client_call *waiting = client_get("/hold");
+    for (int i = 0; i < OTHERS; i++) client_get("/hold");
+    WAIT_FOR_CALL(harness.held_count == OTHERS + 2 && overdue->uploaded == 4);
+    for (int i = 0; i < OTHERS; i++) harness_answer(harness.held[2 + i], 200, "ok");
+    WAIT_FOR_CALL(client.calls[client.count - 1].closed);
+
+    const struct http_exchange *exchange = harness.held[0]->exchange;
+    struct listen_stream *stream = exchange->http2.connection->stream;
+    struct response response = {.status = 200, .content_type = "text/plain", .body = large};
+    request_respond(harness.held[0], &response);
+    assert_true(listen_stream_pending(stream) >= HTTP_SOCKET_QUEUE_BYTES);
+    harness_answer(harness.held[1], 200, "small"); /* stays behind, whole */
+    client.manual = true; /* reads a little, without a word that would make the server send */
+    buffer_clear(&harness.received);
+    while (listen_stream_pending(stream) >= HTTP_SOCKET_QUEUE_BYTES - 65536) {
+        char *room = buffer_reserve(&harness.received, 4096);
+        ssize_t got = recv(harness.client, room, 4096, 0);
+        if (got > 0) harness.received.size += (size_t)got;
+        os_loop_turn(harness.loop, 0);
+    }
+    WAIT_FOR(listen_stream_pending(stream) >= HTTP_SOCKET_QUEUE_BYTES); /* the 408, and what leaves with it */
+    nghttp2_session_mem_recv(client.session, (const uint8_t *)harness.received.data, harness.received.size);
+    client.manual = false;
+    WAIT_FOR_CALL(overdue->closed && waiting->closed && filling->closed);
+    assert_int_equal(overdue->status, 408);
+    assert_true(client_body_is(waiting, "small"));
+    assert_int_equal(filling->body.size, LARGE);
+    buffer_free(&buffer);
+}
+
 /* HEADERS without END_HEADERS: a CONTINUATION must follow, and does not. */
 static void header_that_stops_arriving_times_out(void **state)
 {
@@ -432,6 +502,7 @@ int main(void)
         TEST(idle_connection_is_closed_with_a_goodbye),
         TEST(connection_with_a_request_at_work_is_not_idle),
         TEST(body_that_stops_arriving_times_out),
+        TEST(answers_that_leave_with_a_408_end_their_requests),
         TEST(header_that_stops_arriving_times_out),
         TEST(preface_that_stops_arriving_times_out),
         TEST(answer_of_which_nothing_is_taken_is_reset),

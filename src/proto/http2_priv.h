@@ -44,7 +44,7 @@ struct http2_connection {
     struct http_exchange *newest;
     size_t held_bytes;              /* of bodies, unpacked */
     bool withholding;               /* some stream is not given the room it has used */
-    bool busy;                      /* inside nghttp2: whoever called it sends afterwards */
+    bool busy;                      /* inside nghttp2, or walking through the exchanges: who does sends afterwards */
     bool input_closed;              /* the client will send no more */
     bool closing;                   /* listen_stream_close or abort was called */
     bool paused;
