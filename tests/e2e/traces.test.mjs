@@ -337,6 +337,28 @@ test('a trace leads to its logs', async () => {
   assert.deepEqual([found.traceId, found.hasLogs], [SHOP, true]);
 });
 
+test('a trace leads to the points of metrics that name it', async () => {
+  const point = { asDouble: 7.5, timeUnixNano: ns(NOW + 20), exemplars: [{ timeUnixNano: ns(NOW + 18), asDouble: 6.5, traceId: SHOP, spanId: '00000000000000a3', filteredAttributes: attributes({ route: '/pay' }) },
+    { timeUnixNano: ns(NOW + 19), asDouble: 1, traceId: '99'.repeat(16), spanId: '00000000000000a3' }] };
+  const answer = await server.post('/v1/metrics', { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'pay' }) }, scopeMetrics: [{ metrics: [{ name: 'pay.seconds', gauge: { dataPoints: [point] } }] }] }] }, { key: key.secret_key });
+  assert.equal(answer.text, '{}');
+  await server.settle(key.write_key);
+  const wanted = [{ timestamp: ago(18), metricName: 'pay.seconds', serviceName: 'pay', value: 6.5, traceId: SHOP, spanId: '00000000000000a3', attributes: { route: '/pay' } }];
+  assert.deepEqual((await ask(`${signals}/traces/${SHOP}/exemplars`)).data, wanted);
+  assert.deepEqual((await ask(`${signals}/correlation?traceId=${SHOP}`)).exemplars, wanted);
+});
+
+test('times at the end of all numbers stay numbers', async () => {
+  const trace = '07'.repeat(16);
+  await give([{ trace, id: '00000000000000e1', name: 'for ever', service: 'edge', start: 0, more: { endTimeUnixNano: '18446744073709551615' } }]);
+  for (const path of [`traces/${trace}`, `traces/${trace}/logs`, `traces/summaries?serviceName=edge`, `traces?serviceName=edge`, `correlation?traceId=${trace}`, 'traces/summaries?from=1970-01-01&to=2199-12-31&serviceName=edge'])
+    assert.ok(await ask(`${signals}/${path}`), path);
+  assert.equal((await ask(`${signals}/traces/${trace}`)).trace.endTime.slice(0, 5), '2255-');
+  assert.equal((await jaeger(`traces/${trace}`, key))[0].spans.length, 1);
+  assert.equal((await jaeger('traces?service=edge&start=0&end=9000000000000000', key)).length, 1);
+  assert.equal((await tempo(`search?start=0&end=8999999999&tags=service.name%3Dedge`, key)).traces.length, 1);
+});
+
 test('a visit leads to its traces, logs and events, and a trace to its visits', async () => {
   const trace = '04'.repeat(16), browser = '05'.repeat(16), session = 'visit-7';
   await give([{ trace, id: '00000000000000d1', name: 'POST /order', service: 'web', start: 0 }, { trace: browser, id: '00000000000000d2', name: 'click', service: 'page', start: 5, attributes: { 'session.id': session } },
@@ -355,7 +377,7 @@ test('a visit leads to its traces, logs and events, and a trace to its visits', 
   assert.deepEqual((await ask(`${signals}/correlation?traceId=${browser}`)).sessions, [session]);
   for (const query of ['', '?sessionId=a&traceId=b', '?traceId=x']) assert.equal((await server.get(`${signals}/correlation${query}`, key.secret_key)).status, 400);
   assert.equal((await server.get(`${signals}/correlation?traceId=${trace}`, other.secret_key)).status, 404);
-  assert.deepEqual(await ask(`${signals}/correlation?sessionId=${session}`, other), { traces: [], logs: [], events: [] });
+  assert.deepEqual(await ask(`${signals}/correlation?sessionId=${session}`, other), { traces: [], logs: [], exemplars: [], events: [] });
 });
 
 // ---- Jaeger ----

@@ -129,6 +129,10 @@ static enum error_code correlation_answer(struct query_context *context, struct 
         code = traces_logs_write(context, ids, count, session, filter.from_ns, filter.to_ns, ROWS_MOST, &writer, error);
     }
     if (!code) {
+        json_writer_key(&writer, "exemplars");
+        code = traces_exemplars_write(context, ids, count, filter.from_ns, filter.to_ns, ROWS_MOST, &writer, error);
+    }
+    if (!code) {
         json_writer_key(&writer, "events");
         code = write_events(context, session, ids[0], filter.from_ns, filter.to_ns, &writer, error);
     }
@@ -140,6 +144,6 @@ static const enum tenant_permission also[] = {TENANT_LOGS_READ, TENANT_METRICS_R
 const struct domain_question observability_correlation_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/correlation", TENANT_TRACES_READ, correlation_answer, (const struct domain_word[]){
          {"sessionId", "a visit: its traces, logs and events"}, {"traceId", "a trace: its visits, logs and events"}, {"from", "of a visit: ISO 8601 or Unix ms; a day ago"}, {"to", "exclusive"}, {NULL, NULL}},
-     .summary = "What belongs together: traces, logs and web events of a visit or of a trace", .also = also},
+     .summary = "What belongs together: traces, logs, exemplars and web events of a visit or of a trace", .also = also},
     {0},
 };

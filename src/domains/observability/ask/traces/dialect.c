@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keys, durations and JSON as the APIs of Jaeger and Tempo need them. */
+/* Durations and JSON as the APIs of Jaeger and Tempo need them. */
 #include "domains/observability/ask/traces/dialect.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 #include "query/words.h"
-#include "tenant/base64.h"
-
-struct slice traces_find_key(const struct request *request)
-{
-    struct slice rest = request_header_get(request, "authorization"), scheme = slice_cut(&rest, ' '), pair = SLICE_EMPTY;
-    struct buffer decoded = {0};
-    if (!slice_equal_ignore_case(scheme, SLICE("basic"))) return SLICE_EMPTY;
-    for (rest = slice_trim(rest); rest.size && rest.data[rest.size - 1] == '=';) rest.size--;
-    if (tenant_base64_decode(TENANT_BASE64_PLAIN, rest, &decoded) && !decoded.failed) pair = arena_copy(request->arena, buffer_slice(&decoded));
-    buffer_free(&decoded);
-    slice_cut(&pair, ':');
-    return pair;
-}
 
 #define DURATION_BYTES 40 /* no duration is longer */
 bool traces_duration_parse(struct slice text, int64_t *ret_ns)

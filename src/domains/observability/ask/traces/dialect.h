@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the APIs of Jaeger and Tempo share: keys, durations, attributes that are found again inside JSON. */
+/* What the APIs of Jaeger and Tempo share: durations, attributes that are found again inside JSON. */
 #ifndef DOMAINS_OBSERVABILITY_ASK_TRACES_DIALECT_H
 #define DOMAINS_OBSERVABILITY_ASK_TRACES_DIALECT_H
 
 #include "base/map.h"
 #include "domains/observability/ask/traces/search.h"
-
-/* The key as the password of HTTP Basic, which Grafana's data sources offer; anything else is read as everywhere. */
-struct slice traces_find_key(const struct request *request);
+#include "domains/observability/observability.h"
 
 /* "1h30m", "1.5s", "100ms", "20us", "20µs", "5ns"; false for anything else, and for what is negative. */
 bool traces_duration_parse(struct slice text, int64_t *ret_ns);

@@ -7,11 +7,11 @@
 /*
  * The root is the span without a parent, the earliest of several; without one the earliest span stands in. Time is from the
  * first start to the last end, not the longest span's. Parents that are named and not stored are counted: a trace with none of those and a
- * root is complete. A span that was sent twice counts once.
+ * root is complete. A span that was sent twice counts once. Ends are cut at TRACES_END_NS.
  */
 #define IS_ROOT "substring(span_ids, 9, 8) = repeat('\\0', 8)"
 #define FIGURES                                                                                                        \
-    "SELECT trace_id, min(toUnixTimestamp64Nano(timestamp)), max(toUnixTimestamp64Nano(timestamp) + toInt64(duration_nano)), "            \
+    "SELECT trace_id, min(toUnixTimestamp64Nano(timestamp)), max(toUnixTimestamp64Nano(timestamp) + toInt64(least(duration_nano, toUInt64(greatest(0, 9000000000000000000 - toUnixTimestamp64Nano(timestamp)))))), "            \
     "uniqExact(timestamp, span_ids), uniqExactIf((timestamp, span_ids), status = 2), "                                 \
     "groupUniqArray(substring(span_ids, 1, 8)) AS query_ids, groupUniqArrayIf(substring(span_ids, 9, 8), NOT (" IS_ROOT ")) AS query_parents, " \
     "length(query_parents) - length(arrayIntersect(query_parents, query_ids)), toUInt8(max(" IS_ROOT ")), "           \

@@ -24,8 +24,9 @@ enum error_code traces_filter_begin(struct query_context *context, struct traces
     struct query_span span;
     enum error_code code = query_span_parse(context, &span, error);
     if (code) return code;
-    filter->from_ns = span.range.from_ms * TRACES_MS_NS;
-    filter->to_ns = span.range.to_ms * TRACES_MS_NS;
+    int64_t end_ms = TRACES_END_NS / TRACES_MS_NS;
+    filter->from_ns = span.range.from_ms < 1 ? 1 : span.range.from_ms < end_ms ? span.range.from_ms * TRACES_MS_NS : TRACES_END_NS;
+    filter->to_ns = span.range.to_ms < 1 ? 1 : span.range.to_ms < end_ms ? span.range.to_ms * TRACES_MS_NS : TRACES_END_NS;
     return ERROR_NONE;
 }
 

@@ -177,7 +177,7 @@ static enum error_code add_tags(struct query_context *context, struct traces_fil
 
 static enum error_code read_times(struct query_context *context, struct traces_filter *filter, struct error *error)
 {
-    int64_t now_us = context->now_ms * 1000, most_us = INT64_MAX / US_NS, start_us, end_us, lookback_ns = 0;
+    int64_t now_us = context->now_ms * 1000, most_us = TRACES_END_NS / US_NS, start_us, end_us, lookback_ns = 0;
     struct slice lookback = query_context_text(context, "lookback");
     if (!traces_duration_parse(lookback, &lookback_ns)) lookback_ns = LOOKBACK_NS; /* "custom": start says it */
     enum error_code code = query_context_integer(context, "end", 1, most_us, now_us + FUTURE_NS / US_NS, &end_us, error);
@@ -185,7 +185,7 @@ static enum error_code read_times(struct query_context *context, struct traces_f
     if (!code) code = query_context_integer(context, "start", 0, most_us, fallback_us > 0 ? fallback_us : 0, &start_us, error);
     if (code) return code;
     if (start_us > end_us) return error_set_field(error, ERROR_INVALID, "start", "start must not be after end");
-    traces_filter_init(context, start_us * US_NS, end_us < most_us ? (end_us + 1) * US_NS : INT64_MAX, filter);
+    traces_filter_init(context, start_us ? start_us * US_NS : 1, end_us < most_us ? (end_us + 1) * US_NS : TRACES_END_NS, filter);
     return ERROR_NONE;
 }
 
@@ -291,7 +291,7 @@ static enum error_code dependencies_answer(struct query_context *context, struct
 {
     struct json_writer writer = {.out = out};
     struct traces_edges edges;
-    int64_t end_ms, lookback_ms, most_ms = INT64_MAX / TRACES_MS_NS;
+    int64_t end_ms, lookback_ms, most_ms = TRACES_END_NS / TRACES_MS_NS;
     if (!query_context_text(context, "endTs").size) return error_set_field(error, ERROR_INVALID, "endTs", "unable to parse param 'endTs': it is required, Unix milliseconds");
     enum error_code code = query_context_integer(context, "endTs", 1, most_ms, context->now_ms, &end_ms, error);
     if (!code) code = query_context_integer(context, "lookback", 1, most_ms, 86400000, &lookback_ms, error);
@@ -311,7 +311,7 @@ static enum error_code dependencies_answer(struct query_context *context, struct
     return ERROR_NONE;
 }
 
-#define JAEGER(path, answer, words, summary) {METHOD_GET, "/jaeger/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = traces_find_key, .refuse = refuse}
+#define JAEGER(path, answer, words, summary) {METHOD_GET, "/jaeger/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = observability_find_reader_key, .refuse = refuse}
 static const struct domain_word none[] = {{NULL, NULL}};
 static const struct domain_word search_words[] = {
     {"service", "whose spans"}, {"operation", "name of a span"}, {"tags", "JSON object: tag to text"}, {"tag", "key:value, repeated"}, {"spanKind", "server, client, .."},

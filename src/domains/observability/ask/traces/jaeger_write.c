@@ -2,6 +2,8 @@
 /* Spans in the JSON of Jaeger's query API: processes, references, tags, logs, microseconds. */
 #include "domains/observability/ask/traces/jaeger.h"
 
+#include "domains/observability/ask/attributes.h"
+
 #define NS_PER_US 1000
 
 static void tag_begin(struct json_writer *writer, struct slice key, const char *type)
@@ -27,8 +29,7 @@ static void tag_attribute(struct json_writer *writer, const struct traces_attrib
     bool is_number = attribute->text.size && strchr("-0123456789", attribute->text.data[0]) && !slice_ends_with(attribute->text, SLICE("y"));
     const char *name = type == 'i' ? "int64" : type == 'd' && is_number ? "float64" : type == 'b' ? "bool" : type == 'y' ? "binary" : "string";
     tag_begin(writer, attribute->key, name);
-    if (type == 'i' || type == 'b' || (type == 'd' && is_number)) json_writer_raw(writer, attribute->text);
-    else json_writer_string(writer, attribute->text);
+    ask_value_write_json(writer, attribute->text, strchr("idb", type) ? type : 's');
     json_writer_object_end(writer);
 }
 

@@ -35,7 +35,7 @@ static enum error_code echo_answer(struct query_context *context, struct buffer 
 /* start and end in Unix seconds; the last hour when neither is given, as a search of recent traces. */
 static enum error_code read_times(struct query_context *context, int64_t fallback_ns, struct traces_filter *filter, struct error *error)
 {
-    int64_t start, end, most = INT64_MAX / SECOND_NS - 1, now_ns = context->now_ms * TRACES_MS_NS;
+    int64_t start, end, most = TRACES_END_NS / SECOND_NS - 1, now_ns = context->now_ms * TRACES_MS_NS;
     enum error_code code = query_context_integer(context, "start", 0, most, 0, &start, error);
     if (!code) code = query_context_integer(context, "end", 0, most, 0, &end, error);
     if (!code && start && end && start > end) code = error_set_field(error, ERROR_INVALID, "start", "start must not be after end");
@@ -383,7 +383,7 @@ static enum error_code values_answer(struct query_context *context, bool is_v2, 
 static enum error_code values_v1_answer(struct query_context *context, struct buffer *out, struct error *error) { return values_answer(context, false, out, error); }
 static enum error_code values_v2_answer(struct query_context *context, struct buffer *out, struct error *error) { return values_answer(context, true, out, error); }
 
-#define TEMPO(path, answer, words, summary) {METHOD_GET, "/tempo/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = traces_find_key, .refuse = refuse}
+#define TEMPO(path, answer, words, summary) {METHOD_GET, "/tempo/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = observability_find_reader_key, .refuse = refuse}
 #define TIMES {"start", "Unix seconds"}, {"end", "Unix seconds"}
 static const struct domain_word none[] = {{NULL, NULL}};
 static const struct domain_word tag_words[] = {{"scope", "resource, span, intrinsic"}, TIMES, {NULL, NULL}};

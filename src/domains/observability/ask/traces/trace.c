@@ -6,7 +6,7 @@
 
 #define PAGE_MOST 20000 /* spans of one page: some twenty megabytes */
 #define PAGE_DEFAULT 10000
-#define LOGS_MOST 10000
+#define AROUND_MOST 10000 /* log records or exemplars */
 
 static enum error_code find_trace(struct query_context *context, struct slice *ret_id, struct traces_figures **ret_figures, struct error *error)
 {
@@ -96,6 +96,19 @@ enum error_code traces_logs_write(struct query_context *context, const struct sl
     return query_context_write_rows(context, &text, writer, error);
 }
 
+enum error_code traces_exemplars_write(struct query_context *context, const struct slice *ids, size_t id_count, int64_t from_ns, int64_t to_ns, int64_t limit,
+                                       struct json_writer *writer, struct error *error)
+{
+    struct query_text text;
+    query_text_init(&text, context->arena);
+    query_text_printf(&text, "SELECT timestamp, metric_name AS metricName, service_name AS serviceName, value, trace_id AS traceId, span_id AS spanId, attributes\n"
+                             "FROM observability.exemplars_v3 WHERE tenant_id = {tenant:String} AND %s", id_count ? "" : "0");
+    if (id_count) traces_ids_write(&text, ids, id_count);
+    traces_range_write(&text, from_ns, to_ns);
+    query_text_printf(&text, "\nORDER BY exemplars_v3.timestamp, exemplars_v3.metric_name LIMIT %lld", (long long)limit);
+    return query_context_write_rows(context, &text, writer, error);
+}
+
 static enum error_code trace_answer(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct json_writer writer = {.out = out};
@@ -131,21 +144,27 @@ static enum error_code trace_answer(struct query_context *context, struct buffer
     return ERROR_NONE;
 }
 
-static enum error_code logs_answer(struct query_context *context, struct buffer *out, struct error *error)
+/* {"data": [..]} of what stands around a trace: its log records or exemplars. */
+static enum error_code answer_around(struct query_context *context, bool of_logs, struct buffer *out, struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct traces_figures *figures;
     struct slice id;
     int64_t limit;
-    enum error_code code = query_context_integer(context, "limit", 1, LOGS_MOST, 1000, &limit, error);
+    enum error_code code = query_context_integer(context, "limit", 1, AROUND_MOST, 1000, &limit, error);
     if (!code) code = find_trace(context, &id, &figures, error);
     if (code) return code;
+    int64_t from_ns = figures->start_ns - TRACES_REACH_NS, to_ns = figures->end_ns + TRACES_REACH_NS;
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "data");
-    code = traces_logs_write(context, &id, 1, SLICE_EMPTY, figures->start_ns - TRACES_REACH_NS, figures->end_ns + TRACES_REACH_NS, limit, &writer, error);
+    code = of_logs ? traces_logs_write(context, &id, 1, SLICE_EMPTY, from_ns, to_ns, limit, &writer, error)
+                   : traces_exemplars_write(context, &id, 1, from_ns, to_ns, limit, &writer, error);
     json_writer_object_end(&writer);
     return code;
 }
+
+static enum error_code logs_answer(struct query_context *context, struct buffer *out, struct error *error) { return answer_around(context, true, out, error); }
+static enum error_code exemplars_answer(struct query_context *context, struct buffer *out, struct error *error) { return answer_around(context, false, out, error); }
 
 const struct domain_question observability_trace_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}", TENANT_TRACES_READ, trace_answer, (const struct domain_word[]){
@@ -154,5 +173,8 @@ const struct domain_question observability_trace_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/logs", TENANT_LOGS_READ, logs_answer, (const struct domain_word[]){
          {"limit", "records, at most 10000; 1000"}, {NULL, NULL}},
      .summary = "The log records of one trace"},
+    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/exemplars", TENANT_METRICS_READ, exemplars_answer, (const struct domain_word[]){
+         {"limit", "exemplars, at most 10000; 1000"}, {NULL, NULL}},
+     .summary = "The exemplars of one trace: points of metrics that name it"},
     {0},
 };

@@ -89,6 +89,8 @@ void traces_figures_write(const struct traces_figures *figures, struct json_writ
 /* How far from spans that were found the rest of their traces is looked for, when there are many: traces last seconds. */
 #define TRACES_REACH_NS (INT64_C(3600) * 1000000000)
 #define TRACES_MS_NS INT64_C(1000000)
+/* No time is later (in 2255), whatever a client sends or asks for: sums with an hour stay numbers. */
+#define TRACES_END_NS INT64_C(9000000000000000000)
 
 /* ---- trace.c ---- */
 
@@ -96,8 +98,13 @@ void traces_figures_write(const struct traces_figures *figures, struct json_writ
 enum error_code traces_logs_write(struct query_context *context, const struct slice *ids, size_t id_count, struct slice session, int64_t from_ns, int64_t to_ns,
                                   int64_t limit, struct json_writer *writer, struct error *error) MUST_CHECK;
 
+/* A JSON array of the exemplars (points of metrics that name a trace) of these traces, the oldest first. */
+enum error_code traces_exemplars_write(struct query_context *context, const struct slice *ids, size_t id_count, int64_t from_ns, int64_t to_ns, int64_t limit,
+                                       struct json_writer *writer, struct error *error) MUST_CHECK;
+
 /* ---- write.c: JSON ---- */
 
+int64_t traces_span_end(const struct traces_span *span);
 void traces_time_write(struct json_writer *writer, int64_t unix_ns); /* ISO 8601 with nine digits */
 void traces_text_write(struct json_writer *writer, const char *key, struct slice text);
 /* A value by its letter: numbers are numbers, objects objects. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spans as JSON, with the types that were sent. */
 #include "base/time.h"
+#include "domains/observability/ask/attributes.h"
 #include "domains/observability/ask/traces/traces.h"
 
 const char *traces_kind_name(uint32_t kind)
@@ -15,10 +16,16 @@ const char *traces_status_name(uint32_t status)
     return status < sizeof names / sizeof *names ? names[status] : NULL;
 }
 
+int64_t traces_span_end(const struct traces_span *span)
+{
+    uint64_t left = span->start_ns < TRACES_END_NS ? (uint64_t)TRACES_END_NS - (uint64_t)span->start_ns : 0;
+    return span->start_ns + (int64_t)(span->duration_ns < left ? span->duration_ns : left);
+}
+
 void traces_time_write(struct json_writer *writer, int64_t unix_ns)
 {
     char text[TIME_TEXT_SIZE + 8];
-    int64_t ms = unix_ns / TRACES_MS_NS;
+    int64_t ms = unix_ns / TRACES_MS_NS - (unix_ns % TRACES_MS_NS < 0);
     time_format_ms(ms, text);
     snprintf(text + TIME_TEXT_SIZE - 1, 8, "%06dZ", (int)(unix_ns - ms * TRACES_MS_NS));
     json_writer_string(writer, slice_from_string(text));
@@ -32,15 +39,9 @@ void traces_text_write(struct json_writer *writer, const char *key, struct slice
 
 void traces_value_write(struct json_writer *writer, const struct traces_attribute *attribute)
 {
-    switch (attribute->type) {
-    case 'e': json_writer_null(writer); break;
-    case 'd':
-        if (slice_equal(attribute->text, SLICE("NaN")) || slice_ends_with(attribute->text, SLICE("Infinity"))) json_writer_string(writer, attribute->text);
-        else json_writer_raw(writer, attribute->text);
-        break;
-    case 'i': case 'b': case 'a': case 'k': json_writer_raw(writer, attribute->text); break;
-    default: json_writer_string(writer, attribute->text);
-    }
+    /* Arrays and objects are JSON that we wrote ourselves: reading each again would cost more than all the rest. */
+    if (attribute->type == 'a' || attribute->type == 'k') json_writer_raw(writer, attribute->text);
+    else ask_value_write_json(writer, attribute->text, attribute->type);
 }
 
 static void attributes_write(struct json_writer *writer, const char *key, const struct traces_attributes *attributes)
@@ -121,7 +122,7 @@ void traces_span_write(struct json_writer *writer, const struct traces_span *spa
     json_writer_key(writer, "startTime");
     traces_time_write(writer, span->start_ns);
     json_writer_key(writer, "endTime");
-    traces_time_write(writer, span->start_ns + (int64_t)span->duration_ns);
+    traces_time_write(writer, traces_span_end(span));
     json_writer_key(writer, "durationMs");
     json_writer_double(writer, (double)span->duration_ns / TRACES_MS_NS);
     name_write(writer, "statusCode", traces_status_name(span->status), span->status);
