@@ -34,6 +34,10 @@ async function give(spans, to = key) {
   }
   await server.settle(to.write_key);
 }
+async function insert(statement) {
+  const { status, text } = await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body: statement });
+  assert.equal(status, 200, text);
+}
 const ask = async (path, who = key, headers = {}) => {
   const answer = await server.get(path, who.secret_key, headers);
   assert.equal(answer.status, 200, `${path}: ${answer.text}`);
@@ -123,9 +127,7 @@ test('a trace of a hundred thousand spans is read in pages, without a gap, in or
 });
 
 test('a trace among many is found without reading the others', async () => {
-  const { status, text } = await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body:
-    `INSERT INTO observability.traces_v3 (tenant_id, timestamp, trace_id_bytes, span_ids, retention_days) SELECT 'many', now64(9) - toIntervalSecond(number % 80000), sipHash128(intDiv(number, 10)), sipHash128(number), 30 FROM numbers(300000)` });
-  assert.equal(status, 200, text);
+  await insert(`INSERT INTO observability.traces_v3 (tenant_id, timestamp, trace_id_bytes, span_ids, retention_days) SELECT 'many', now64(9) - toIntervalSecond(number % 80000), sipHash128(intDiv(number, 10)), sipHash128(number), 30 FROM numbers(300000)`);
   const id = '0123456789abcdef'.repeat(2);
   const explained = async (table) => (await server.sql(`EXPLAIN indexes = 1 SELECT count() FROM ${table} WHERE tenant_id = 'many' AND trace_id_bytes = toFixedString(unhex('${id}'), 16)`)).map((row) => row.explain).join('\n');
   const granules = [...(await explained('observability.traces_v3')).matchAll(/Granules: (\d+)\/(\d+)/g)].map(([, read, all]) => [Number(read), Number(all)]);
@@ -350,13 +352,14 @@ test('a trace leads to the points of metrics that name it', async () => {
 
 test('times at the end of all numbers stay numbers', async () => {
   const trace = '07'.repeat(16);
-  await give([{ trace, id: '00000000000000e1', name: 'for ever', service: 'edge', start: 0, more: { endTimeUnixNano: '18446744073709551615' } }]);
+  // OTLP refuses such a span; rows may come in other ways.
+  await insert(`INSERT INTO observability.traces_v3 (tenant_id, timestamp, trace_id_bytes, span_ids, service_name, duration_nano, retention_days) SELECT '${key.tenant}', now64(9), unhex('${trace}'), unhex('${'1'.repeat(16)}${'0'.repeat(16)}'), 'edge', 18446744073709551615, 30`);
   for (const path of [`traces/${trace}`, `traces/${trace}/logs`, `traces/summaries?serviceName=edge`, `traces?serviceName=edge`, `correlation?traceId=${trace}`, 'traces/summaries?from=1970-01-01&to=2199-12-31&serviceName=edge'])
     assert.ok(await ask(`${signals}/${path}`), path);
   assert.equal((await ask(`${signals}/traces/${trace}`)).trace.endTime.slice(0, 5), '2255-');
   assert.equal((await jaeger(`traces/${trace}`, key))[0].spans.length, 1);
   assert.equal((await jaeger('traces?service=edge&start=0&end=9000000000000000', key)).length, 1);
-  assert.equal((await tempo(`search?start=0&end=8999999999&tags=service.name%3Dedge`, key)).traces.length, 1);
+  assert.equal((await tempo(`search?start=1&end=8999999999&tags=service.name%3Dedge`, key)).traces.length, 1);
 });
 
 test('a visit leads to its traces, logs and events, and a trace to its visits', async () => {
