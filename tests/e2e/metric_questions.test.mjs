@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Server, waitFor } from './harness.mjs';
 
-const STEP = 15_000, COUNT = 120, MINUTE = 60_000;
+const STEP = 15_000, COUNT = 120, MINUTE = 60_000, HOUR = 60 * MINUTE, DAY = 24 * HOUR;
 const END = Math.floor(Date.now() / (5 * MINUTE)) * 5 * MINUTE, BEGIN = END - COUNT * STEP; // half an hour
 const ns = (ms) => `${ms}000000`;
 const TRACE = '5b8efff798038103d269b633813fc60c';
@@ -86,7 +86,7 @@ function exponential() {
 }
 
 before(async () => {
-  server = await Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms'] });
+  server = await Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms', '--metrics.rollup_interval', '100ms'] });
   key = server.tenants.a.secret_key;
   other = server.tenants.b.secret_key;
   sent = makeSeries();
@@ -123,7 +123,7 @@ function steps(metric, { from = BEGIN, interval, group = [] }) {
       const all = { time: p.time, value: p.value, histogram: p.histogram };
       let step;
       if (one.kind === 'delta') step = all;
-      else if (!last) step = p.start >= from - 3_600_000 ? all : null;
+      else if (!last || last.time < Math.floor(p.time / HOUR) * HOUR - HOUR) step = p.start >= Math.floor(p.time / HOUR) * HOUR - HOUR && p.start < p.time ? all : null;
       else if ((p.value ?? p.histogram.count) < (last.value ?? last.histogram.count) || (p.start > last.start && p.start >= last.time)) step = all;
       else step = { time: p.time, value: p.value - last.value, histogram: p.histogram && { count: p.histogram.count - last.histogram.count, sum: p.histogram.sum - last.histogram.sum,
         counts: p.histogram.counts.map((c, i) => c - last.histogram.counts[i]) } };
@@ -224,6 +224,33 @@ test('exponential histograms have quantiles too', async () => {
     assertEqual(flat(await ask({ metricName: 'size', aggregation })), new Map([[String(BEGIN), quantile(share, edges, counts)]]), aggregation);
 });
 
+test('hours and days of rollups, with raw points at both ends, say what raw points say', async () => {
+  const next = random(3), from = Math.floor((END - 4 * DAY) / DAY) * DAY - 5 * HOUR, dataPoints = [];
+  for (const route of ['/a', '/b', '/c'])
+    for (let time = from, total = 0, start = from - MINUTE; time < END; time += Math.floor(1 + next() * 8) * 2 * MINUTE) {
+      if (next() < 0.02) time += Math.floor(next() * 3) * HOUR; // silence
+      if (next() < 0.03) [total, start] = [0, time - 1000];
+      total += Math.floor(next() * 50);
+      dataPoints.push({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: total, attributes: attributes({ route }) });
+    }
+  const body = { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'old' }) }, scopeMetrics: [{ metrics: [{ name: 'old', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints } }] }] }] };
+  assert.equal((await server.post('/v1/metrics', body, { key })).text, '{}');
+  const closed = Math.floor((Date.now() - 5 * MINUTE) / HOUR) * HOUR, count = (until) => dataPoints.filter((p) => Number(p.timeUnixNano.slice(0, -6)) < until).length;
+  for (const [table, until] of [['hourly', closed], ['daily', Math.floor(closed / DAY) * DAY]])
+    await waitFor(`${table} rollups are made`, async () => Number((await server.sql(`SELECT sum(count) AS n FROM observability.metric_samples_${table} FINAL WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'old')`))[0].n) >= count(until), 60_000);
+  for (const [tier, words] of [['hour', { interval: '6h', groupBy: ['route'] }], ['hour', {}], ['day', { interval: '1d' }]])
+    for (const aggregation of ['avg', 'sum', 'min', 'max', 'count', 'last', 'increase', 'rate']) {
+      const question = { metricName: 'old', aggregation, from: from + 17 * MINUTE, to: END - 3 * MINUTE, ...words };
+      const [rolled, raw] = [await ask({ ...question, tier }), await ask({ ...question, tier: 'raw' })];
+      assert.deepEqual([rolled.metadata.tier, raw.metadata.tier], [tier, 'raw']);
+      assert.ok(raw.data[0].points.length >= 1);
+      assertEqual(flat(rolled, words.groupBy), flat(raw, words.groupBy), `${aggregation} by ${tier}, ${JSON.stringify(words)}`);
+    }
+  assert.equal((await ask({ metricName: 'old', interval: '1h', from, to: END })).metadata.tier, 'hour');
+  assert.equal((await ask({ metricName: 'old', interval: '1h', from, to: END, aggregation: 'p50' })).metadata.tier, 'raw');
+  assert.equal((await server.post(METRICS, { metricName: 'old', interval: '5m', tier: 'hour' }, { key })).json.error.field, 'tier');
+});
+
 test('filters, pages and intervals without points', async () => {
   const one = await ask({ metricName: 'requests', aggregation: 'increase', labels: { route: '/a' }, serviceName: 'cart', groupBy: ['route', 'serviceName', 'region'] });
   assert.deepEqual(one.data.map((series) => series.labels), [{ route: '/a', serviceName: 'cart', region: 'eu' }]);
@@ -249,12 +276,12 @@ test('what cannot be answered says why', async () => {
 
 test('names, labels and their values', async () => {
   const get = async (path) => (await server.get(`${METRICS}/${path}${path.includes('?') ? '&' : '?'}from=${BEGIN}&to=${END}`, key)).json.data;
-  assert.deepEqual((await get('names')).map(({ name, type, series }) => [name, type, Number(series)]), [['jobs', 'counter', 4], ['latency.cumulative', 'histogram', 4], ['latency.delta', 'histogram', 4], ['memory', 'gauge', 4],
+  assert.deepEqual((await get('names')).map(({ name, type, series }) => [name, type, Number(series)]), [['jobs', 'counter', 4], ['latency.cumulative', 'histogram', 4], ['latency.delta', 'histogram', 4], ['memory', 'gauge', 4], ['old', 'counter', 3],
     ['requests', 'counter', 4], ['size', 'exponential_histogram', 1]]);
   assert.deepEqual((await get('names?prefix=lat')).map(({ name }) => name), ['latency.cumulative', 'latency.delta']);
   assert.deepEqual(await get('labels?metricName=requests'), [{ name: 'route', series: 4 }]);
   assert.deepEqual(await get('labels/route?metricName=requests'), [{ value: '/a', series: 2 }, { value: '/b', series: 2 }]);
-  assert.deepEqual((await get('labels/serviceName')).map(({ value }) => value), ['cart', 'payment']);
+  assert.deepEqual((await get('labels/serviceName?label=route:/a')).map(({ value }) => value).filter((value) => value !== 'old'), ['cart', 'payment']);
   assert.deepEqual((await get('labels/region')).map(({ value }) => value), ['eu', 'us']);
 });
 

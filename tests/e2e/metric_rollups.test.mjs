@@ -43,8 +43,8 @@ function hoursOf({ points, isDelta }) {
     bucket.max = Math.max(bucket.max, point.value);
     bucket.last = point.value;
     if (isDelta) bucket.increase += point.value;
-    else if (!before) bucket.increase += point.start >= from ? point.value : 0;
-    else if (point.value < before.value || point.start >= before.ms) {
+    else if (!before) bucket.increase += point.start >= from && point.start < point.ms ? point.value : 0;
+    else if (point.value < before.value || (point.start > before.start && point.start >= before.ms)) {
       bucket.increase += point.value;
       bucket.resets++;
     } else bucket.increase += point.value - before.value;

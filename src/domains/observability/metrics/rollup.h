@@ -14,8 +14,9 @@
  *              rows it made already are made again under a version not smaller
  * Samples in sum, count, min, max, first, last: numbers of the bucket, without NaN (stale marks among them); of equal times the one that came last.
  * increase: of delta sums the sum. Else the sum of the steps that end in the bucket: from the sample before to this one, looking back at most an hour
- * before the hour's start. A step is value - value before; a reset (the value fell, or start_timestamp is not before the last sample)
- * counts from zero: value. Without a sample before: value if start_timestamp lies in that hour or the bucket, else 0. A day's is the sum of its hours'.
+ * before the hour's start. A step is value - value before; a reset (the value fell, or start_timestamp is another and not before the last sample)
+ * counts from zero: value. Without a sample before: value if start_timestamp lies in that hour or the bucket and before the sample (a start equal to the first
+ * sample's time means that it is not known: OTLP), else 0. A day's is the sum of its hours'.
  * One server per event store does this: numbers of segments are a data directory's own.
  */
 struct metrics_rollup {

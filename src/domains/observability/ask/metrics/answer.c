@@ -120,7 +120,7 @@ void metrics_answer_write(struct query_context *context, const struct metrics_qu
     json_writer_bool(&writer, answer->is_truncated);
     json_writer_key(&writer, "metadata");
     json_writer_object_begin(&writer);
-    put(&writer, "tier", SLICE("raw"));
+    put(&writer, "tier", question->tier ? slice_from_string(question->tier->name) : SLICE("raw"));
     put(&writer, "aggregation", slice_from_string(METRICS_AGGREGATIONS[question->aggregation]));
     put_time(&writer, "from", question->from_ms);
     put_time(&writer, "to", question->to_ms);

@@ -5,6 +5,7 @@
 #include "domains/observability/ask/metrics/metrics.h"
 #include "query/rows.h"
 
+#define HOUR_NS INT64_C(3600000000000)
 #define INDEX_LIMIT 100000 /* buckets of one exponential point: a thousand times what SDKs make */
 
 struct numbers { const char *items; size_t count; }; /* doubles, not aligned */
@@ -199,12 +200,12 @@ static void add_step(struct gathering *gathering, struct gathered *item, const s
 }
 
 /* The rules of metrics.h. False: this point is only where the next begins. */
-static bool is_step(const struct metrics_question *question, const struct point *now, const struct point *before, bool is_delta, bool *ret_is_whole)
+static bool is_step(const struct point *now, const struct point *before, bool is_delta, bool *ret_is_whole)
 {
-    int64_t first_ms = question->from_ms - METRICS_BEFORE_MS;
+    int64_t looked_from_ns = now->time_ns / HOUR_NS * HOUR_NS - HOUR_NS;
     *ret_is_whole = true;
     if (is_delta) return true;
-    if (!before) return now->start_ns >= (first_ms < 0 ? 1 : first_ms * 1000000);
+    if (!before || before->time_ns < looked_from_ns) return now->start_ns >= looked_from_ns && now->start_ns < now->time_ns;
     *ret_is_whole = now->count < before->count || (now->start_ns > before->start_ns && now->start_ns >= before->time_ns) || !has_same_bounds(now, before);
     return true;
 }
@@ -226,7 +227,7 @@ static enum error_code gather_point(struct gathering *gathering, const struct po
         if (!gathering->group) return error_set(error, ERROR_MEMORY, "no memory for an answer");
         for (size_t i = 0; i < question->group_count; i++) gathering->group[i] = query_rows_item(series, gathering->row, 5, i)->s;
     }
-    if (time_ms < question->from_ms || !is_step(question, now, before, query_rows_integer(series, gathering->row, 4) != 0, &is_whole)) return ERROR_NONE;
+    if (time_ms < question->from_ms || !is_step(now, before, query_rows_integer(series, gathering->row, 4) != 0, &is_whole)) return ERROR_NONE;
     struct gathered *item = gathered_of(gathering, gathering->row, metrics_bucket_of(question, time_ms), gathering->group);
     if (!item) return error_set(error, ERROR_MEMORY, "no memory for an answer");
     add_step(gathering, item, now, is_whole ? NULL : before);
@@ -300,7 +301,7 @@ static void write_statement(struct query_text *text, const struct metrics_questi
                          "if(is_float = 1, positive_counts_float, arrayMap(c -> toFloat64(c), positive_counts)), negative_offset, "
                          "if(is_float = 1, negative_counts_float, arrayMap(c -> toFloat64(c), negative_counts))\n"
                          "FROM observability.metric_histogram_samples WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND");
-    metrics_time_write(text, question->from_ms - METRICS_BEFORE_MS, question->to_ms);
+    metrics_time_write(text, question->from_ms / METRICS_BEFORE_MS * METRICS_BEFORE_MS - METRICS_BEFORE_MS, question->to_ms);
     query_text_add(text, " AND series_id IN (SELECT series_id FROM ");
     metrics_series_write(text, question, " AND metric_type IN ('histogram', 'exponential_histogram')");
     query_text_add(text, ") ORDER BY series_id, timestamp, segment");

@@ -9,11 +9,12 @@
  * Model: metrics_question_read turns words into a question. Numbers are answered by one statement (numbers.c), histograms by reading their
  * points and adding up buckets here (histograms.c); both append to one metrics_answer, rows sorted by metric, group and time.
  *
- * Increase, everywhere: what a counter grew by. Delta: the sum of the points. Cumulative: the steps from point to point of each series,
- * begun with the last point before the time asked for (up to METRICS_BEFORE_MS before); a smaller value or a later start time is a
- * reset, and the new value is what it grew by since. The first point of all counts as a step only when its start time lies in that time.
+ * Increase, everywhere, as rollups have it (metrics/rollup.h): what a counter grew by. Delta: the sum of the points. Cumulative: the steps from
+ * point to point of each series that end in the interval; a smaller value, or another start time not before the last point, is a reset, and the
+ * value is then what it grew by. Without a point before (none since an hour before the hour it lies in) the value counts when its start
+ * lies in that time and before the point.
  */
-#define METRICS_BEFORE_MS (3600 * 1000)
+#define METRICS_BEFORE_MS INT64_C(3600000) /* an hour: where steps begin is looked for so long before the hour */
 #define METRICS_NAME_LIMIT 20
 #define METRICS_FILTER_LIMIT 32
 #define METRICS_GROUP_LIMIT 8
@@ -24,6 +25,13 @@ enum metrics_aggregation {
     METRICS_AVG, METRICS_SUM, METRICS_MIN, METRICS_MAX, METRICS_COUNT, METRICS_LAST, METRICS_INCREASE, METRICS_RATE, METRICS_P50, METRICS_P75, METRICS_P90, METRICS_P95, METRICS_P99,
     METRICS_AGGREGATION_COUNT
 };
+/* A rollup: hours or days of series as states that can be merged. */
+struct metrics_tier {
+    const char *name, *table, *column, *make, *milliseconds; /* make: the column's type from a number of units; milliseconds: its number of them */
+    int64_t bucket_ms, unit_ms;
+    int64_t least_ms;         /* of a question that takes it unasked: below, raw points are few enough */
+};
+enum metrics_wanted_tier { METRICS_AUTO, METRICS_RAW, METRICS_HOUR, METRICS_DAY };
 struct metrics_filter { struct slice label, value; };
 struct metrics_question {
     struct slice names[METRICS_NAME_LIMIT];
@@ -38,9 +46,15 @@ struct metrics_question {
     int64_t interval_ms;      /* 0: one value for the whole time */
     size_t fill;              /* of METRICS_FILLS */
     int64_t page, limit;
+    enum metrics_wanted_tier wanted_tier;
+    const struct metrics_tier *tier; /* of numbers; NULL: raw points alone */
+    int64_t rolled_from_ms, rolled_to_ms; /* what of the time comes from it */
 };
 extern const char *const METRICS_AGGREGATIONS[];
 extern const char *const METRICS_FILLS[]; /* none, null, zero */
+extern const char *const METRICS_TIERS[]; /* by enum metrics_wanted_tier */
+/* Decides where numbers come from. */
+enum error_code metrics_tier_choose(struct query_context *context, struct metrics_question *question, struct error *error) MUST_CHECK;
 /* Of a quantile, 0 to 1; negative for what is none. */
 double metrics_quantile_of(enum metrics_aggregation aggregation);
 enum error_code metrics_question_read(struct query_context *context, struct metrics_question *ret_question, struct error *error) MUST_CHECK;

@@ -9,6 +9,7 @@ static enum error_code points_answer(struct query_context *context, struct buffe
     struct metrics_question question;
     struct metrics_answer answer = {.arena = context->arena};
     enum error_code code = metrics_question_read(context, &question, error);
+    if (!code) code = metrics_tier_choose(context, &question, error);
     if (!code) code = metrics_numbers_ask(context, &question, &answer, error);
     if (!code) code = metrics_histograms_ask(context, &question, &answer, error);
     if (!code) metrics_answer_write(context, &question, &answer, out);
@@ -125,6 +126,7 @@ static enum error_code exemplars_answer(struct query_context *context, struct bu
 static const struct domain_word point_words[] = {SCOPE_WORDS, {"labels", "In a body: an object of label values that must fit"},
     {"aggregation", "avg, sum, min, max, count, last, increase, rate, p50, p75, p90, p95, p99"}, {"groupBy", "Labels: a series each; serviceName too"},
     {"interval", "1m, 5m, 1h, 1d ..; none: one value for the whole time"}, {"fill", "Intervals without points: none, null or zero"},
+    {"tier", "auto, raw, hour, day: where numbers come from"},
     {"page", "From 1"}, {"limit", "Series of a page, 100"}, {"pagination", "In a body: {page, limit}"}, {NULL, NULL}};
 static const struct domain_word picker_words[] = {SCOPE_WORDS, {"prefix", "What it begins with"}, {"limit", "At most so many, 1000"}, {NULL, NULL}};
 static const struct domain_word exemplar_words[] = {SCOPE_WORDS, {"traceId", "Only of this trace"}, {"limit", "At most so many, 1000"}, {NULL, NULL}};

@@ -7,6 +7,7 @@
 
 const char *const METRICS_AGGREGATIONS[] = {"avg", "sum", "min", "max", "count", "last", "increase", "rate", "p50", "p75", "p90", "p95", "p99", NULL};
 const char *const METRICS_FILLS[] = {"none", "null", "zero", NULL};
+const char *const METRICS_TIERS[] = {"auto", "raw", "hour", "day", NULL};
 
 double metrics_quantile_of(enum metrics_aggregation aggregation)
 {
@@ -80,17 +81,19 @@ static enum error_code read_interval(const struct query_context *context, struct
 
 enum error_code metrics_question_read(struct query_context *context, struct metrics_question *question, struct error *error)
 {
-    size_t aggregation;
+    size_t aggregation, tier;
     struct json_value pagination, member;
     enum error_code code = metrics_scope_read(context, question, error);
     if (!code && !question->name_count) code = error_set_field(error, ERROR_INVALID, "metricName", "metricName is missing");
     if (!code) code = query_context_word(context, "aggregation", METRICS_AGGREGATIONS, METRICS_AVG, &aggregation, error);
     if (!code) code = query_context_word(context, "fill", METRICS_FILLS, 0, &question->fill, error);
+    if (!code) code = query_context_word(context, "tier", METRICS_TIERS, METRICS_AUTO, &tier, error);
     if (!code) code = read_interval(context, question, error);
     if (!code) code = query_context_integer(context, "page", 1, 1000000, 1, &question->page, error);
     if (!code) code = query_context_integer(context, "limit", 1, 1000, 100, &question->limit, error);
     if (code) return code;
     question->aggregation = (enum metrics_aggregation)aggregation;
+    question->wanted_tier = (enum metrics_wanted_tier)tier;
     if (query_context_member(context, "pagination", &pagination) && json_value_type(pagination) == JSON_OBJECT) {
         if (json_object_get(pagination, SLICE("page"), &member) && json_value_type(member) == JSON_INT) question->page = json_value_int(member);
         if (json_object_get(pagination, SLICE("limit"), &member) && json_value_type(member) == JSON_INT) question->limit = json_value_int(member);
@@ -134,7 +137,7 @@ void metrics_time_write(struct query_text *text, int64_t from_ms, int64_t to_ms)
 
 void metrics_series_write(struct query_text *text, const struct metrics_question *question, const char *condition)
 {
-    int64_t first_ms = question->from_ms < METRICS_BEFORE_MS ? 0 : question->from_ms - METRICS_BEFORE_MS;
+    int64_t first_ms = question->from_ms < 2 * METRICS_BEFORE_MS ? 0 : question->from_ms - 2 * METRICS_BEFORE_MS;
     query_text_add(text, "(SELECT series_id, metric_name, metric_type, unit, temporality = 'delta' AS is_delta, is_monotonic OR metric_type IN ('histogram', "
                          "'exponential_histogram') AS is_counter, CAST([");
     for (size_t i = 0; i < question->group_count; i++) {
