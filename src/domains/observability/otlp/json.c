@@ -207,10 +207,16 @@ static enum error_code read_member(struct otlp_decoder *decoder, const struct ot
     return ERROR_NONE;
 }
 
-static const struct otlp_field *find_field(const struct otlp_message *message, struct slice name)
+/* Senders write fields in the order of the tables: the search goes on where it found the last one, `at`. */
+static const struct otlp_field *find_field(const struct otlp_message *message, struct slice name, size_t *at)
 {
-    for (size_t i = 1; i < message->field_count; i++)
-        if (message->fields[i].name && slice_equal(name, slice_from_string(message->fields[i].name))) return &message->fields[i];
+    for (size_t i = 0; i < message->field_count; i++) {
+        size_t place = *at + 1 + i;
+        const struct otlp_field *field = &message->fields[place % message->field_count];
+        if (!field->name || !slice_equal(name, slice_from_string(field->name))) continue;
+        *at = place % message->field_count;
+        return field;
+    }
     return NULL;
 }
 
@@ -220,9 +226,10 @@ static enum error_code read_pass(struct otlp_decoder *decoder, const struct otlp
     struct slice key;
     struct json_value member;
     enum error_code code = ERROR_NONE;
+    size_t at = 0;
     struct json_iterator iterator = json_iterate(object);
     while (!code && json_next(&iterator, &key, &member)) {
-        const struct otlp_field *known = json_value_type(member) == JSON_NULL ? NULL : find_field(message, key);
+        const struct otlp_field *known = json_value_type(member) == JSON_NULL ? NULL : find_field(message, key, &at);
         if (known && (otlp_field_is_child(known) ? children : own)) code = read_member(decoder, message, known, member, error);
     }
     return code;

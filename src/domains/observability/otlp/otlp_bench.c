@@ -152,8 +152,8 @@ static void measure(const char *title, const char *path, size_t table, bool is_j
         if (decoded - start < best_decode) best_decode = decoded - start;
         if (written - decoded < best_native) best_native = written - decoded;
     }
-    printf("%-16s %4zu bytes  decode %6.0f ns (%4.2f M/s)  native %6.0f ns, %zu bytes  per item\n", title, body.size / ITEMS, (double)best_decode / ITEMS,
-           1e3 * ITEMS / (double)best_decode, (double)best_native / ITEMS, native.size / ITEMS);
+    printf("%-16s %4zu bytes  decode %6.0f ns (%4.2f M/s)  block %zu bytes  native %6.0f ns, %zu bytes  per item\n", title, body.size / ITEMS, (double)best_decode / ITEMS,
+           1e3 * ITEMS / (double)best_decode, block_bytes(harness.rows.blocks[table]) / ITEMS, (double)best_native / ITEMS, native.size / ITEMS);
     buffer_free(&native);
     harness_destroy(&harness);
 }
