@@ -52,6 +52,7 @@ bool metrics_labels_add(struct arena *arena, struct metrics_labels *labels, stru
         labels->capacity = capacity;
     }
     labels->items[labels->count++] = (struct metrics_label){name, value, type};
+    labels->bytes += name.size + value.size;
     return true;
 }
 
@@ -130,6 +131,10 @@ static void series_row(struct metrics_writer *writer, uint64_t series_id, const 
 struct metrics_known *metrics_series_append(struct metrics_writer *writer, struct metrics_known *known, uint64_t key, const struct metrics_series *series,
                                             uint16_t day)
 {
+    size_t bytes = series->metric_name.size + series->unit.size + series->description.size + series->service_name.size + series->resource.size +
+                   series->resource_schema_url.size + series->scope_name.size + series->scope_version.size + series->scope_attributes.size +
+                   series->scope_schema_url.size + series->attributes.bytes + series->prometheus_name.size + series->labels.bytes;
+    if (!metrics_writer_take(writer, bytes)) return NULL;
     if (!known) known = metrics_set_add(writer->set, key, metrics_series_id(series->target, series->identity));
     series_row(writer, known->series_id, series, day);
     metrics_set_mark(writer->set, known, day);
@@ -288,6 +293,7 @@ void metrics_summary_append(struct metrics_writer *writer, uint64_t series_id, c
 
 void metrics_exemplar_append(struct metrics_writer *writer, uint64_t series_id, const struct metrics_exemplar *exemplar)
 {
+    if (!metrics_writer_take(writer, exemplar->metric_name.size + exemplar->service_name.size + exemplar->attributes.bytes)) return;
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_EXEMPLARS);
     observability_row_begin(block, writer->input->key->tenant, TENANT_SIGNAL_METRICS);
     block_append_int(block, EXEMPLARS_TIMESTAMP, exemplar->unix_nano);
@@ -307,6 +313,7 @@ void metrics_exemplar_append(struct metrics_writer *writer, uint64_t series_id, 
 void metrics_metadata_append(struct metrics_writer *writer, struct slice prometheus_name, const char *type, struct slice unit, struct slice help)
 {
     const struct slice parts[] = {SLICE("metadata"), prometheus_name, slice_from_string(type), unit, help};
+    if (!metrics_writer_take(writer, prometheus_name.size + unit.size + help.size)) return;
     buffer_clear(&writer->identity);
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
         buffer_append_varint(&writer->identity, parts[i].size);

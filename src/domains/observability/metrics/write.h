@@ -5,6 +5,20 @@
 
 #include "domains/observability/metrics/series.h"
 
+/*
+ * Rows of series, metadata and exemplars repeat texts that stand once in a request (a resource, a description, a symbol): the body's limit does
+ * not bound them. The writer counts them, before anything is done with them; beyond the limit it writes no such row, and its caller refuses
+ * the request.
+ */
+#define METRICS_TEXT_LIMIT_BYTES (256u << 20)
+#define METRICS_TEXT_REFUSAL "series, their descriptions and exemplars take more than 256 MiB as rows: send smaller batches"
+/* Of one metric: four times what OpenTelemetry's SDKs allow for a name; sixteen times its unit; a page of prose. */
+#define METRICS_NAME_LIMIT_BYTES 1024
+#define METRICS_UNIT_LIMIT_BYTES 1024
+#define METRICS_DESCRIPTION_LIMIT_BYTES (64u << 10)
+#define METRICS_LABELS_LIMIT_BYTES (64u << 10) /* of one series or exemplar, names and values */
+#define METRICS_LABEL_LIMIT 512                /* of one series of remote write; Prometheus' targets have some ten */
+
 /* One writer per request: begin, then for each series find, or describe it, then its points; end. */
 struct metrics_writer {
     const struct domain_input *input;
@@ -12,6 +26,7 @@ struct metrics_writer {
     struct metrics_set *set;
     uint64_t seed;            /* of keys: the installation's secret and the tenant */
     bool wrote_series;
+    size_t text_bytes;        /* counted so far */
     struct slice tenant;
     uint16_t retention_days;
     struct block *samples;
@@ -23,6 +38,13 @@ enum error_code metrics_writer_begin(struct metrics_writer *writer, const struct
 /* Once, whatever became of the request; `is_refused`: its rows go. */
 void metrics_writer_end(struct metrics_writer *writer, bool is_refused);
 
+/* Counts texts about to be looked at or written; false: the request is too large. */
+static inline bool metrics_writer_take(struct metrics_writer *writer, size_t bytes)
+{
+    return (writer->text_bytes += bytes) <= METRICS_TEXT_LIMIT_BYTES;
+}
+static inline bool metrics_writer_is_full(const struct metrics_writer *writer) { return writer->text_bytes > METRICS_TEXT_LIMIT_BYTES; }
+
 /* A hash of the bytes that name a series in this request, for metrics_set_find. Never 0. */
 uint64_t metrics_key(const struct metrics_writer *writer, const void *bytes, size_t size);
 
@@ -30,7 +52,7 @@ struct metrics_label {
     struct slice name, value; /* UTF-8 */
     char type;                /* a letter of tables.def; labels of Prometheus: 's' */
 };
-struct metrics_labels { struct metrics_label *items; size_t count, capacity; };
+struct metrics_labels { struct metrics_label *items; size_t count, capacity, bytes; }; /* bytes: of names and values */
 /* False when the arena is full. */
 bool metrics_labels_add(struct arena *arena, struct metrics_labels *labels, struct slice name, struct slice value, char type);
 /* By name, byte by byte. */
@@ -54,7 +76,7 @@ struct metrics_series {
     struct slice target, identity; /* what the series id is made of: canonical bytes of the target, and of all */
 };
 uint64_t metrics_series_id(struct slice target, struct slice identity);
-/* Sees to it that the series has its row for the day of that time; `known` is what metrics_set_find gave for `key`, or NULL. */
+/* Sees to it that the series has its row for the day of that time; `known` is what metrics_set_find gave for `key`, or NULL. NULL: the writer is full. */
 struct metrics_known *metrics_series_append(struct metrics_writer *writer, struct metrics_known *known, uint64_t key, const struct metrics_series *series,
                                             uint16_t day);
 static inline uint16_t metrics_day(int64_t unix_nano) { return (uint16_t)(unix_nano / 86400000000000LL); }

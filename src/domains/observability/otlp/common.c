@@ -282,6 +282,7 @@ enum error_code otlp_resource_begin(struct otlp_decoder *decoder, struct error *
 enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *error)
 {
     const struct otlp_common *common = decoder->root;
+    decoder->scopes++;
     size_t others = common->scope.name.size + common->scope.version.size + common->scope_schema_url.size;
     return attributes_as_json(decoder, &common->scope.attributes, others, &scope_refusals, &decoder->scope_text, &decoder->scope_refusal, error);
 }

@@ -180,6 +180,92 @@ static void a_refused_request_makes_no_other_series_unknown(void **state)
     one_point(*state, "b", "", 200, 1);
 }
 
+static void one_metric(struct buffer *body, const char *text, size_t size, const char *behind, int points)
+{
+    buffer_printf(body, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"%s\":\"", text);
+    for (size_t i = 0; i < size; i++) buffer_append_byte(body, 'x');
+    buffer_printf(body, "\",%s\"gauge\":{\"dataPoints\":[", behind);
+    for (int i = 1; i <= points; i++) add_point(body, i, 0);
+    buffer_append_string(body, end_gauge);
+}
+
+static void long_texts_of_a_metric_refuse_its_points(void **state)
+{
+    static const struct { const char *text, *behind; size_t limit; const char *reason; } cases[] = {
+        {"name", "", 1024, "data point 0: the metric's name takes more than 1 KiB"},
+        {"unit", "\"name\":\"m\",", 1024, "data point 0: the metric's unit takes more than 1 KiB"},
+        {"description", "\"name\":\"m\",", 65536, "data point 0: the metric's description takes more than 64 KiB"}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+        for (size_t more = 0; more < 2; more++) {
+            struct harness *harness = *state;
+            struct buffer body = {0};
+            one_metric(&body, cases[i].text, cases[i].limit + more, cases[i].behind, 1);
+            assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+            assert_int_equal(harness->status, 200);
+            assert_int_equal(harness_row_count(harness, OBSERVABILITY_SAMPLES), !more);
+            assert_int_equal(slice_find(buffer_slice(&harness->body), slice_from_string(cases[i].reason)) >= 0, more);
+            buffer_free(&body);
+            harness_reset(harness);
+            harness_header(harness, "authorization", "Bearer k");
+            harness_header(harness, "content-type", "application/json");
+        }
+}
+
+static void descriptions_that_stand_with_every_series_are_bounded_for_the_whole_request(void **state)
+{
+    struct buffer body = {0};
+    one_metric(&body, "description", 60000, "\"name\":\"m\",", 5000);
+    refused(*state, "/v1/metrics", &body, "take more than 256 MiB as rows: send smaller batches");
+}
+
+static void a_series_with_long_attributes_is_refused_alone(void **state)
+{
+    struct harness *harness = *state;
+    struct buffer body = {0};
+    begin_gauge(&body, "load");
+    add_point(&body, 1, 1);
+    buffer_printf(&body, ",{\"asInt\":1,\"timeUnixNano\":\"%lld000000\",\"attributes\":[{\"key\":\"k\",\"value\":{\"stringValue\":\"", (long long)HARNESS_NOW_MS);
+    for (int i = 0; i < 65536; i++) buffer_append_byte(&body, 'x');
+    buffer_append_string(&body, "\"}}]}");
+    buffer_append_string(&body, end_gauge);
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, 200);
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SAMPLES), 1);
+    assert_true(slice_find(buffer_slice(&harness->body), SLICE("data point 1: its attributes take more than 64 KiB")) >= 0);
+    buffer_free(&body);
+}
+
+/* Points with so many exemplars each. */
+static void add_exemplars(struct buffer *body, int points, int exemplars, const char *exemplar)
+{
+    begin_gauge(body, "load");
+    for (int i = 0; i < points; i++) {
+        buffer_printf(body, "%s{\"asInt\":1,\"timeUnixNano\":\"%lld%06d\",\"exemplars\":[", i ? "," : "", (long long)HARNESS_NOW_MS, i);
+        for (int j = 0; j < exemplars; j++) buffer_printf(body, "%s%s", j ? "," : "", exemplar);
+        buffer_append_string(body, "]}");
+    }
+    buffer_append_string(body, end_gauge);
+}
+
+static void exemplars_count_as_items(void **state)
+{
+    struct buffer body = {0};
+    add_exemplars(&body, 500, 1000, "{}");
+    refused(*state, "/v1/metrics", &body, "a request may hold 500000 items, exemplars among them");
+}
+
+static void an_exemplar_of_nothing_is_no_row(void **state)
+{
+    struct harness *harness = *state;
+    struct buffer body = {0};
+    add_exemplars(&body, 10, 3, "{}");
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, 200);
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SAMPLES), 10);
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_EXEMPLARS), 0);
+    buffer_free(&body);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +276,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(new_series_need_no_memory_of_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_request_of_too_many_points_is_refused_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_refused_request_makes_no_other_series_unknown, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(long_texts_of_a_metric_refuse_its_points, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(descriptions_that_stand_with_every_series_are_bounded_for_the_whole_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_series_with_long_attributes_is_refused_alone, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(exemplars_count_as_items, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(an_exemplar_of_nothing_is_no_row, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_span_that_ends_in_another_age_is_refused, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

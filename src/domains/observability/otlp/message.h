@@ -99,6 +99,7 @@ struct otlp_decoder {
     struct slice resource_text, scope_text; /* their attributes as JSON */
     const char *resource_refusal, *scope_refusal; /* why no item of this resource or scope can be stored; NULL: they can */
     bool has_too_many;           /* attributes beyond OTLP_ATTRIBUTE_LIMIT were left out of what is being read */
+    size_t scopes;               /* begun: says whether it is still the same one */
     size_t shared_bytes;         /* of resource and scope, copied into rows so far */
     bool is_too_large;           /* the request, not an item of it: otlp_too_large */
     struct buffer text;          /* scratch for one value */

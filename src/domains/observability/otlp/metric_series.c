@@ -42,6 +42,7 @@ enum error_code otlp_metrics_labels(struct otlp_decoder *decoder, const struct o
         if (code) return code;
         if (!metrics_labels_add(scratch_of(decoder), ret_labels, key, text, (char)attributes->items[i].value.type)) return no_memory(decoder, error);
     }
+    if (ret_labels->bytes > METRICS_LABELS_LIMIT_BYTES) return error_set(error, ERROR_TOO_LARGE, "its attributes take more than 64 KiB");
     metrics_labels_sort(ret_labels);
     return ERROR_NONE;
 }
@@ -71,6 +72,7 @@ static enum error_code label_add(struct otlp_decoder *decoder, struct metrics_la
     if (code) return code;
     for (size_t i = 0; i < labels->count; i++) {
         if (!slice_equal(labels->items[i].name, name)) continue;
+        labels->bytes += value.size + 1;
         labels->items[i].value = arena_printf(scratch_of(decoder), "%.*s;%.*s", SLICE_ARGS(labels->items[i].value), SLICE_ARGS(value));
         return arena_failed(scratch_of(decoder)) ? no_memory(decoder, error) : ERROR_NONE;
     }
@@ -150,10 +152,10 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
         .scope_attributes = decoder->scope_text, .scope_schema_url = common->scope_schema_url};
     enum error_code code = otlp_shared_take(decoder, error);
     if (!code) code = otlp_metrics_scratch(decoder, error);
-    if (!code) code = series_texts(decoder, &series, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->resource.attributes, &resource, error);
     if (!code) code = otlp_metrics_labels(decoder, &common->scope.attributes, &scope, error);
     if (!code) code = otlp_metrics_labels(decoder, &metrics->point.attributes, &series.attributes, error);
+    if (!code) code = series_texts(decoder, &series, error);
     if (!code) code = prometheus_name(decoder, metrics, &series, error);
     if (!code) code = labels_make(decoder, &resource, &series, error);
     if (code) return code;
@@ -172,5 +174,6 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
     if (identity.failed || arena_failed(metrics->scratch)) code = no_memory(decoder, error);
     else *ret_known = metrics_series_append(&metrics->writer, metrics_set_find(metrics->writer.set, key), key, &series, day);
     buffer_free(&identity);
+    if (!code && !*ret_known) code = otlp_too_large(decoder, METRICS_TEXT_REFUSAL, error);
     return code;
 }

@@ -6,28 +6,47 @@
 
 /* ---- which series ---- */
 
-/* begin of each kind of metric: what all its points have in common is hashed once. */
-static enum error_code metric_begin(struct otlp_decoder *decoder, enum otlp_metric_kind kind, struct error *error)
+static uint64_t hash(struct otlp_decoder *decoder, uint64_t first, const struct slice *parts, size_t count)
+{
+    struct otlp_metrics *metrics = decoder->root;
+    buffer_clear(&decoder->text);
+    buffer_append(&decoder->text, &first, sizeof first);
+    for (size_t i = 0; i < count; i++) {
+        buffer_append_varint(&decoder->text, parts[i].size);
+        buffer_append_slice(&decoder->text, parts[i]);
+    }
+    return metrics_key(&metrics->writer, decoder->text.data, decoder->text.size);
+}
+
+/* What all points of a metric have in common, hashed once; resource and scope once for all their metrics. */
+static enum error_code make_context(struct otlp_decoder *decoder, struct error *error)
 {
     struct otlp_metrics *metrics = decoder->root;
     const struct otlp_common *common = &metrics->common;
+    const struct slice shared[] = {decoder->resource_text, common->resource_schema_url, common->scope.name, common->scope.version,
+                                   decoder->scope_text, common->scope_schema_url};
+    const struct slice own[] = {metrics->metric.name, metrics->metric.unit};
+    buffer_clear(&decoder->text); /* and `failed` */
+    if (metrics->context_scope != decoder->scopes) metrics->scope_hash = hash(decoder, 0, shared, sizeof shared / sizeof shared[0]);
+    if (decoder->text.failed) return error_set(error, ERROR_MEMORY, "out of memory");
+    metrics->context_scope = decoder->scopes;
+    metrics->context = hash(decoder, metrics->scope_hash ^ ((uint64_t)metrics->kind | (uint64_t)metrics->temporality << 8 | (uint64_t)metrics->is_monotonic << 16), own, 2);
+    if (decoder->text.failed) return error_set(error, ERROR_MEMORY, "out of memory");
+    metrics->has_context = true;
+    return ERROR_NONE;
+}
+
+/* begin of each kind of metric. */
+static enum error_code metric_begin(struct otlp_decoder *decoder, enum otlp_metric_kind kind, struct error *error)
+{
+    struct otlp_metrics *metrics = decoder->root;
     if (!metrics->writer.set) {
         enum error_code code = metrics_writer_begin(&metrics->writer, decoder->input, decoder->output, error);
         if (code) return code;
     }
-    const struct slice parts[] = {decoder->resource_text, common->resource_schema_url, common->scope.name, common->scope.version,
-                                  decoder->scope_text, common->scope_schema_url, metrics->metric.name, metrics->metric.unit};
     metrics->kind = kind;
-    buffer_clear(&decoder->text);
-    buffer_append_byte(&decoder->text, (char)kind);
-    buffer_append_byte(&decoder->text, (char)metrics->temporality);
-    buffer_append_byte(&decoder->text, metrics->is_monotonic);
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        buffer_append_varint(&decoder->text, parts[i].size);
-        buffer_append_slice(&decoder->text, parts[i]);
-    }
-    metrics->context = metrics_key(&metrics->writer, decoder->text.data, decoder->text.size);
-    return decoder->text.failed ? error_set(error, ERROR_MEMORY, "out of memory") : ERROR_NONE;
+    metrics->has_context = false;
+    return ERROR_NONE;
 }
 static enum error_code gauge_begin(struct otlp_decoder *decoder, struct error *error)
 {
@@ -61,6 +80,8 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
     struct otlp_metrics *metrics = decoder->root;
     const struct otlp_attributes *attributes = &metrics->point.attributes;
     struct buffer *text = &decoder->text;
+    enum error_code code = metrics->has_context ? ERROR_NONE : make_context(decoder, error);
+    if (code) return code;
     buffer_clear(text);
     buffer_append(text, &metrics->context, sizeof metrics->context);
     for (size_t i = 0; i < attributes->count; i++) {
@@ -74,7 +95,7 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
             continue;
         }
         size_t before = text->size;
-        enum error_code code = otlp_value_write(&attribute->value, text, error);
+        code = otlp_value_write(&attribute->value, text, error);
         if (code) return code;
         uint32_t size = (uint32_t)(text->size - before);
         buffer_append(text, &size, sizeof size);
@@ -84,7 +105,7 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
     uint16_t day = metrics_day(otlp_time(metrics->point.time_unix_nano));
     struct metrics_known *known = metrics_set_find(metrics->writer.set, key);
     if (!known || !metrics_known_has(known, day)) {
-        enum error_code code = otlp_metrics_describe(decoder, key, day, &known, error);
+        code = otlp_metrics_describe(decoder, key, day, &known, error);
         if (code) return code;
     }
     *ret_known = known;
@@ -97,6 +118,9 @@ static const char *point_refusal(struct otlp_decoder *decoder)
 {
     const struct otlp_metrics *metrics = decoder->root;
     if (metrics->metric.name.size == 0) return "the metric has no name";
+    if (metrics->metric.name.size > METRICS_NAME_LIMIT_BYTES) return "the metric's name takes more than 1 KiB";
+    if (metrics->metric.unit.size > METRICS_UNIT_LIMIT_BYTES) return "the metric's unit takes more than 1 KiB";
+    if (metrics->metric.description.size > METRICS_DESCRIPTION_LIMIT_BYTES) return "the metric's description takes more than 64 KiB";
     if (metrics->temporality != OTLP_DELTA && metrics->temporality != OTLP_CUMULATIVE)
         return "aggregation_temporality must be 1 (delta) or 2 (cumulative)";
     return otlp_item_refusal(decoder, TENANT_SIGNAL_METRICS, "time_unix_nano", metrics->point.time_unix_nano);
@@ -172,6 +196,7 @@ static enum error_code exemplars_append(struct otlp_decoder *decoder, const stru
         if (!code) code = otlp_metrics_labels(decoder, &exemplar->attributes, &row.attributes, error);
         if (code == ERROR_TOO_LARGE && !decoder->is_too_large) code = ERROR_NONE; /* nested too deep: the point is stored, this example of it is not */
         else if (!code) metrics_exemplar_append(&metrics->writer, known->series_id, &row);
+        if (!code && metrics_writer_is_full(&metrics->writer)) code = otlp_too_large(decoder, METRICS_TEXT_REFUSAL, error);
     }
     return code;
 }
@@ -241,6 +266,9 @@ static enum error_code exemplar_end(struct otlp_decoder *decoder, struct error *
 {
     struct otlp_metrics *metrics = decoder->root;
     size_t count = metrics->exemplars.count;
+    if (decoder->item + ++metrics->seen_exemplars > OBSERVABILITY_ITEM_LIMIT)
+        return error_set(error, ERROR_TOO_LARGE, "a request may hold %d items, exemplars among them; send smaller batches", OBSERVABILITY_ITEM_LIMIT);
+    if (!metrics->exemplar.has_int && !metrics->exemplar.has_double) return ERROR_NONE; /* an example of nothing */
     if (count == metrics->exemplars.capacity) {
         size_t larger = count ? count * 2 : 8;
         struct otlp_exemplar *items = arena_allocate(decoder->arena, larger * sizeof *items);
@@ -277,7 +305,7 @@ void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused)
 
 static const struct otlp_field exemplar_fields[] = {
     [2] = {"timeUnixNano", OTLP_FIXED64, AT(exemplar.time_unix_nano)},
-    [3] = {"asDouble", OTLP_DOUBLE, AT(exemplar.as_double)},
+    [3] = {"asDouble", OTLP_DOUBLE | OTLP_OPTIONAL, AT(exemplar.as_double), .flag = AT(exemplar.has_double)},
     [4] = {"spanId", OTLP_ID, AT(exemplar.span_id)},
     [5] = {"traceId", OTLP_ID, AT(exemplar.trace_id)},
     [6] = {"asInt", OTLP_FIXED64 | OTLP_OPTIONAL, AT(exemplar.as_int), .flag = AT(exemplar.has_int)},

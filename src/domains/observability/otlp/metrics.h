@@ -13,7 +13,7 @@ struct otlp_exemplar {
     uint64_t time_unix_nano;
     double as_double;
     int64_t as_int;
-    bool has_int;
+    bool has_int, has_double;
     struct slice span_id, trace_id;
     struct otlp_attributes attributes;
 };
@@ -46,6 +46,10 @@ struct otlp_metrics {
     struct otlp_numbers quantiles, quantile_values;
     struct metrics_writer writer; /* begun with the first metric */
     struct arena *scratch;        /* of the series or exemplar being described: not the request's, there may be hundred thousands */
+    size_t seen_exemplars;        /* of the request: they count as items */
+    size_t context_scope;         /* whose hash `scope_hash` is: decoder.scopes */
+    uint64_t scope_hash;          /* of resource and scope */
+    bool has_context;
     uint64_t context;             /* a hash of all that the points of a metric have in common */
 };
 _Static_assert(sizeof(struct otlp_metrics) <= OTLP_ROOT_BYTES, "the place of a request");

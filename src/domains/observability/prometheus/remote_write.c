@@ -8,6 +8,7 @@
 #include "decode/protobuf.h"
 #include "domains/observability/prometheus/prometheus.h"
 
+#define SERIES_ARENA_BYTES (256u << 20) /* of one series: as a request's arena */
 #define REASONS_BYTES 1000 /* of the message about refused points: the first ones say enough */
 
 enum error_code remote_write_malformed(const char *message, struct error *error)
@@ -15,9 +16,30 @@ enum error_code remote_write_malformed(const char *message, struct error *error)
     return error_set(error, ERROR_INVALID, "the body is not a valid protobuf message: %s is malformed", message);
 }
 
+/* What cannot be held or written refuses the request, not the point that came upon it: in smaller batches all of it can be stored. */
+static enum error_code check_room(const struct remote_write *write, struct error *error)
+{
+    if (arena_failed(write->arena)) return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
+    return metrics_writer_is_full(&write->writer) ? error_set(error, ERROR_TOO_LARGE, "%s", METRICS_TEXT_REFUSAL) : ERROR_NONE;
+}
+
+enum error_code remote_series_begin(struct remote_write *write, struct error *error)
+{
+    enum error_code code = check_room(write, error);
+    if (!code) arena_reset(write->arena);
+    return code;
+}
+
+const char *remote_label_add(struct remote_write *write, struct metrics_labels *labels, struct slice name, struct slice value)
+{
+    if (labels->count == METRICS_LABEL_LIMIT) return "it has more than 512 labels";
+    if (!metrics_labels_add(write->arena, labels, name, value, 's')) return "its labels need too much memory";
+    return labels->bytes > METRICS_LABELS_LIMIT_BYTES ? "its labels take more than 64 KiB" : NULL;
+}
+
 enum error_code remote_write_item(struct remote_write *write, struct error *error)
 {
-    if (write->items++ < OBSERVABILITY_ITEM_LIMIT) return ERROR_NONE;
+    if (write->items++ < OBSERVABILITY_ITEM_LIMIT) return check_room(write, error);
     return error_set(error, ERROR_TOO_LARGE, "a request may hold %d samples; send smaller batches", OBSERVABILITY_ITEM_LIMIT);
 }
 
@@ -79,15 +101,30 @@ static const char *labels_problem(const struct metrics_labels *labels)
     return NULL;
 }
 
+/* What describes a series may be missing; wrong or too long it counts as missing. */
+static void check_text(struct slice *text, size_t limit)
+{
+    if (text->size > limit || !slice_is_utf8(*text)) *text = SLICE_EMPTY;
+}
+
 bool remote_series_read(struct remote_write *write, struct remote_series *series)
 {
     if (!series->is_read) {
         series->is_read = true;
-        if (!series->read_labels(write, series) && !series->problem) series->problem = "its labels need too much memory";
+        series->read_labels(write, series);
     }
-    if (!series->problem) series->problem = labels_problem(&series->labels);
-    if (!series->problem && series->name.size == 0) series->problem = "the label __name__ is missing";
-    if (!series->problem && !is_name(series->name)) series->problem = "the label __name__ is not a valid name of a metric";
+    if (!series->is_checked) {
+        series->is_checked = true;
+        /* Before they are looked at: in 2.0 many series may name one long symbol. */
+        size_t help_bytes = series->help.size <= METRICS_DESCRIPTION_LIMIT_BYTES ? series->help.size : 0;
+        if (!series->problem && !metrics_writer_take(&write->writer, series->labels.bytes + help_bytes)) series->problem = "the request is too large";
+        if (!series->problem) series->problem = labels_problem(&series->labels);
+        if (!series->problem && series->name.size == 0) series->problem = "the label __name__ is missing";
+        if (!series->problem && series->name.size > METRICS_NAME_LIMIT_BYTES) series->problem = "the label __name__ takes more than 1 KiB";
+        if (!series->problem && !is_name(series->name)) series->problem = "the label __name__ is not a valid name of a metric";
+        if (!series->problem) check_text(&series->help, METRICS_DESCRIPTION_LIMIT_BYTES);
+        if (!series->problem) check_text(&series->unit, METRICS_UNIT_LIMIT_BYTES);
+    }
     if (series->problem) remote_write_refuse(write, series, "%s", series->problem);
     return !series->problem;
 }
@@ -158,7 +195,6 @@ bool remote_series_known(struct remote_write *write, struct remote_series *serie
     if (__builtin_expect(series->known && metrics_known_has(series->known, day), 1)) return true;
     if (!remote_series_read(write, series)) return false;
     series->known = series_describe(write, series, key, kind, day);
-    if (!series->known) remote_write_refuse(write, series, "its labels need too much memory");
     return series->known != NULL;
 }
 
@@ -246,7 +282,7 @@ static void answer(struct remote_write *write, bool is_2, struct domain_output *
                       write->samples + write->histograms + write->exemplars + write->refused, SLICE_ARGS(buffer_slice(&write->reason)));
     }
     if (is_2)
-        output->headers = arena_printf(write->arena,
+        output->headers = arena_printf(write->input->request->arena,
                                        "X-Prometheus-Remote-Write-Samples-Written: %zu\r\nX-Prometheus-Remote-Write-Histograms-Written: %zu\r\n"
                                        "X-Prometheus-Remote-Write-Exemplars-Written: %zu\r\n",
                                        write->samples, write->histograms, write->exemplars);
@@ -261,16 +297,22 @@ enum error_code prometheus_write_decode(const struct domain_input *input, struct
     if (!is_2 && proto.size && !slice_equal(proto, SLICE("prometheus.WriteRequest")))
         return error_set_field(error, ERROR_UNSUPPORTED_MEDIA, "content-type",
                                "proto must be prometheus.WriteRequest or io.prometheus.write.v2.Request");
-    struct remote_write write = {.input = input, .arena = input->request->arena};
+    struct remote_write write = {.input = input, .arena = arena_create(SERIES_ARENA_BYTES)};
+    if (!write.arena) return error_set(error, ERROR_MEMORY, "out of memory");
     domain_rows_mark(output->rows);
     enum error_code code = metrics_writer_begin(&write.writer, input, output, error);
-    if (code) return code;
+    if (code) {
+        arena_destroy(write.arena);
+        return code;
+    }
     write.newest_ms = input->request->received_ms + OBSERVABILITY_FUTURE_MS;
     write.oldest_ms = input->request->received_ms - write.writer.retention_days * INT64_C(86400000);
     code = (is_2 ? remote_write_2_read : remote_write_1_read)(&write, input->request->body, error);
+    if (check_room(&write, error)) code = ERROR_TOO_LARGE;
     metrics_writer_end(&write.writer, code != ERROR_NONE);
     if (!code) answer(&write, is_2, output);
     buffer_free(&write.reason);
+    arena_destroy(write.arena);
     return code;
 }
 

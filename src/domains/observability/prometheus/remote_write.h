@@ -8,7 +8,7 @@
 struct remote_write {
     struct metrics_writer writer;
     const struct domain_input *input;
-    struct arena *arena;
+    struct arena *arena;                   /* of the series being read */
     int64_t oldest_ms, newest_ms;          /* times that are taken */
     size_t items;                          /* points seen */
     size_t series;                         /* series begun, for messages */
@@ -29,7 +29,7 @@ struct remote_series {
     struct slice references;       /* 2.0 */
     enum remote_kind kind;         /* of `known` */
     struct metrics_known *known;
-    bool is_read;
+    bool is_read, is_checked;
     const char *problem;           /* with its labels */
     struct metrics_labels labels;  /* sorted, __name__ among them */
     struct slice name;
@@ -38,6 +38,10 @@ struct remote_series {
 };
 
 enum error_code remote_write_malformed(const char *message, struct error *error) MUST_CHECK;
+/* Before a series is read. ERROR_TOO_LARGE: those before it took too much. */
+enum error_code remote_series_begin(struct remote_write *write, struct error *error) MUST_CHECK;
+/* Adds a label; a reason when the series or exemplar has too many. */
+const char *remote_label_add(struct remote_write *write, struct metrics_labels *labels, struct slice name, struct slice value);
 /* Counts one point; ERROR_TOO_LARGE beyond OBSERVABILITY_ITEM_LIMIT. */
 enum error_code remote_write_item(struct remote_write *write, struct error *error) MUST_CHECK;
 void remote_write_refuse(struct remote_write *write, struct remote_series *series, const char *format, ...) __attribute__((format(printf, 3, 4)));

@@ -27,7 +27,7 @@ static bool read_labels(struct remote_write *write, struct remote_series *series
             return false;
         }
         if (slice_equal(name, SLICE("__name__"))) series->name = value;
-        if (!metrics_labels_add(write->arena, &series->labels, name, value, 's')) return false;
+        if ((series->problem = remote_label_add(write, &series->labels, name, value))) return false;
     }
     return true;
 }
@@ -57,17 +57,18 @@ static enum error_code read_exemplar(struct remote_write *write, struct remote_s
     struct slice name, label;
     double value = 0;
     int64_t unix_ms = 0;
+    const char *problem = NULL;
     while ((wire = protobuf_next(&message, &field)) < PROTOBUF_END) {
         if (field.number == 1 && wire == PROTOBUF_BYTES && read_label(field.bytes, &name, &label) && slice_is_utf8(name) && slice_is_utf8(label)) {
-            if (!metrics_labels_add(write->arena, &labels, name, label, 's'))
-                return error_set(error, ERROR_TOO_LARGE, "the request needs more memory than one may use; send smaller batches");
+            if (!problem) problem = remote_label_add(write, &labels, name, label);
         } else if (field.number == 2 && wire == PROTOBUF_FIXED64) value = protobuf_double(field.integer);
         else if (field.number == 3 && wire == PROTOBUF_VARINT) unix_ms = (int64_t)field.integer;
         else if (field.number <= 3) return remote_write_malformed("Exemplar", error);
     }
     if (wire != PROTOBUF_END) return remote_write_malformed("Exemplar", error);
     enum error_code code = remote_write_item(write, error);
-    if (!code) remote_exemplar_append(write, series, value, unix_ms, &labels);
+    if (!code && problem) remote_write_refuse(write, series, "an exemplar: %s", problem);
+    else if (!code) remote_exemplar_append(write, series, value, unix_ms, &labels);
     return code;
 }
 
@@ -77,7 +78,8 @@ static enum error_code read_series(struct remote_write *write, struct slice mess
     enum protobuf_wire wire = PROTOBUF_END;
     struct slice rest = message, labels;
     struct remote_series series = {.message = message, .read_labels = read_labels, .name = SLICE_EMPTY, .unit = SLICE_EMPTY, .help = SLICE_EMPTY};
-    enum error_code code = ERROR_NONE;
+    enum error_code code = remote_series_begin(write, error);
+    if (code) return code;
     /* Labels come first, everywhere: only their length is looked at. */
     while (rest.size && rest.data[0] == (1 << 3 | PROTOBUF_BYTES))
         if ((wire = protobuf_next(&rest, &field)) != PROTOBUF_BYTES) return remote_write_malformed("TimeSeries", error);

@@ -46,7 +46,8 @@ static const char *resolve(struct remote_write *write, struct slice references, 
         if (!references.size) return "references to labels must come in pairs";
         if (!protobuf_take_varint(&references, &number) || !symbol_get(write, number, &value)) return "a reference leads to no symbol";
         if (ret_name && slice_equal(name, SLICE("__name__"))) *ret_name = value;
-        if (!metrics_labels_add(write->arena, labels, name, value, 's')) return "its labels need too much memory";
+        const char *problem = remote_label_add(write, labels, name, value);
+        if (problem) return problem;
     }
     return NULL;
 }
@@ -83,8 +84,6 @@ static enum error_code read_metadata(struct remote_write *write, struct remote_s
         else if (!symbol_get(write, field.integer, field.number == 3 ? &series->help : &series->unit))
             return error_set(error, ERROR_INVALID, "the body is not valid: a reference leads to no symbol");
     }
-    if (!slice_is_utf8(series->help)) series->help = SLICE_EMPTY;
-    if (!slice_is_utf8(series->unit)) series->unit = SLICE_EMPTY;
     return wire == PROTOBUF_END ? ERROR_NONE : remote_write_malformed("Metadata", error);
 }
 
@@ -107,6 +106,7 @@ static enum error_code read_exemplar(struct remote_write *write, struct remote_s
     enum error_code code = remote_write_item(write, error);
     if (code) return code;
     const char *problem = resolve(write, references, &labels, NULL);
+    if (!problem && !metrics_writer_take(&write->writer, labels.bytes)) problem = "the request is too large";
     for (size_t i = 0; !problem && i < labels.count; i++)
         if (!slice_is_utf8(labels.items[i].name) || !slice_is_utf8(labels.items[i].value)) problem = "a label is not UTF-8";
     if (problem) remote_write_refuse(write, series, "an exemplar: %s", problem);
@@ -121,7 +121,7 @@ static enum error_code read_series(struct remote_write *write, struct slice mess
     struct slice rest = message;
     struct remote_series series = {.message = message, .read_labels = read_labels, .references = SLICE_EMPTY, .name = SLICE_EMPTY,
                                    .unit = SLICE_EMPTY, .help = SLICE_EMPTY};
-    enum error_code code = ERROR_NONE;
+    enum error_code code = remote_series_begin(write, error);
     while (!code && (wire = protobuf_next(&rest, &field)) != PROTOBUF_END) {
         if (wire == PROTOBUF_MALFORMED) return remote_write_malformed("TimeSeries", error);
         if (field.number == 1 && !read_references(write->arena, &field, &series.references)) return remote_write_malformed("TimeSeries", error);
@@ -136,7 +136,7 @@ static enum error_code read_series(struct remote_write *write, struct slice mess
     for (rest = message; !code && protobuf_next(&rest, &field) < PROTOBUF_END;)
         if (field.number == 4) code = read_exemplar(write, &series, field.bytes, error);
     /* Labels were read when the series' row was written: then is the time for what describes it. */
-    if (!code && series.type && series.is_read && series.name.size && !series.problem)
+    if (!code && series.type && series.is_checked && !series.problem)
         metrics_metadata_append(&write->writer, series.name, series.type, series.unit, series.help);
     return code;
 }
@@ -149,8 +149,8 @@ static enum error_code read_symbols(struct remote_write *write, struct slice bod
     for (struct slice rest = body; (wire = protobuf_next(&rest, &field)) != PROTOBUF_END; count += field.number == 4)
         if (wire == PROTOBUF_MALFORMED || ((field.number == 4 || field.number == 5) && wire != PROTOBUF_BYTES))
             return remote_write_malformed("Request", error);
-    write->symbols = arena_allocate(write->arena, count * sizeof *write->symbols + 1);
-    write->symbol_hashes = arena_allocate(write->arena, count * sizeof *write->symbol_hashes + 1);
+    write->symbols = arena_allocate(write->input->request->arena, count * sizeof *write->symbols + 1);
+    write->symbol_hashes = arena_allocate(write->input->request->arena, count * sizeof *write->symbol_hashes + 1);
     if (!write->symbols || !write->symbol_hashes) return no_memory(error);
     for (struct slice rest = body; protobuf_next(&rest, &field) < PROTOBUF_END;) {
         if (field.number != 4) continue;
