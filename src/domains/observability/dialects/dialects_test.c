@@ -122,6 +122,37 @@ static void lines_of_loki_are_stored_or_refused_by_name(void **state)
     check(SLICE("text"), 415, "must be application/json", OBSERVABILITY_LOGS, 0);
 }
 
+/* A label that is called so, but is no word, would stand in every record of its stream. */
+static void long_levels_of_loki_are_attributes_alone(void **state)
+{
+    static const char *const NAMES[] = {"error", "a line of an error, or whatever somebody has written into this label"};
+    for (size_t i = 0; i < 2; i++) {
+        struct buffer body = {0}, rows = {0};
+        char attribute[100];
+        buffer_printf(&body, "{\"streams\":[{\"stream\":{\"level\":\"%s\"},\"values\":[[\"" NOW_NS "\",\"one\"],", NAMES[i]);
+        buffer_printf(&body, "[\"" NOW_NS "\",\"two\",{\"level\":\"%s\"}]]}]}", NAMES[i]);
+        post("/loki/api/v1/push", "application/json", buffer_slice(&body));
+        check(buffer_slice(&body), 204, "", OBSERVABILITY_LOGS, 2);
+        harness_write_rows(&harness, OBSERVABILITY_LOGS, &rows);
+        snprintf(attribute, sizeof attribute, "\"log_attributes\":{\"level\":\"%s\"}", NAMES[i]);
+        assert_true(slice_find(buffer_slice(&rows), slice_from_string(attribute)) >= 0);
+        assert_int_equal(slice_find(buffer_slice(&rows), SLICE("severity_text")) >= 0, i == 0);
+        buffer_free(&body);
+        buffer_free(&rows);
+    }
+}
+
+static void too_many_lines_are_refused_whole(void **state)
+{
+    struct buffer body = {0};
+    buffer_append_string(&body, "{\"streams\":[{\"stream\":{},\"values\":[");
+    for (int i = 0; i <= OBSERVABILITY_ITEM_LIMIT; i++) buffer_append_string(&body, i ? ",[\"" NOW_NS "\",\"\"]" : "[\"" NOW_NS "\",\"\"]");
+    buffer_append_string(&body, "]}]}");
+    post("/loki/api/v1/push", "application/json", buffer_slice(&body));
+    check(SLICE("many lines"), 413, "a request may hold 500000 items", OBSERVABILITY_LOGS, 0);
+    buffer_free(&body);
+}
+
 /* ---- Loki in protobuf ---- */
 
 static struct buffer message, part, entry;
@@ -223,6 +254,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(spans_of_zipkin_are_stored_or_refused_by_name),
         TEST(lines_of_loki_are_stored_or_refused_by_name),
+        TEST(long_levels_of_loki_are_attributes_alone),
+        TEST(too_many_lines_are_refused_whole),
         TEST(lines_of_loki_come_in_blocks_of_snappy_too),
         TEST(hexadecimal_fills_from_the_right),
     };

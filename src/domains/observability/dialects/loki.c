@@ -19,6 +19,8 @@ static const struct {
     {"error", 17}, {"err", 17}, {"eror", 17}, {"critical", 18}, {"crit", 18}, {"alert", 19}, {"emerg", 21}, {"fatal", 21}, {"panic", 21},
 };
 
+#define LEVEL_BYTES 64 /* "information" has 11; what is longer is some other text, and stays an attribute only */
+
 static bool is_one_of(struct slice name, const char *const *names)
 {
     while (*names && !slice_equal(name, slice_from_string(*names))) names++;
@@ -42,7 +44,7 @@ void loki_stream_label(struct loki_stream *stream, struct slice name, struct sli
         stream->service_rank = rank;
         stream->service = value;
     }
-    if (is_one_of(name, level_labels)) stream->level = value;
+    if (is_one_of(name, level_labels) && value.size <= LEVEL_BYTES) stream->level = value;
     if (rank > 0) translation_resource(stream->translation, name, value); /* service_name is service.name itself */
 }
 
@@ -53,7 +55,7 @@ void loki_stream_labels_end(struct loki_stream *stream)
 
 void loki_line_metadata(struct loki_stream *stream, struct loki_line *line, struct slice name, struct slice value)
 {
-    if (is_one_of(name, level_labels)) line->level = value;
+    if (is_one_of(name, level_labels) && value.size <= LEVEL_BYTES) line->level = value;
     if (is_one_of(name, trace_labels)) line->trace_id = value;
     if (is_one_of(name, span_labels)) line->span_id = value;
     protobuf_write_attribute(&stream->translation->item, 6, name, value);
@@ -66,7 +68,7 @@ static void line_id(struct loki_stream *stream, struct slice digits, unsigned nu
         protobuf_write_bytes(&stream->translation->item, number, slice_make(id, size));
 }
 
-void loki_line_end(struct loki_stream *stream, const struct loki_line *line, uint64_t time_ns, struct slice text)
+enum error_code loki_line_end(struct loki_stream *stream, const struct loki_line *line, uint64_t time_ns, struct slice text, struct error *error)
 {
     struct translation *translation = stream->translation;
     struct slice level = line->level.size ? line->level : stream->level;
@@ -78,7 +80,7 @@ void loki_line_end(struct loki_stream *stream, const struct loki_line *line, uin
     translation_part_end(translation, 5);
     line_id(stream, line->trace_id, 9, 16);
     line_id(stream, line->span_id, 10, 8);
-    translation_item_end(translation);
+    return translation_item_end(translation, error);
 }
 
 /* ---- JSON ---- */
@@ -112,8 +114,7 @@ static enum error_code json_line(struct loki_stream *stream, size_t number, stru
             loki_line_metadata(stream, &line, key, json_value_string(child));
         }
     }
-    loki_line_end(stream, &line, time_ns, json_value_string(parts[1]));
-    return ERROR_NONE;
+    return loki_line_end(stream, &line, time_ns, json_value_string(parts[1]), error);
 }
 
 static enum error_code json_stream(struct loki_stream *stream, size_t number, struct json_value value, struct error *error)

@@ -8,8 +8,8 @@
 
 /*
  * Model: begin a stream, give its labels, end them; for each line give its metadata, then end it. Labels become attributes of the
- * resource, and one of them its service.name; metadata becomes attributes of the record. A level becomes its severity; trace and
- * span ids in the metadata become those of the record.
+ * resource, and one of them its service.name; metadata becomes attributes of the record. A level becomes its severity, when it is a
+ * word: a stream's is repeated in every record; trace and span ids in the metadata become those of the record.
  */
 struct loki_stream {
     struct translation *translation;
@@ -24,7 +24,7 @@ void loki_stream_begin(struct loki_stream *stream);
 void loki_stream_label(struct loki_stream *stream, struct slice name, struct slice value);
 void loki_stream_labels_end(struct loki_stream *stream);
 void loki_line_metadata(struct loki_stream *stream, struct loki_line *line, struct slice name, struct slice value);
-void loki_line_end(struct loki_stream *stream, const struct loki_line *line, uint64_t time_ns, struct slice text);
+enum error_code loki_line_end(struct loki_stream *stream, const struct loki_line *line, uint64_t time_ns, struct slice text, struct error *error) MUST_CHECK;
 
 /* loki_wire.c: protobuf in a snappy block. */
 enum error_code loki_wire_translate(const struct domain_input *input, struct loki_stream *stream, struct error *error) MUST_CHECK;

@@ -114,8 +114,7 @@ static enum error_code wire_line(struct loki_stream *stream, struct slice entry,
         else if (field.number == 2) text = field.bytes;
         else if (field.number == 3) code = wire_metadata(stream, &line, field.bytes, error);
     }
-    if (!code) loki_line_end(stream, &line, time_ns, text);
-    return code;
+    return code ? code : loki_line_end(stream, &line, time_ns, text, error);
 }
 
 static enum error_code wire_stream(struct loki_stream *stream, struct arena *arena, struct slice message, struct error *error)

@@ -3,6 +3,7 @@
 #include "domains/observability/dialects/translation.h"
 
 #include "domains/observability/dialects/dialects.h"
+#include "domains/observability/observability.h"
 
 static void group_end(struct translation *translation)
 {
@@ -22,6 +23,14 @@ static void group_end(struct translation *translation)
 void translation_group_begin(struct translation *translation)
 {
     group_end(translation);
+}
+
+enum error_code translation_item_end(struct translation *translation, struct error *error)
+{
+    protobuf_write_bytes(&translation->items, 2, buffer_slice(&translation->item));
+    buffer_clear(&translation->item);
+    if (++translation->count <= OBSERVABILITY_ITEM_LIMIT) return ERROR_NONE;
+    return error_set(error, ERROR_TOO_LARGE, "a request may hold %d items; send smaller batches", OBSERVABILITY_ITEM_LIMIT);
 }
 
 bool translation_end(struct translation *translation)

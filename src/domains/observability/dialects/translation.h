@@ -3,6 +3,7 @@
 #ifndef DOMAINS_OBSERVABILITY_DIALECTS_TRANSLATION_H
 #define DOMAINS_OBSERVABILITY_DIALECTS_TRANSLATION_H
 
+#include "base/error.h"
 #include "base/protobuf_writer.h"
 
 /*
@@ -15,6 +16,7 @@ struct translation {
     struct buffer items;    /* of the group */
     struct buffer item;     /* the one being written */
     struct buffer part;     /* for messages inside of it */
+    size_t count;           /* of items */
 };
 
 void translation_group_begin(struct translation *translation);
@@ -22,11 +24,8 @@ static inline void translation_resource(struct translation *translation, struct 
 {
     protobuf_write_attribute(&translation->resource, 1, key, text);
 }
-static inline void translation_item_end(struct translation *translation)
-{
-    protobuf_write_bytes(&translation->items, 2, buffer_slice(&translation->item));
-    buffer_clear(&translation->item);
-}
+/* ERROR_TOO_LARGE beyond OBSERVABILITY_ITEM_LIMIT: an item may be much larger here than in what was sent. */
+enum error_code translation_item_end(struct translation *translation, struct error *error) MUST_CHECK;
 /* What was written in `part` becomes a member of the item. */
 static inline void translation_part_end(struct translation *translation, unsigned number)
 {

@@ -198,8 +198,7 @@ static enum error_code write_span(struct translation *translation, const struct 
     }
     if (span->has[ZIPKIN_TAGS]) write_tags(translation, span->values[ZIPKIN_TAGS]);
     if (span->has[ZIPKIN_ANNOTATIONS]) code = write_annotations(translation, span, error);
-    if (!code) translation_item_end(translation);
-    return code;
+    return code ? code : translation_item_end(translation, error);
 }
 
 static enum error_code translate(const struct domain_input *input, struct translation *translation, struct error *error)
