@@ -15,6 +15,8 @@
  *   Idempotency-Key: TEXT   the same key again gets the first answer again (header Idempotent-Replayed: true) and stores
  *                           nothing; with another body it is 409. Remembered as long as event ids are.
  *   Millrace-Wait: stored   the answer waits until the rows can be selected (504 after 30 s; the events are durable then)
+ * On routes with body_is_id a body is its own key: it is remembered in the window of ids and in millrace.bodies, 16 bytes each, and decoded
+ * again for its answer.
  *
  * Model
  *   struct ingest       what all loops share: the tables of all domains, the spool, the window; read-only once made

@@ -180,6 +180,126 @@ static void record(struct wire *wire)
     if (chance(30)) wire_text(wire, 12, "eventName", words());
 }
 
+static void exemplars(struct wire *wire, unsigned number)
+{
+    wire_list(wire, "exemplars");
+    for (uint64_t i = draw() % 3; i; i--) {
+        wire_open(wire, number, NULL);
+        wire_fixed64(wire, 2, "timeUnixNano", moment());
+        if (chance(50)) wire_double(wire, 3, "asDouble", real());
+        else wire_fixed64(wire, 6, "asInt", draw() % 1000);
+        if (chance(80)) wire_id(wire, 4, "spanId", id_of(8));
+        if (chance(80)) wire_id(wire, 5, "traceId", id_of(16));
+        attributes(wire, 7, "filteredAttributes", 0);
+        wire_close(wire);
+    }
+    wire_list_end(wire);
+}
+
+static void point_begin(struct wire *wire, unsigned start, unsigned time)
+{
+    wire_open(wire, 1, NULL);
+    uint64_t at = moment();
+    if (chance(80)) wire_fixed64(wire, start, "startTimeUnixNano", at > 60000000000 && at < UINT64_MAX ? at - 60000000000 : at);
+    wire_fixed64(wire, time, "timeUnixNano", at);
+}
+
+static void number_point(struct wire *wire)
+{
+    static const int64_t whole[] = {0, -3, 7, INT64_C(9007199254740993), INT64_MIN};
+    point_begin(wire, 2, 3);
+    if (chance(45)) wire_double(wire, 4, "asDouble", real());
+    else if (chance(90)) {
+        int64_t value = whole[draw() % 5];
+        if (wire->is_json) wire_integer(wire, 6, "asInt", value);
+        else wire_fixed64(wire, 6, "asInt", (uint64_t)value);
+    }
+    exemplars(wire, 5);
+    attributes(wire, 7, "attributes", 0);
+    if (chance(5)) wire_integer(wire, 8, "flags", 1);
+    wire_close(wire);
+}
+
+static void histogram_point(struct wire *wire)
+{
+    static const double bounds[] = {5, 10, 25.5, 7};
+    uint64_t counts[5], count = draw() % 5, total = 0;
+    point_begin(wire, 2, 3);
+    for (uint64_t i = 0; i <= count && i < 5; i++) total += counts[i] = draw() % 300;
+    wire_fixed64(wire, 4, "count", chance(95) ? total : total + 1);
+    if (chance(80)) wire_double(wire, 5, "sum", real());
+    wire_numbers(wire, 6, "bucketCounts", WIRE_FIXED64, counts, chance(95) ? (count < 4 ? count + 1 : 5) : count, chance(50));
+    wire_numbers(wire, 7, "explicitBounds", WIRE_DOUBLE, bounds, count, chance(50));
+    exemplars(wire, 8);
+    attributes(wire, 9, "attributes", 0);
+    if (chance(50)) wire_double(wire, 11, "min", real());
+    if (chance(50)) wire_double(wire, 12, "max", real());
+    wire_close(wire);
+}
+
+static void buckets(struct wire *wire, unsigned number, const char *name)
+{
+    uint64_t counts[6];
+    for (size_t i = 0; i < 6; i++) counts[i] = draw() % 1000;
+    wire_open(wire, number, name);
+    wire_sint32(wire, 1, "offset", (int32_t)(draw() % 200) - 100);
+    wire_numbers(wire, 2, "bucketCounts", WIRE_VARINT, counts, draw() % 7, chance(50));
+    wire_close(wire);
+}
+
+static void exponential_point(struct wire *wire)
+{
+    point_begin(wire, 2, 3);
+    attributes(wire, 1, "attributes", 0);
+    wire_fixed64(wire, 4, "count", draw() % 5000);
+    if (chance(80)) wire_double(wire, 5, "sum", real());
+    wire_sint32(wire, 6, "scale", (int32_t)(draw() % 30) - 12);
+    wire_fixed64(wire, 7, "zeroCount", draw() % 9);
+    buckets(wire, 8, "positive");
+    if (chance(50)) buckets(wire, 9, "negative");
+    exemplars(wire, 11);
+    if (chance(50)) wire_double(wire, 12, "min", real());
+    if (chance(50)) wire_double(wire, 13, "max", real());
+    if (chance(50)) wire_double(wire, 14, "zeroThreshold", 0.25);
+    wire_close(wire);
+}
+
+static void summary_point(struct wire *wire)
+{
+    point_begin(wire, 2, 3);
+    wire_fixed64(wire, 4, "count", draw() % 100);
+    wire_double(wire, 5, "sum", real());
+    wire_list(wire, "quantileValues");
+    for (uint64_t i = 0, count = draw() % 4; i < count; i++) {
+        wire_open(wire, 6, NULL);
+        wire_double(wire, 1, "quantile", chance(90) ? (double)i / 4 : 0.5);
+        wire_double(wire, 2, "value", real());
+        wire_close(wire);
+    }
+    wire_list_end(wire);
+    attributes(wire, 7, "attributes", 0);
+    wire_close(wire);
+}
+
+static void metric(struct wire *wire)
+{
+    static const struct { unsigned number; const char *name; void (*point)(struct wire *wire); bool has_temporality; } kinds[] = {
+        {5, "gauge", number_point, false}, {7, "sum", number_point, true}, {9, "histogram", histogram_point, true},
+        {10, "exponentialHistogram", exponential_point, true}, {11, "summary", summary_point, false}};
+    size_t kind = draw() % (sizeof kinds / sizeof kinds[0]);
+    bool unit_first = chance(50);
+    wire_text(wire, 1, "name", chance(95) ? SLICE("latency") : SLICE_EMPTY);
+    if (unit_first) wire_text(wire, 3, "unit", words());
+    wire_open(wire, kinds[kind].number, kinds[kind].name);
+    wire_list(wire, "dataPoints");
+    for (uint64_t i = draw() % 4; i; i--) kinds[kind].point(wire);
+    wire_list_end(wire);
+    if (kinds[kind].has_temporality) wire_integer(wire, 2, "aggregationTemporality", chance(90) ? 1 + (int64_t)(draw() % 2) : 0);
+    if (kind == 1 && chance(50)) wire_bool(wire, 3, "isMonotonic", true);
+    wire_close(wire);
+    if (!unit_first) wire_text(wire, 3, "unit", words());
+}
+
 static void resource(struct wire *wire)
 {
     wire_open(wire, 1, "resource");
@@ -243,7 +363,7 @@ static void without_ids(struct buffer *rows)
     *rows = kept;
 }
 
-static void same_rows(const char *path, size_t table, const char *const names[3], void (*item)(struct wire *wire))
+static void same_rows(const char *path, const size_t *tables, size_t table_count, const char *const names[3], void (*item)(struct wire *wire))
 {
     static struct harness harness;
     static struct wire wire;
@@ -262,8 +382,10 @@ static void same_rows(const char *path, size_t table, const char *const names[3]
             assert_true(harness_post(&harness, path, "", wire_end(&wire)));
             if (harness.status != 200) fail_msg("round %llu: %d %.*s", (unsigned long long)round, harness.status, (int)harness.body.size, harness.body.data);
             refusals[is_json] = harness.output.refused;
-            stored += harness_row_count(&harness, table);
-            harness_write_rows(&harness, table, &rows[is_json]);
+            for (size_t i = 0; i < table_count; i++) {
+                stored += harness_row_count(&harness, tables[i]);
+                harness_write_rows(&harness, tables[i], &rows[is_json]);
+            }
             without_ids(&rows[is_json]);
         }
         refused += refusals[0];
@@ -280,12 +402,19 @@ static void same_rows(const char *path, size_t table, const char *const names[3]
 
 static void spans_are_the_same_rows_from_protobuf_and_from_json(void **state)
 {
-    same_rows("/v1/traces", OBSERVABILITY_TRACES, (const char *const[]){"resourceSpans", "scopeSpans", "spans"}, span);
+    same_rows("/v1/traces", (const size_t[]){OBSERVABILITY_TRACES}, 1, (const char *const[]){"resourceSpans", "scopeSpans", "spans"}, span);
 }
 
 static void log_records_are_the_same_rows_from_protobuf_and_from_json(void **state)
 {
-    same_rows("/v1/logs", OBSERVABILITY_LOGS, (const char *const[]){"resourceLogs", "scopeLogs", "logRecords"}, record);
+    same_rows("/v1/logs", (const size_t[]){OBSERVABILITY_LOGS}, 1, (const char *const[]){"resourceLogs", "scopeLogs", "logRecords"}, record);
+}
+
+/* A series is described once, by whatever request comes first; its id, a hash of all that identifies it, is in every row. */
+static void points_are_the_same_rows_from_protobuf_and_from_json(void **state)
+{
+    static const size_t tables[] = {OBSERVABILITY_SAMPLES, OBSERVABILITY_HISTOGRAMS, OBSERVABILITY_SUMMARIES, OBSERVABILITY_EXEMPLARS};
+    same_rows("/v1/metrics", tables, sizeof tables / sizeof tables[0], (const char *const[]){"resourceMetrics", "scopeMetrics", "metrics"}, metric);
 }
 
 int main(void)
@@ -293,6 +422,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spans_are_the_same_rows_from_protobuf_and_from_json),
         cmocka_unit_test(log_records_are_the_same_rows_from_protobuf_and_from_json),
+        cmocka_unit_test(points_are_the_same_rows_from_protobuf_and_from_json),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

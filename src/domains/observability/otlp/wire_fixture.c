@@ -149,3 +149,42 @@ void wire_bool(struct wire *wire, unsigned number, const char *name, bool value)
     json_writer_key(&wire->json, name);
     json_writer_bool(&wire->json, value);
 }
+
+void wire_sint32(struct wire *wire, unsigned number, const char *name, int32_t value)
+{
+    if (wire->is_json) wire_integer(wire, number, name, value);
+    else protobuf_write_varint(&wire->levels[wire->depth], number, ((uint32_t)value << 1) ^ (uint32_t)(value >> 31));
+}
+
+static void write_numbers_json(struct wire *wire, enum wire_number kind, const uint64_t *values, size_t count)
+{
+    json_writer_array_begin(&wire->json);
+    for (size_t i = 0; i < count; i++) {
+        char digits[24];
+        double real;
+        memcpy(&real, &values[i], sizeof real);
+        snprintf(digits, sizeof digits, "%llu", (unsigned long long)values[i]);
+        if (kind == WIRE_DOUBLE) json_writer_double(&wire->json, real);
+        else if (i % 2) json_writer_string(&wire->json, slice_from_string(digits));
+        else json_writer_raw(&wire->json, slice_from_string(digits));
+    }
+    json_writer_array_end(&wire->json);
+}
+
+void wire_numbers(struct wire *wire, unsigned number, const char *name, enum wire_number kind, const void *values, size_t count, bool packed)
+{
+    const uint64_t *bits = values;
+    struct buffer all = {0}, *out = packed ? &all : &wire->levels[wire->depth];
+    if (wire->is_json) {
+        json_writer_key(&wire->json, name);
+        write_numbers_json(wire, kind, bits, count);
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!packed) buffer_append_varint(out, number << 3 | (kind == WIRE_VARINT ? 0 : 1));
+        if (kind == WIRE_VARINT) buffer_append_varint(out, bits[i]);
+        else buffer_append(out, &bits[i], sizeof bits[i]);
+    }
+    if (packed) protobuf_write_bytes(&wire->levels[wire->depth], number, buffer_slice(&all));
+    buffer_free(&all);
+}

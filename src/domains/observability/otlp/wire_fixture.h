@@ -35,5 +35,9 @@ void wire_fixed32(struct wire *wire, unsigned number, const char *name, uint32_t
 void wire_fixed64(struct wire *wire, unsigned number, const char *name, uint64_t value);    /* JSON as integer */
 void wire_double(struct wire *wire, unsigned number, const char *name, double value);
 void wire_bool(struct wire *wire, unsigned number, const char *name, bool value);
+void wire_sint32(struct wire *wire, unsigned number, const char *name, int32_t value);
+/* Repeated numbers, packed or each with its tag; in JSON always an array. */
+enum wire_number { WIRE_FIXED64, WIRE_DOUBLE, WIRE_VARINT };
+void wire_numbers(struct wire *wire, unsigned number, const char *name, enum wire_number kind, const void *values, size_t count, bool packed);
 
 #endif
