@@ -10,8 +10,11 @@
 #define DURATION_BYTES 40 /* no duration is longer */
 bool traces_duration_parse(struct slice text, int64_t *ret_ns)
 {
-    static const struct { const char *name; double ns; } units[] = {
-        {"ns", 1}, {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}, {"d", 86400e9}};
+    static const struct {
+        const char *name;
+        double ns;
+    } units[] = {{"ns", 1},  {"us", 1e3}, {"\xC2\xB5s", 1e3}, {"\xCE\xBCs", 1e3}, {"ms", 1e6},
+                 {"s", 1e9}, {"m", 60e9}, {"h", 3600e9},      {"d", 86400e9}};
     char copy[DURATION_BYTES + 1];
     double total = 0;
     if (text.size == 0 || text.size > DURATION_BYTES) return false;
@@ -39,12 +42,15 @@ bool traces_duration_parse(struct slice text, int64_t *ret_ns)
     return true;
 }
 
-enum error_code traces_duration_read(struct query_context *context, const char *name, int64_t *ret_ns, struct error *error)
+enum error_code traces_duration_read(struct query_context *context, const char *name, int64_t *ret_ns,
+                                     struct error *error)
 {
     struct slice text = query_context_text(context, name);
     *ret_ns = 0;
     if (!text.size || traces_duration_parse(text, ret_ns)) return ERROR_NONE;
-    return error_set_field(error, ERROR_INVALID, name, "%s=%s is no duration: a number and ns, us, ms, s, m or h, as 1.5s", name, query_words_show(text).text);
+    return error_set_field(error, ERROR_INVALID, name,
+                           "%s=%s is no duration: a number and ns, us, ms, s, m or h, as 1.5s", name,
+                           query_words_show(text).text);
 }
 
 bool traces_json_parse(struct traces_json *json, struct slice text, struct json_value *ret_value)
@@ -53,7 +59,8 @@ bool traces_json_parse(struct traces_json *json, struct slice text, struct json_
     buffer_clear(&json->padded);
     buffer_append_slice(&json->padded, text);
     buffer_append_zeros(&json->padded, JSON_PADDING);
-    return json->parser && !json->padded.failed && json_parse(json->parser, slice_make(json->padded.data, text.size), ret_value, NULL) == ERROR_NONE;
+    return json->parser && !json->padded.failed &&
+           json_parse(json->parser, slice_make(json->padded.data, text.size), ret_value, NULL) == ERROR_NONE;
 }
 
 void traces_json_free(struct traces_json *json)

@@ -9,10 +9,14 @@
 
 /* "1h30m", "1.5s", "100ms", "20us", "20µs", "5ns"; false for anything else, and for what is negative. */
 bool traces_duration_parse(struct slice text, int64_t *ret_ns);
-enum error_code traces_duration_read(struct query_context *context, const char *name, int64_t *ret_ns, struct error *error) MUST_CHECK;
+enum error_code traces_duration_read(struct query_context *context, const char *name, int64_t *ret_ns,
+                                     struct error *error) MUST_CHECK;
 
 /* JSON text parsed for a moment: until the next call. False: it is none. */
-struct traces_json { struct json_parser *parser; struct buffer padded; };
+struct traces_json {
+    struct json_parser *parser;
+    struct buffer padded;
+};
 bool traces_json_parse(struct traces_json *json, struct slice text, struct json_value *ret_value);
 void traces_json_free(struct traces_json *json);
 

@@ -5,22 +5,39 @@
 #include "query/rows.h"
 
 /*
- * The root is the span without a parent, the earliest of several; without one the earliest span stands in. Time is from the
- * first start to the last end, not the longest span's. Parents that are named and not stored are counted: a trace with none of those and a
- * root is complete. A span that was sent twice counts once. Ends are cut at TRACES_END_NS.
+ * The root is the span without a parent, the earliest of several; without one the earliest span stands in. Time is from
+ * the first start to the last end, not the longest span's. Parents that are named and not stored are counted: a trace with
+ * none of those and a root is complete. A span that was sent twice counts once. Ends are cut at TRACES_END_NS.
  */
 #define IS_ROOT "substring(span_ids, 9, 8) = repeat('\\0', 8)"
-#define FIGURES                                                                                                        \
-    "SELECT trace_id, min(toUnixTimestamp64Nano(timestamp)), max(toUnixTimestamp64Nano(timestamp) + toInt64(least(duration_nano, toUInt64(greatest(0, 9000000000000000000 - toUnixTimestamp64Nano(timestamp)))))), "            \
-    "uniqExact(timestamp, span_ids), uniqExactIf((timestamp, span_ids), status = 2), "                                 \
-    "groupUniqArray(substring(span_ids, 1, 8)) AS query_ids, groupUniqArrayIf(substring(span_ids, 9, 8), NOT (" IS_ROOT ")) AS query_parents, " \
-    "length(query_parents) - length(arrayIntersect(query_parents, query_ids)), toUInt8(max(" IS_ROOT ")), "           \
-    "argMin((span_id, toString(service_name), toString(span_name), status), (NOT (" IS_ROOT "), timestamp, span_ids)) AS query_root, "          \
+#define FIGURES \
+    "SELECT trace_id, min(toUnixTimestamp64Nano(timestamp)), max(toUnixTimestamp64Nano(timestamp) + toInt64(least(duration_nano, toUInt64(greatest(0, 9000000000000000000 - toUnixTimestamp64Nano(timestamp)))))), " \
+    "uniqExact(timestamp, span_ids), uniqExactIf((timestamp, span_ids), status = 2), " \
+    "groupUniqArray(substring(span_ids, 1, 8)) AS query_ids, groupUniqArrayIf(substring(span_ids, 9, 8), NOT (" IS_ROOT \
+    ")) AS query_parents, " \
+    "length(query_parents) - length(arrayIntersect(query_parents, query_ids)), toUInt8(max(" IS_ROOT ")), " \
+    "argMin((span_id, toString(service_name), toString(span_name), status), (NOT (" IS_ROOT \
+    "), timestamp, span_ids)) AS query_root, " \
     "query_root.1, query_root.2, query_root.3, query_root.4, arraySort(groupUniqArray(toString(service_name)))"
-enum { TRACE_ID, START, END, SPANS, ERRORS, MISSING, HAS_ROOT, ROOT_ID, ROOT_SERVICE, ROOT_NAME, ROOT_STATUS, SERVICES, COLUMN_COUNT };
+enum {
+    TRACE_ID,
+    START,
+    END,
+    SPANS,
+    ERRORS,
+    MISSING,
+    HAS_ROOT,
+    ROOT_ID,
+    ROOT_SERVICE,
+    ROOT_NAME,
+    ROOT_STATUS,
+    SERVICES,
+    COLUMN_COUNT
+};
 
-enum error_code traces_figures_ask(struct query_context *context, const struct slice *ids, size_t id_count, int64_t from_ns, int64_t to_ns,
-                                   struct traces_figures **ret_figures, size_t *ret_count, struct error *error)
+enum error_code traces_figures_ask(struct query_context *context, const struct slice *ids, size_t id_count,
+                                   int64_t from_ns, int64_t to_ns, struct traces_figures **ret_figures,
+                                   size_t *ret_count, struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
@@ -38,13 +55,19 @@ enum error_code traces_figures_ask(struct query_context *context, const struct s
     struct traces_figures *figures = arena_allocate(context->arena, (rows.count + 1) * sizeof *figures);
     if (!figures) return error_set(error, ERROR_MEMORY, "no memory for an answer");
     for (size_t i = 0; i < rows.count; i++)
-        figures[i] = (struct traces_figures){
-            .trace_id = query_rows_text(&rows, i, TRACE_ID), .start_ns = query_rows_integer(&rows, i, START), .end_ns = query_rows_integer(&rows, i, END),
-            .span_count = (uint64_t)query_rows_integer(&rows, i, SPANS), .error_count = (uint64_t)query_rows_integer(&rows, i, ERRORS),
-            .missing_parents = (uint64_t)query_rows_integer(&rows, i, MISSING), .has_root = query_rows_integer(&rows, i, HAS_ROOT) != 0,
-            .root_span_id = query_rows_text(&rows, i, ROOT_ID), .root_service = query_rows_text(&rows, i, ROOT_SERVICE),
-            .root_name = query_rows_text(&rows, i, ROOT_NAME), .root_status = (uint32_t)query_rows_integer(&rows, i, ROOT_STATUS),
-            .services = query_rows_value(&rows, i, SERVICES)->array.items, .service_count = query_rows_items(&rows, i, SERVICES)};
+        figures[i] = (struct traces_figures){.trace_id = query_rows_text(&rows, i, TRACE_ID),
+                                             .start_ns = query_rows_integer(&rows, i, START),
+                                             .end_ns = query_rows_integer(&rows, i, END),
+                                             .span_count = (uint64_t)query_rows_integer(&rows, i, SPANS),
+                                             .error_count = (uint64_t)query_rows_integer(&rows, i, ERRORS),
+                                             .missing_parents = (uint64_t)query_rows_integer(&rows, i, MISSING),
+                                             .has_root = query_rows_integer(&rows, i, HAS_ROOT) != 0,
+                                             .root_span_id = query_rows_text(&rows, i, ROOT_ID),
+                                             .root_service = query_rows_text(&rows, i, ROOT_SERVICE),
+                                             .root_name = query_rows_text(&rows, i, ROOT_NAME),
+                                             .root_status = (uint32_t)query_rows_integer(&rows, i, ROOT_STATUS),
+                                             .services = query_rows_value(&rows, i, SERVICES)->array.items,
+                                             .service_count = query_rows_items(&rows, i, SERVICES)};
     *ret_figures = figures;
     *ret_count = rows.count;
     return ERROR_NONE;

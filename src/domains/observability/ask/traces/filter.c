@@ -19,14 +19,19 @@ enum error_code traces_filter_begin(struct query_context *context, struct traces
     int64_t now_ns = context->now_ms * TRACES_MS_NS;
     bool is_asked = false;
     traces_filter_init(context, now_ns - DAY_NS, now_ns + FUTURE_NS, filter);
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++) is_asked |= query_context_text(context, words[i]).size > 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        is_asked |= query_context_text(context, words[i]).size > 0;
     if (!is_asked) return ERROR_NONE;
     struct query_span span;
     enum error_code code = query_span_parse(context, &span, error);
     if (code) return code;
     int64_t end_ms = TRACES_END_NS / TRACES_MS_NS;
-    filter->from_ns = span.range.from_ms < 1 ? 1 : span.range.from_ms < end_ms ? span.range.from_ms * TRACES_MS_NS : TRACES_END_NS;
-    filter->to_ns = span.range.to_ms < 1 ? 1 : span.range.to_ms < end_ms ? span.range.to_ms * TRACES_MS_NS : TRACES_END_NS;
+    filter->from_ns = span.range.from_ms < 1        ? 1
+                      : span.range.from_ms < end_ms ? span.range.from_ms * TRACES_MS_NS
+                                                    : TRACES_END_NS;
+    filter->to_ns = span.range.to_ms < 1        ? 1
+                    : span.range.to_ms < end_ms ? span.range.to_ms * TRACES_MS_NS
+                                                : TRACES_END_NS;
     return ERROR_NONE;
 }
 
@@ -48,20 +53,24 @@ struct slice traces_attribute_expression(struct query_text *text, enum traces_pl
     size_t from = text->size;
     query_text_value(text, key);
     struct slice bound = query_text_cut(text, from);
-    struct slice of_resource = arena_printf(text->arena, "JSONExtract(toString(resource), %.*s, 'String')", SLICE_ARGS(bound));
+    struct slice of_resource =
+        arena_printf(text->arena, "JSONExtract(toString(resource), %.*s, 'String')", SLICE_ARGS(bound));
     if (place == TRACES_OF_RESOURCE) return of_resource;
     ptrdiff_t column = observability_span_column_find(key);
     if (column >= 0) {
         const char *own = observability_span_columns[column].column;
-        return place == TRACES_OF_SPAN ? slice_from_string(own) : arena_printf(text->arena, "if(%s != '', toString(%s), %.*s)", own, own, SLICE_ARGS(of_resource));
+        return place == TRACES_OF_SPAN
+                   ? slice_from_string(own)
+                   : arena_printf(text->arena, "if(%s != '', toString(%s), %.*s)", own, own, SLICE_ARGS(of_resource));
     }
     if (place == TRACES_OF_SPAN) return arena_printf(text->arena, "other_attributes[%.*s]", SLICE_ARGS(bound));
-    return arena_printf(text->arena, "if(mapContains(other_attributes, %.*s), other_attributes[%.*s], %.*s)", SLICE_ARGS(bound), SLICE_ARGS(bound),
-                        SLICE_ARGS(of_resource));
+    return arena_printf(text->arena, "if(mapContains(other_attributes, %.*s), other_attributes[%.*s], %.*s)",
+                        SLICE_ARGS(bound), SLICE_ARGS(bound), SLICE_ARGS(of_resource));
 }
 
-enum error_code traces_filter_add(struct traces_filter *filter, struct slice expression, enum query_value_type type, enum query_comparison comparison,
-                                  enum query_cast cast, const struct slice *values, size_t count, const char *field, struct error *error)
+enum error_code traces_filter_add(struct traces_filter *filter, struct slice expression, enum query_value_type type,
+                                  enum query_comparison comparison, enum query_cast cast, const struct slice *values,
+                                  size_t count, const char *field, struct error *error)
 {
     struct query_term term = {expression, type};
     query_text_add(&filter->text, " AND ");
@@ -70,9 +79,13 @@ enum error_code traces_filter_add(struct traces_filter *filter, struct slice exp
 
 /* ---- our own words ---- */
 
-static const struct word { const char *name, *several, *expression; } words[] = {
-    {"serviceName", "serviceNames", "service_name"}, {"spanName", "spanNames", "span_name"},
-    {"spanKind", "spanKinds", "span_kind"}, {"statusCode", "statusCodes", "status_code"},
+static const struct word {
+    const char *name, *several, *expression;
+} words[] = {
+    {"serviceName", "serviceNames", "service_name"},
+    {"spanName", "spanNames", "span_name"},
+    {"spanKind", "spanKinds", "span_kind"},
+    {"statusCode", "statusCodes", "status_code"},
 };
 
 static enum error_code parse_words(struct query_context *context, struct traces_filter *filter, struct error *error)
@@ -82,19 +95,25 @@ static enum error_code parse_words(struct query_context *context, struct traces_
         struct slice values[QUERY_VALUE_LIMIT];
         size_t count = query_context_texts(context, words[i].name, values, QUERY_VALUE_LIMIT);
         count += query_context_texts(context, words[i].several, values + count, QUERY_VALUE_LIMIT - count);
-        if (count) code = traces_filter_add(filter, slice_from_string(words[i].expression), QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_STORED, values, count, words[i].name, error);
+        if (count)
+            code = traces_filter_add(filter, slice_from_string(words[i].expression), QUERY_VALUE_TEXT, QUERY_EQUALS,
+                                     QUERY_AS_STORED, values, count, words[i].name, error);
     }
     return code;
 }
 
 static enum error_code parse_durations(struct query_context *context, struct traces_filter *filter, struct error *error)
 {
-    static const struct { const char *name; enum query_comparison comparison; } durations[] = {
-        {"minDurationMs", QUERY_GREATER_EQUAL}, {"maxDurationMs", QUERY_LESS_EQUAL}};
+    static const struct {
+        const char *name;
+        enum query_comparison comparison;
+    } durations[] = {{"minDurationMs", QUERY_GREATER_EQUAL}, {"maxDurationMs", QUERY_LESS_EQUAL}};
     enum error_code code = ERROR_NONE;
     for (size_t i = 0; !code && i < 2; i++) {
         struct slice value = query_context_text(context, durations[i].name);
-        if (value.size) code = traces_filter_add(filter, SLICE("duration_ms"), QUERY_VALUE_NUMBER, durations[i].comparison, QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
+        if (value.size)
+            code = traces_filter_add(filter, SLICE("duration_ms"), QUERY_VALUE_NUMBER, durations[i].comparison,
+                                     QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
     }
     return code;
 }
@@ -107,7 +126,10 @@ static enum error_code parse_ids(struct query_context *context, struct traces_fi
     if (count == 0) return ERROR_NONE;
     for (size_t i = 0; i < count; i++) {
         struct slice id = traces_id_read(context, ids[i]);
-        if (!id.size) return error_set_field(error, ERROR_INVALID, "traceId", "traceId=%s is no id of a trace: 32 hexadecimal digits", query_words_show(ids[i]).text);
+        if (!id.size)
+            return error_set_field(error, ERROR_INVALID, "traceId",
+                                   "traceId=%s is no id of a trace: 32 hexadecimal digits",
+                                   query_words_show(ids[i]).text);
         ids[i] = id;
     }
     query_text_add(&filter->text, " AND ");
@@ -130,8 +152,9 @@ static struct slice scalar(struct query_context *context, struct json_value valu
     return copy;
 }
 
-static enum error_code add_values(struct traces_filter *filter, struct slice expression, enum query_comparison comparison, struct json_value value,
-                                  const char *field, struct error *error)
+static enum error_code add_values(struct traces_filter *filter, struct slice expression,
+                                  enum query_comparison comparison, struct json_value value, const char *field,
+                                  struct error *error)
 {
     struct slice values[QUERY_VALUE_LIMIT], key;
     size_t count = 0;
@@ -140,22 +163,30 @@ static enum error_code add_values(struct traces_filter *filter, struct slice exp
     struct json_iterator iterator = {0};
     if (is_list) iterator = json_iterate(value);
     while (query_comparison_needs_values(comparison) && (is_list ? json_next(&iterator, &key, &item) : count == 0)) {
-        if (count == QUERY_VALUE_LIMIT) return error_set_field(error, ERROR_TOO_LARGE, field, "%s: at most %d values", field, QUERY_VALUE_LIMIT);
+        if (count == QUERY_VALUE_LIMIT)
+            return error_set_field(error, ERROR_TOO_LARGE, field, "%s: at most %d values", field, QUERY_VALUE_LIMIT);
         values[count] = scalar(filter->context, item, &is_number);
-        if (!values[count].data) return error_set_field(error, ERROR_INVALID, field, "%s: a value must be text, a number, true or false", field);
+        if (!values[count].data)
+            return error_set_field(error, ERROR_INVALID, field, "%s: a value must be text, a number, true or false",
+                                   field);
         all_numbers &= is_number;
         count++;
     }
     bool as_number = all_numbers && (comparison == QUERY_EQUALS || comparison == QUERY_EQUALS_NOT);
-    return traces_filter_add(filter, expression, QUERY_VALUE_TEXT, comparison, as_number && count ? QUERY_AS_NUMBER : QUERY_AS_STORED, values, count, field, error);
+    return traces_filter_add(filter, expression, QUERY_VALUE_TEXT, comparison,
+                             as_number && count ? QUERY_AS_NUMBER : QUERY_AS_STORED, values, count, field, error);
 }
 
-static enum error_code add_named(struct traces_filter *filter, struct slice expression, struct slice operator, struct json_value value, const char *field, struct error *error)
+static enum error_code add_named(struct traces_filter *filter, struct slice expression, struct slice operator,
+                                 struct json_value value, const char *field, struct error *error)
 {
     enum query_comparison comparison;
-    if (query_comparison_find(operator, &comparison)) return add_values(filter, expression, comparison, value, field, error);
-    return error_set_field(error, ERROR_INVALID, field, "%s: %s is no comparison: use is, is_not, contains, not_contains, starts_with, ends_with, regex, gt, gte, lt, lte, is_null, is_not_null",
-                           field, query_words_show(operator).text);
+    if (query_comparison_find(operator, & comparison))
+        return add_values(filter, expression, comparison, value, field, error);
+    return error_set_field(
+        error, ERROR_INVALID, field,
+        "%s: %s is no comparison: use is, is_not, contains, not_contains, starts_with, ends_with, regex, gt, gte, lt, lte, is_null, is_not_null",
+        field, query_words_show(operator).text);
 }
 
 /* {"operator": "gte", "value": 500}; true when the object says it so. */
@@ -163,25 +194,29 @@ static bool operator_of(struct json_value object, struct slice *ret_operator, st
 {
     struct json_value operator;
     *ret_value = object; /* for is_null, which looks at no value */
-    if (!json_object_get(object, SLICE("operator"), &operator) || json_value_type(operator) != JSON_STRING) return false;
+    if (!json_object_get(object, SLICE("operator"), &operator) || json_value_type(operator) != JSON_STRING)
+        return false;
     *ret_operator = json_value_string(operator);
     json_object_get(object, SLICE("value"), ret_value);
     return true;
 }
 
 /* "key": value, "key": {"operator": .., "value": ..}, "key": {"gte": 500, "lt": 600} */
-static enum error_code add_attribute(struct traces_filter *filter, enum traces_place place, struct slice key, struct json_value value, const char *name, struct error *error)
+static enum error_code add_attribute(struct traces_filter *filter, enum traces_place place, struct slice key,
+                                     struct json_value value, const char *name, struct error *error)
 {
     struct slice operator, expression = traces_attribute_expression(&filter->text, place, key);
     struct json_value operand;
     enum error_code code = ERROR_NONE;
     if (json_value_type(value) != JSON_OBJECT) return add_values(filter, expression, QUERY_EQUALS, value, name, error);
-    if (operator_of(value, &operator, &operand)) return add_named(filter, expression, operator, operand, name, error);
-    for (struct json_iterator it = json_iterate(value); !code && json_next(&it, &operator, &operand);) code = add_named(filter, expression, operator, operand, name, error);
+    if (operator_of(value, &operator, & operand)) return add_named(filter, expression, operator, operand, name, error);
+    for (struct json_iterator it = json_iterate(value); !code && json_next(&it, &operator, & operand);)
+        code = add_named(filter, expression, operator, operand, name, error);
     return code;
 }
 
-static enum error_code parse_attributes(struct query_context *context, struct traces_filter *filter, const char *name, enum traces_place place, struct error *error)
+static enum error_code parse_attributes(struct query_context *context, struct traces_filter *filter, const char *name,
+                                        enum traces_place place, struct error *error)
 {
     struct json_value all, value, key_member;
     struct slice key;
@@ -196,16 +231,21 @@ static enum error_code parse_attributes(struct query_context *context, struct tr
     if (code || !is_there) return code;
     bool is_list = json_value_type(all) == JSON_ARRAY;
     if (!is_list && json_value_type(all) != JSON_OBJECT)
-        return error_set_field(error, ERROR_INVALID, name, "%s must be an object, {\"key\": value, ..}, or a list of {\"key\", \"operator\", \"value\"}", name);
+        return error_set_field(
+            error, ERROR_INVALID, name,
+            "%s must be an object, {\"key\": value, ..}, or a list of {\"key\", \"operator\", \"value\"}", name);
     for (struct json_iterator it = json_iterate(all); !code && json_next(&it, &key, &value);) {
-        if (++count > QUERY_FILTER_LIMIT) return error_set_field(error, ERROR_TOO_LARGE, name, "%s: at most %d conditions", name, QUERY_FILTER_LIMIT);
+        if (++count > QUERY_FILTER_LIMIT)
+            return error_set_field(error, ERROR_TOO_LARGE, name, "%s: at most %d conditions", name, QUERY_FILTER_LIMIT);
         if (is_list) {
             struct slice operator;
-            if (json_value_type(value) != JSON_OBJECT || !json_object_get(value, SLICE("key"), &key_member) || json_value_type(key_member) != JSON_STRING ||
-                !operator_of(value, &operator, &value))
-                return error_set_field(error, ERROR_INVALID, name, "%s: an item of the list must be {\"key\", \"operator\", \"value\"}", name);
+            if (json_value_type(value) != JSON_OBJECT || !json_object_get(value, SLICE("key"), &key_member) ||
+                json_value_type(key_member) != JSON_STRING || !operator_of(value, &operator, & value))
+                return error_set_field(error, ERROR_INVALID, name,
+                                       "%s: an item of the list must be {\"key\", \"operator\", \"value\"}", name);
             key = json_value_string(key_member);
-            code = add_named(filter, traces_attribute_expression(&filter->text, place, key), operator, value, name, error);
+            code =
+                add_named(filter, traces_attribute_expression(&filter->text, place, key), operator, value, name, error);
         } else code = add_attribute(filter, place, key, value, name, error);
     }
     return code;

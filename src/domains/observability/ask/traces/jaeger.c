@@ -9,7 +9,7 @@
 #define US_NS INT64_C(1000)
 #define LOOKBACK_NS (INT64_C(2) * 86400 * 1000000000) /* Jaeger's own, where a search names no start */
 #define FUTURE_NS (INT64_C(600) * 1000000000)
-#define SEARCH_MOST 1500  /* traces, whole: as Jaeger's page offers */
+#define SEARCH_MOST 1500 /* traces, whole: as Jaeger's page offers */
 #define NAMES_MOST 10000
 #define TAG_LIMIT 16
 
@@ -60,7 +60,8 @@ static const char *refuse(const struct error *error, const struct request *reque
 
 /* ---- services and operations: of the last two days, as a search without a start ---- */
 
-static enum error_code answer_names(struct query_context *context, struct query_text *text, struct buffer *out, struct error *error)
+static enum error_code answer_names(struct query_context *context, struct query_text *text, struct buffer *out,
+                                    struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct query_rows rows;
@@ -77,7 +78,8 @@ static void names_begin(struct query_context *context, const char *what, struct 
 {
     int64_t now_ns = context->now_ms * TRACES_MS_NS;
     query_text_init(text, context->arena);
-    query_text_printf(text, "SELECT DISTINCT %s\nFROM observability.traces_v3\nWHERE tenant_id = {tenant:String}", what);
+    query_text_printf(text, "SELECT DISTINCT %s\nFROM observability.traces_v3\nWHERE tenant_id = {tenant:String}",
+                      what);
     traces_range_write(text, now_ns - LOOKBACK_NS, now_ns + FUTURE_NS);
 }
 
@@ -133,19 +135,27 @@ static enum error_code operations_answer(struct query_context *context, struct b
 /* ---- search ---- */
 
 /* Tags that are made of columns when spans are shown. */
-static const struct { const char *key, *expression; } column_tags[] = {
-    {"span.kind", "span_kind"}, {"error", "toString(status = 2)"}, {"otel.status_code", "upper(status_code)"},
-    {"otel.status_description", "status_message"}, {"otel.scope.name", "scope_name"}, {"otel.scope.version", "scope_version"}, {"w3c.tracestate", "trace_state"}};
+static const struct {
+    const char *key, *expression;
+} column_tags[] = {{"span.kind", "span_kind"},
+                   {"error", "toString(status = 2)"},
+                   {"otel.status_code", "upper(status_code)"},
+                   {"otel.status_description", "status_message"},
+                   {"otel.scope.name", "scope_name"},
+                   {"otel.scope.version", "scope_version"},
+                   {"w3c.tracestate", "trace_state"}};
 
 static enum error_code add_tag(struct traces_filter *filter, struct slice key, struct slice value, struct error *error)
 {
     struct slice expression = SLICE_EMPTY;
     bool is_error = slice_equal(key, SLICE("error"));
     for (size_t i = 0; i < sizeof column_tags / sizeof *column_tags; i++)
-        if (slice_equal(key, slice_from_string(column_tags[i].key))) expression = slice_from_string(column_tags[i].expression);
+        if (slice_equal(key, slice_from_string(column_tags[i].key)))
+            expression = slice_from_string(column_tags[i].expression);
     if (is_error) value = slice_equal(value, SLICE("true")) ? SLICE("1") : SLICE("0");
     if (!expression.size) expression = traces_attribute_expression(&filter->text, TRACES_OF_ANY, key);
-    return traces_filter_add(filter, expression, QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_TEXT, &value, 1, "tags", error);
+    return traces_filter_add(filter, expression, QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_TEXT, &value, 1, "tags",
+                             error);
 }
 
 static enum error_code add_tags(struct query_context *context, struct traces_filter *filter, struct error *error)
@@ -157,13 +167,18 @@ static enum error_code add_tags(struct query_context *context, struct traces_fil
     for (size_t i = 0; !code && i < count; i++) {
         struct slice rest = pairs[i];
         key = slice_cut(&rest, ':');
-        if (!key.size || key.size == pairs[i].size) return error_set_field(error, ERROR_INVALID, "tag", "malformed 'tag' parameter, expecting key:value, received: %s", query_words_show(pairs[i]).text);
+        if (!key.size || key.size == pairs[i].size)
+            return error_set_field(error, ERROR_INVALID, "tag",
+                                   "malformed 'tag' parameter, expecting key:value, received: %s",
+                                   query_words_show(pairs[i]).text);
         code = add_tag(filter, key, rest, error);
     }
     if (code || !json.size) return code;
     code = query_context_parse(context, "tags", json, &object, error);
     if (code) return code;
-    if (json_value_type(object) != JSON_OBJECT) return error_set_field(error, ERROR_INVALID, "tags", "malformed 'tags' parameter, cannot unmarshal JSON: it must be an object of texts");
+    if (json_value_type(object) != JSON_OBJECT)
+        return error_set_field(error, ERROR_INVALID, "tags",
+                               "malformed 'tags' parameter, cannot unmarshal JSON: it must be an object of texts");
     for (struct json_iterator it = json_iterate(object); !code && json_next(&it, &key, &value);) {
         struct buffer text = {0};
         if (json_value_type(value) == JSON_STRING) buffer_append_slice(&text, json_value_string(value));
@@ -180,37 +195,53 @@ static enum error_code read_times(struct query_context *context, struct traces_f
     int64_t now_us = context->now_ms * 1000, most_us = TRACES_END_NS / US_NS, start_us, end_us, lookback_ns = 0;
     struct slice lookback = query_context_text(context, "lookback");
     if (!traces_duration_parse(lookback, &lookback_ns)) lookback_ns = LOOKBACK_NS; /* "custom": start says it */
-    enum error_code code = query_context_integer(context, "end", 1, most_us, now_us + FUTURE_NS / US_NS, &end_us, error);
+    enum error_code code =
+        query_context_integer(context, "end", 1, most_us, now_us + FUTURE_NS / US_NS, &end_us, error);
     int64_t fallback_us = end_us - lookback_ns / US_NS;
-    if (!code) code = query_context_integer(context, "start", 0, most_us, fallback_us > 0 ? fallback_us : 0, &start_us, error);
+    if (!code)
+        code = query_context_integer(context, "start", 0, most_us, fallback_us > 0 ? fallback_us : 0, &start_us, error);
     if (code) return code;
     if (start_us > end_us) return error_set_field(error, ERROR_INVALID, "start", "start must not be after end");
-    traces_filter_init(context, start_us ? start_us * US_NS : 1, end_us < most_us ? (end_us + 1) * US_NS : TRACES_END_NS, filter);
+    traces_filter_init(context, start_us ? start_us * US_NS : 1,
+                       end_us < most_us ? (end_us + 1) * US_NS : TRACES_END_NS, filter);
     return ERROR_NONE;
 }
 
 static enum error_code read_search(struct query_context *context, struct traces_filter *filter, struct error *error)
 {
-    static const struct { const char *name, *expression; } texts[] = {{"service", "service_name"}, {"operation", "span_name"}, {"spanKind", "span_kind"}};
-    static const struct { const char *name; enum query_comparison comparison; } durations[] = {{"minDuration", QUERY_GREATER_EQUAL}, {"maxDuration", QUERY_LESS_EQUAL}};
+    static const struct {
+        const char *name, *expression;
+    } texts[] = {{"service", "service_name"}, {"operation", "span_name"}, {"spanKind", "span_kind"}};
+    static const struct {
+        const char *name;
+        enum query_comparison comparison;
+    } durations[] = {{"minDuration", QUERY_GREATER_EQUAL}, {"maxDuration", QUERY_LESS_EQUAL}};
     enum error_code code = read_times(context, filter, error);
-    if (!code && !query_context_text(context, "service").size) code = error_set_field(error, ERROR_INVALID, "service", "parameter 'service' is required");
+    if (!code && !query_context_text(context, "service").size)
+        code = error_set_field(error, ERROR_INVALID, "service", "parameter 'service' is required");
     for (size_t i = 0; !code && i < 3; i++) {
         struct slice value = query_context_text(context, texts[i].name);
-        if (value.size) code = traces_filter_add(filter, slice_from_string(texts[i].expression), QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_TEXT, &value, 1, texts[i].name, error);
+        if (value.size)
+            code = traces_filter_add(filter, slice_from_string(texts[i].expression), QUERY_VALUE_TEXT, QUERY_EQUALS,
+                                     QUERY_AS_TEXT, &value, 1, texts[i].name, error);
     }
     for (size_t i = 0; !code && i < 2; i++) {
         int64_t ns;
         code = traces_duration_read(context, durations[i].name, &ns, error);
         if (code || !query_context_text(context, durations[i].name).size) continue;
         struct slice value = arena_printf(context->arena, "%lld", (long long)ns);
-        code = traces_filter_add(filter, SLICE("duration_nano"), QUERY_VALUE_NUMBER, durations[i].comparison, QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
+        code = traces_filter_add(filter, SLICE("duration_nano"), QUERY_VALUE_NUMBER, durations[i].comparison,
+                                 QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
     }
     return code ? code : add_tags(context, filter, error);
 }
 
 /* Traces as they come, each into its own place: they are shown in the order of the ids. */
-struct gathering { const struct slice *ids; struct traces_jaeger *traces; size_t count, at; };
+struct gathering {
+    const struct slice *ids;
+    struct traces_jaeger *traces;
+    size_t count, at;
+};
 
 static enum error_code gathering_take(void *user, const struct traces_span *span, struct error *error)
 {
@@ -221,15 +252,19 @@ static enum error_code gathering_take(void *user, const struct traces_span *span
     return traces_jaeger_take(&gathering->traces[gathering->at], span, error);
 }
 
-static enum error_code answer_traces(struct query_context *context, const struct slice *ids, size_t count, int64_t from_ns, int64_t to_ns,
-                                     struct buffer *out, struct error *error)
+static enum error_code answer_traces(struct query_context *context, const struct slice *ids, size_t count,
+                                     int64_t from_ns, int64_t to_ns, struct buffer *out, struct error *error)
 {
     struct json_writer writer = {.out = out};
-    struct gathering gathering = {.ids = ids, .count = count, .traces = arena_allocate(context->arena, (count + 1) * sizeof(struct traces_jaeger))};
+    struct gathering gathering = {.ids = ids,
+                                  .count = count,
+                                  .traces = arena_allocate(context->arena, (count + 1) * sizeof(struct traces_jaeger))};
     size_t shown = 0;
     bool is_truncated = false;
     if (!gathering.traces) return error_set(error, ERROR_MEMORY, "no memory for traces");
-    enum error_code code = count ? traces_read(context, ids, count, from_ns, to_ns, TRACES_SPAN_LIMIT, gathering_take, &gathering, &is_truncated, error) : ERROR_NONE;
+    enum error_code code = count ? traces_read(context, ids, count, from_ns, to_ns, TRACES_SPAN_LIMIT, gathering_take,
+                                               &gathering, &is_truncated, error)
+                                 : ERROR_NONE;
     begin_answer(&writer);
     for (size_t i = 0; i < count; i++) {
         if (!code && gathering.traces[i].process_count) {
@@ -254,7 +289,9 @@ static enum error_code search_answer(struct query_context *context, struct buffe
     bool has_more;
     for (size_t i = 0; i < count; i++) {
         struct slice id = traces_id_read(context, ids[i]);
-        if (!id.size) return error_set_field(error, ERROR_INVALID, "traceID", "traceID=%s is no id of a trace", query_words_show(ids[i]).text);
+        if (!id.size)
+            return error_set_field(error, ERROR_INVALID, "traceID", "traceID=%s is no id of a trace",
+                                   query_words_show(ids[i]).text);
         ids[i] = id;
     }
     if (count) return answer_traces(context, ids, count, 0, 0, out, error);
@@ -292,10 +329,14 @@ static enum error_code dependencies_answer(struct query_context *context, struct
     struct json_writer writer = {.out = out};
     struct traces_edges edges;
     int64_t end_ms, lookback_ms, most_ms = TRACES_END_NS / TRACES_MS_NS;
-    if (!query_context_text(context, "endTs").size) return error_set_field(error, ERROR_INVALID, "endTs", "unable to parse param 'endTs': it is required, Unix milliseconds");
+    if (!query_context_text(context, "endTs").size)
+        return error_set_field(error, ERROR_INVALID, "endTs",
+                               "unable to parse param 'endTs': it is required, Unix milliseconds");
     enum error_code code = query_context_integer(context, "endTs", 1, most_ms, context->now_ms, &end_ms, error);
     if (!code) code = query_context_integer(context, "lookback", 1, most_ms, 86400000, &lookback_ms, error);
-    if (!code) code = traces_edges_find(context, end_ms > lookback_ms ? (end_ms - lookback_ms) * TRACES_MS_NS : 1, end_ms * TRACES_MS_NS, false, &edges, error);
+    if (!code)
+        code = traces_edges_find(context, end_ms > lookback_ms ? (end_ms - lookback_ms) * TRACES_MS_NS : 1,
+                                 end_ms * TRACES_MS_NS, false, &edges, error);
     if (code) return code;
     begin_answer(&writer);
     for (size_t i = 0; i < edges.count; i++) {
@@ -311,20 +352,38 @@ static enum error_code dependencies_answer(struct query_context *context, struct
     return ERROR_NONE;
 }
 
-#define JAEGER(path, answer, words, summary) {METHOD_GET, "/jaeger/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = observability_find_reader_key, .refuse = refuse}
+#define JAEGER(path, answer, words, summary) \
+    { \
+        METHOD_GET, "/jaeger/api/" path, TENANT_TRACES_READ, answer, words, summary, \
+            .find_key = observability_find_reader_key, .refuse = refuse \
+    }
 static const struct domain_word none[] = {{NULL, NULL}};
-static const struct domain_word search_words[] = {
-    {"service", "whose spans"}, {"operation", "name of a span"}, {"tags", "JSON object: tag to text"}, {"tag", "key:value, repeated"}, {"spanKind", "server, client, .."},
-    {"start", "Unix microseconds; two days ago"}, {"end", "Unix microseconds"}, {"lookback", "instead of start: 1h"}, {"minDuration", "100ms"},
-    {"maxDuration", "1.5s"}, {"limit", "traces, at most 1500; 100"}, {"traceID", "these traces instead, repeated"}, {NULL, NULL}};
+static const struct domain_word search_words[] = {{"service", "whose spans"},
+                                                  {"operation", "name of a span"},
+                                                  {"tags", "JSON object: tag to text"},
+                                                  {"tag", "key:value, repeated"},
+                                                  {"spanKind", "server, client, .."},
+                                                  {"start", "Unix microseconds; two days ago"},
+                                                  {"end", "Unix microseconds"},
+                                                  {"lookback", "instead of start: 1h"},
+                                                  {"minDuration", "100ms"},
+                                                  {"maxDuration", "1.5s"},
+                                                  {"limit", "traces, at most 1500; 100"},
+                                                  {"traceID", "these traces instead, repeated"},
+                                                  {NULL, NULL}};
 const struct domain_question observability_jaeger_questions[] = {
     JAEGER("services", services_answer, none, "Jaeger: names of services"),
     JAEGER("services/{service}/operations", service_operations_answer, none, "Jaeger: names of a service's spans"),
     /* Paths are decoded before they are taken apart: "team%2Fcart" is two segments. */
-    JAEGER("services/{group}/{service}/operations", service_operations_answer, none, "Jaeger: names of the spans of a service with a slash in its name"),
-    JAEGER("operations", operations_answer, ((const struct domain_word[]){{"service", "whose spans"}, {"spanKind", "only these"}, {NULL, NULL}}), "Jaeger: names and kinds of a service's spans"),
+    JAEGER("services/{group}/{service}/operations", service_operations_answer, none,
+           "Jaeger: names of the spans of a service with a slash in its name"),
+    JAEGER("operations", operations_answer,
+           ((const struct domain_word[]){{"service", "whose spans"}, {"spanKind", "only these"}, {NULL, NULL}}),
+           "Jaeger: names and kinds of a service's spans"),
     JAEGER("traces", search_answer, search_words, "Jaeger: traces, newest first"),
     JAEGER("traces/{trace_id}", trace_answer, none, "Jaeger: one trace"),
-    JAEGER("dependencies", dependencies_answer, ((const struct domain_word[]){{"endTs", "Unix ms"}, {"lookback", "ms; a day"}, {NULL, NULL}}), "Jaeger: calls between services"),
+    JAEGER("dependencies", dependencies_answer,
+           ((const struct domain_word[]){{"endTs", "Unix ms"}, {"lookback", "ms; a day"}, {NULL, NULL}}),
+           "Jaeger: calls between services"),
     {0},
 };

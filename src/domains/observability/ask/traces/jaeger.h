@@ -12,8 +12,10 @@ struct traces_jaeger {
     size_t process_count;
     struct traces_json json;
 };
-enum error_code traces_jaeger_take(void *jaeger, const struct traces_span *span, struct error *error); /* a traces_take */
-void traces_jaeger_write(struct traces_jaeger *jaeger, struct slice trace_id, bool is_truncated, struct json_writer *writer);
+enum error_code traces_jaeger_take(void *jaeger, const struct traces_span *span,
+                                   struct error *error); /* a traces_take */
+void traces_jaeger_write(struct traces_jaeger *jaeger, struct slice trace_id, bool is_truncated,
+                         struct json_writer *writer);
 void traces_jaeger_free(struct traces_jaeger *jaeger);
 
 #endif

@@ -26,8 +26,13 @@ static void tag_text(struct json_writer *writer, const char *key, struct slice v
 static void tag_attribute(struct json_writer *writer, const struct traces_attribute *attribute)
 {
     char type = attribute->type;
-    bool is_number = attribute->text.size && strchr("-0123456789", attribute->text.data[0]) && !slice_ends_with(attribute->text, SLICE("y"));
-    const char *name = type == 'i' ? "int64" : type == 'd' && is_number ? "float64" : type == 'b' ? "bool" : type == 'y' ? "binary" : "string";
+    bool is_number = attribute->text.size && strchr("-0123456789", attribute->text.data[0]) &&
+                     !slice_ends_with(attribute->text, SLICE("y"));
+    const char *name = type == 'i'                ? "int64"
+                       : type == 'd' && is_number ? "float64"
+                       : type == 'b'              ? "bool"
+                       : type == 'y'              ? "binary"
+                                                  : "string";
     tag_begin(writer, attribute->key, name);
     ask_value_write_json(writer, attribute->text, strchr("idb", type) ? type : 's');
     json_writer_object_end(writer);
@@ -46,7 +51,8 @@ static void write_references(struct json_writer *writer, const struct traces_spa
     json_writer_key(writer, "references");
     json_writer_array_begin(writer);
     for (size_t i = 0; i <= span->link_count; i++) {
-        struct traces_link link = i ? traces_span_link(span, i - 1) : (struct traces_link){.trace_id = span->trace_id, .span_id = span->parent_span_id};
+        struct traces_link link = i ? traces_span_link(span, i - 1)
+                                    : (struct traces_link){.trace_id = span->trace_id, .span_id = span->parent_span_id};
         if (!link.span_id.size) continue;
         json_writer_object_begin(writer);
         traces_text_write(writer, "refType", i ? SLICE("FOLLOWS_FROM") : SLICE("CHILD_OF"));
@@ -64,7 +70,8 @@ static void write_tags(struct json_writer *writer, const struct traces_span *spa
     json_writer_array_begin(writer);
     tags_attributes(writer, &span->attributes);
     if (kind) tag_text(writer, "span.kind", slice_from_string(kind));
-    if (span->status == 1 || span->status == 2) tag_text(writer, "otel.status_code", span->status == 1 ? SLICE("OK") : SLICE("ERROR"));
+    if (span->status == 1 || span->status == 2)
+        tag_text(writer, "otel.status_code", span->status == 1 ? SLICE("OK") : SLICE("ERROR"));
     if (span->status == 2) {
         tag_begin(writer, SLICE("error"), "bool");
         json_writer_bool(writer, true);
@@ -110,10 +117,12 @@ static void write_process(struct traces_jaeger *jaeger, const struct traces_span
     traces_text_write(&writer, "serviceName", span->service_name);
     json_writer_key(&writer, "tags");
     json_writer_array_begin(&writer);
-    if (span->resource.size && traces_json_parse(&jaeger->json, span->resource, &resource) && json_value_type(resource) == JSON_OBJECT)
+    if (span->resource.size && traces_json_parse(&jaeger->json, span->resource, &resource) &&
+        json_value_type(resource) == JSON_OBJECT)
         for (struct json_iterator it = json_iterate(resource); json_next(&it, &key, &value);) {
-            static const char types[] = {[JSON_NULL] = 's', [JSON_BOOL] = 'b', [JSON_INT] = 'i', [JSON_UINT] = 'd', [JSON_DOUBLE] = 'd',
-                                         [JSON_STRING] = 's', [JSON_ARRAY] = 'a', [JSON_OBJECT] = 'k'};
+            static const char types[] = {
+                [JSON_NULL] = 's',   [JSON_BOOL] = 'b',   [JSON_INT] = 'i',   [JSON_UINT] = 'd',
+                [JSON_DOUBLE] = 'd', [JSON_STRING] = 's', [JSON_ARRAY] = 'a', [JSON_OBJECT] = 'k'};
             struct traces_attribute attribute = {.key = key, .type = types[json_value_type(value)]};
             if (slice_equal(key, SLICE("service.name"))) continue;
             buffer_clear(&text);
@@ -137,7 +146,8 @@ static size_t process_of(struct traces_jaeger *jaeger, const struct traces_span 
     uintptr_t known = (uintptr_t)map_get(&jaeger->process_ids, buffer_slice(&jaeger->key));
     if (known) return known;
     write_process(jaeger, span);
-    if (!map_put(&jaeger->process_ids, buffer_slice(&jaeger->key), (void *)jaeger->process_count)) jaeger->processes.failed = true;
+    if (!map_put(&jaeger->process_ids, buffer_slice(&jaeger->key), (void *)jaeger->process_count))
+        jaeger->processes.failed = true;
     return jaeger->process_count;
 }
 
@@ -164,10 +174,12 @@ enum error_code traces_jaeger_take(void *user, const struct traces_span *span, s
     json_writer_key(&writer, "warnings");
     json_writer_null(&writer);
     json_writer_object_end(&writer);
-    return jaeger->spans.failed || jaeger->processes.failed ? error_set(error, ERROR_MEMORY, "no memory for a trace") : ERROR_NONE;
+    return jaeger->spans.failed || jaeger->processes.failed ? error_set(error, ERROR_MEMORY, "no memory for a trace")
+                                                            : ERROR_NONE;
 }
 
-void traces_jaeger_write(struct traces_jaeger *jaeger, struct slice trace_id, bool is_truncated, struct json_writer *writer)
+void traces_jaeger_write(struct traces_jaeger *jaeger, struct slice trace_id, bool is_truncated,
+                         struct json_writer *writer)
 {
     json_writer_object_begin(writer);
     traces_text_write(writer, "traceID", trace_id);
@@ -182,7 +194,10 @@ void traces_jaeger_write(struct traces_jaeger *jaeger, struct slice trace_id, bo
     json_writer_key(writer, "warnings");
     if (is_truncated) {
         json_writer_array_begin(writer);
-        json_writer_string(writer, SLICE("the trace has more spans than one answer may hold: read it in pages by /api/v2/query/signals/traces/{traceId}"));
+        json_writer_string(
+            writer,
+            SLICE(
+                "the trace has more spans than one answer may hold: read it in pages by /api/v2/query/signals/traces/{traceId}"));
         json_writer_array_end(writer);
     } else json_writer_null(writer);
     json_writer_object_end(writer);

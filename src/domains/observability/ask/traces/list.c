@@ -7,9 +7,12 @@
 #include "query/rows.h"
 #include "query/words.h"
 
-static const struct domain_word page_words[] = {
-    TRACES_FILTER_WORDS, {"limit", "at most 1000; 50"}, {"cursor", "the answer's, for its next page"}, {"page", "instead of cursor: counted from 1, with a total"},
-    {"pagination", "of a body: {page, limit}"}, {NULL, NULL}};
+static const struct domain_word page_words[] = {TRACES_FILTER_WORDS,
+                                                {"limit", "at most 1000; 50"},
+                                                {"cursor", "the answer's, for its next page"},
+                                                {"page", "instead of cursor: counted from 1, with a total"},
+                                                {"pagination", "of a body: {page, limit}"},
+                                                {NULL, NULL}};
 
 /* What a page was asked to be: by cursor, or counted. */
 struct page {
@@ -18,35 +21,43 @@ struct page {
     struct traces_place_of place;
     size_t id_digits;
     bool has_more;
-    int64_t total;        /* counted pages only */
+    int64_t total; /* counted pages only */
 };
 
 /* "1795248000123456789.1200.<id>": the place's time, how many seconds were looked back at last, the id. */
-static enum error_code cursor_read(struct slice text, size_t id_digits, struct traces_place_of *place, struct error *error)
+static enum error_code cursor_read(struct slice text, size_t id_digits, struct traces_place_of *place,
+                                   struct error *error)
 {
     struct slice rest = text, ns = slice_cut(&rest, '.'), stretch = slice_cut(&rest, '.');
     int64_t seconds = 0;
-    bool is_ours = slice_parse_int64(ns, &place->ns) && slice_parse_int64(stretch, &seconds) && place->ns > 0 && seconds > 0 &&
-                   seconds < INT64_C(2000000000) && rest.size == id_digits;
-    for (size_t i = 0; is_ours && i < id_digits; i++) is_ours = rest.data[i] && strchr("0123456789abcdef", rest.data[i]);
-    if (!is_ours) return error_set_field(error, ERROR_INVALID, "cursor", "cursor=%s is not one this list was answered with", query_words_show(text).text);
+    bool is_ours = slice_parse_int64(ns, &place->ns) && slice_parse_int64(stretch, &seconds) && place->ns > 0 &&
+                   seconds > 0 && seconds < INT64_C(2000000000) && rest.size == id_digits;
+    for (size_t i = 0; is_ours && i < id_digits; i++)
+        is_ours = rest.data[i] && strchr("0123456789abcdef", rest.data[i]);
+    if (!is_ours)
+        return error_set_field(error, ERROR_INVALID, "cursor", "cursor=%s is not one this list was answered with",
+                               query_words_show(text).text);
     place->stretch_ns = seconds * 1000000000;
     memcpy(place->id, rest.data, id_digits);
     return ERROR_NONE;
 }
 
-static enum error_code page_read(struct query_context *context, const struct traces_filter *filter, size_t id_digits, struct page *page, struct error *error)
+static enum error_code page_read(struct query_context *context, const struct traces_filter *filter, size_t id_digits,
+                                 struct page *page, struct error *error)
 {
     int64_t limit, number;
     struct slice cursor = query_context_text(context, "cursor");
     struct json_value pagination;
-    *page = (struct page){.begun_us = os_clock_monotonic_us(), .id_digits = id_digits, .place = traces_place_first(filter)};
+    *page =
+        (struct page){.begun_us = os_clock_monotonic_us(), .id_digits = id_digits, .place = traces_place_first(filter)};
     struct query_context words = *context; /* "pagination": {"page": 2, "limit": 50}, as other products send it */
-    if (query_context_member(context, "pagination", &pagination) && json_value_type(pagination) == JSON_OBJECT) words.body = pagination;
+    if (query_context_member(context, "pagination", &pagination) && json_value_type(pagination) == JSON_OBJECT)
+        words.body = pagination;
     enum error_code code = query_context_integer(&words, "limit", 1, TRACES_SEARCH_LIMIT, 50, &limit, error);
     if (!code) code = query_context_integer(&words, "page", 1, TRACES_SEARCH_DEPTH, 0, &number, error);
     if (!code && number && number * limit > TRACES_SEARCH_DEPTH)
-        code = error_set_field(error, ERROR_INVALID, "page", "page %lld of %lld ends beyond %d rows: go on by cursor", (long long)number, (long long)limit, TRACES_SEARCH_DEPTH);
+        code = error_set_field(error, ERROR_INVALID, "page", "page %lld of %lld ends beyond %d rows: go on by cursor",
+                               (long long)number, (long long)limit, TRACES_SEARCH_DEPTH);
     if (!code && number && cursor.size) code = error_set_field(error, ERROR_INVALID, "page", "either page or cursor");
     if (!code && cursor.size) code = cursor_read(cursor, id_digits, &page->place, error);
     page->limit = (size_t)limit;
@@ -54,7 +65,8 @@ static enum error_code page_read(struct query_context *context, const struct tra
     return code;
 }
 
-static enum error_code count_total(struct traces_filter *filter, const char *what, struct page *page, struct error *error)
+static enum error_code count_total(struct traces_filter *filter, const char *what, struct page *page,
+                                   struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
@@ -79,8 +91,9 @@ static void page_write(const struct page *page, struct json_writer *writer, stru
     json_writer_bool(writer, page->has_more);
     json_writer_key(writer, "cursor");
     if (page->has_more)
-        json_writer_string(writer, arena_printf(arena, "%lld.%lld.%.*s", (long long)page->place.ns, (long long)(page->place.stretch_ns / 1000000000),
-                                                (int)page->id_digits, page->place.id));
+        json_writer_string(writer, arena_printf(arena, "%lld.%lld.%.*s", (long long)page->place.ns,
+                                                (long long)(page->place.stretch_ns / 1000000000), (int)page->id_digits,
+                                                page->place.id));
     else json_writer_null(writer);
     json_writer_key(writer, "pagination");
     json_writer_object_begin(writer);
@@ -107,7 +120,12 @@ static void page_write(const struct page *page, struct json_writer *writer, stru
 
 /* ---- spans ---- */
 
-struct spans { struct json_writer *writer; size_t skip, limit, count; struct traces_place_of *place; bool has_more; };
+struct spans {
+    struct json_writer *writer;
+    size_t skip, limit, count;
+    struct traces_place_of *place;
+    bool has_more;
+};
 
 static enum error_code spans_take(void *user, const struct traces_span *span, struct error *error)
 {
@@ -119,7 +137,8 @@ static enum error_code spans_take(void *user, const struct traces_span *span, st
     }
     struct slice parent = span->parent_span_id.size ? span->parent_span_id : SLICE("0000000000000000");
     spans->place->ns = span->start_ns;
-    snprintf(spans->place->id, sizeof spans->place->id, "%.*s%.*s%.*s", SLICE_ARGS(span->trace_id), SLICE_ARGS(span->span_id), SLICE_ARGS(parent));
+    snprintf(spans->place->id, sizeof spans->place->id, "%.*s%.*s%.*s", SLICE_ARGS(span->trace_id),
+             SLICE_ARGS(span->span_id), SLICE_ARGS(parent));
     traces_span_write(spans->writer, span);
     return spans->writer->out->failed ? error_set(error, ERROR_MEMORY, "no memory for an answer") : ERROR_NONE;
 }
@@ -146,7 +165,10 @@ static enum error_code find_spans(struct traces_filter *filter, struct spans *sp
         }
         query_text_add(&text, ")");
         query_text_slice(&text, traces_filter_conditions(filter));
-        query_text_printf(&text, "\nORDER BY timestamp DESC, trace_id_bytes DESC, span_ids DESC LIMIT 1 BY timestamp, trace_id_bytes, span_ids LIMIT %zu", wanted - spans->count);
+        query_text_printf(
+            &text,
+            "\nORDER BY timestamp DESC, trace_id_bytes DESC, span_ids DESC LIMIT 1 BY timestamp, trace_id_bytes, span_ids LIMIT %zu",
+            wanted - spans->count);
         enum error_code code = traces_spans_ask(filter->context, &text, spans_take, spans, error);
         if (code) return code;
         place->stretch_ns = look.stretch_ns;
@@ -167,7 +189,10 @@ static enum error_code spans_answer(struct query_context *context, struct buffer
     if (!code) code = page_read(context, &filter, 64, &page, error);
     if (code) return code;
     if (filter.is_without_errors) query_text_add(&filter.text, " AND (status != 2)");
-    struct spans spans = {.writer = &writer, .limit = page.limit, .skip = page.number ? (page.number - 1) * page.limit : 0, .place = &page.place};
+    struct spans spans = {.writer = &writer,
+                          .limit = page.limit,
+                          .skip = page.number ? (page.number - 1) * page.limit : 0,
+                          .place = &page.place};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "data");
     json_writer_array_begin(&writer);
@@ -183,7 +208,8 @@ static enum error_code spans_answer(struct query_context *context, struct buffer
 /* ---- summaries ---- */
 
 /* Counted pages are read from the first on, so that they are cut like pages by cursor. */
-static enum error_code find_page(struct traces_filter *filter, struct page *page, struct traces_figures **ret_figures, size_t *ret_count, struct error *error)
+static enum error_code find_page(struct traces_filter *filter, struct page *page, struct traces_figures **ret_figures,
+                                 size_t *ret_count, struct error *error)
 {
     enum error_code code = ERROR_NONE;
     page->has_more = true;
@@ -191,7 +217,8 @@ static enum error_code find_page(struct traces_filter *filter, struct page *page
     for (size_t i = 1; !code && page->has_more && i < page->number; i++)
         code = traces_find(filter, page->limit, &page->place, ret_figures, ret_count, &page->has_more, error);
     *ret_count = 0;
-    if (!code && page->has_more) code = traces_find(filter, page->limit, &page->place, ret_figures, ret_count, &page->has_more, error);
+    if (!code && page->has_more)
+        code = traces_find(filter, page->limit, &page->place, ret_figures, ret_count, &page->has_more, error);
     return code;
 }
 
@@ -206,7 +233,8 @@ static enum error_code summaries_answer(struct query_context *context, struct bu
     if (!code) code = traces_filter_parse(context, &filter, error);
     if (!code) code = page_read(context, &filter, 32, &page, error);
     if (!code && page.number && filter.is_without_errors)
-        code = error_set_field(error, ERROR_INVALID, "page", "hasError=false is decided trace by trace and cannot be counted: go on by cursor");
+        code = error_set_field(error, ERROR_INVALID, "page",
+                               "hasError=false is decided trace by trace and cannot be counted: go on by cursor");
     if (!code) code = find_page(&filter, &page, &figures, &count, error);
     if (!code) code = traces_find_logs(context, figures, count, error);
     if (!code) code = count_total(&filter, "uniqExact(trace_id_bytes)", &page, error);
@@ -228,8 +256,10 @@ static enum error_code summaries_answer(struct query_context *context, struct bu
 }
 
 const struct domain_question observability_trace_list_questions[] = {
-    {METHOD_GET, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words, .summary = "Spans, newest first"},
-    {METHOD_POST, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words, .summary = "Spans, newest first"},
+    {METHOD_GET, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words,
+     .summary = "Spans, newest first"},
+    {METHOD_POST, "/api/v2/query/signals/traces", TENANT_TRACES_READ, spans_answer, page_words,
+     .summary = "Spans, newest first"},
     {METHOD_GET, "/api/v2/query/signals/traces/summaries", TENANT_TRACES_READ, summaries_answer, page_words,
      .summary = "Traces with what they come to, newest first"},
     {METHOD_POST, "/api/v2/query/signals/traces/summaries", TENANT_TRACES_READ, summaries_answer, page_words,

@@ -8,15 +8,18 @@
 /* What spans share stands once; the spans, encoded, behind each other. */
 struct traces_group {
     struct traces_group *next;
-    struct buffer head;       /* ResourceSpans.resource; JSON: the object */
-    struct buffer scope;      /* ScopeSpans.scope */
-    struct buffer spans;      /* protobuf: fields number 2; JSON: with commas */
+    struct buffer head;  /* ResourceSpans.resource; JSON: the object */
+    struct buffer scope; /* ScopeSpans.scope */
+    struct buffer spans; /* protobuf: fields number 2; JSON: with commas */
     struct buffer resource_schema_url, scope_schema_url;
 };
 
 /* ---- protobuf ---- */
 
-static void put_tag(struct buffer *out, unsigned number, unsigned wire) { buffer_append_varint(out, number << 3 | wire); }
+static void put_tag(struct buffer *out, unsigned number, unsigned wire)
+{
+    buffer_append_varint(out, number << 3 | wire);
+}
 
 static void put_bytes(struct buffer *out, unsigned number, struct slice bytes)
 {
@@ -96,12 +99,14 @@ static void put_json(struct buffer *out, struct json_value json)
         put_tag(out, 3, 0);
         buffer_append_varint(out, (uint64_t)json_value_int(json));
         break;
-    case JSON_UINT: case JSON_DOUBLE:
+    case JSON_UINT:
+    case JSON_DOUBLE:
         number = json_value_double(json);
         memcpy(&bits, &number, sizeof bits);
         put_fixed64(out, 4, bits);
         break;
-    case JSON_ARRAY: case JSON_OBJECT:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
         for (struct json_iterator it = json_iterate(json); json_next(&it, &key, &item);) {
             struct buffer value = {0};
             put_json(&value, item);
@@ -146,7 +151,8 @@ static void put_value(struct traces_otlp *otlp, struct buffer *out, const struct
         buffer_free(&bytes);
         break;
     }
-    case 'a': case 'k':
+    case 'a':
+    case 'k':
         if (traces_json_parse(&otlp->json, text, &json)) {
             put_json(out, json);
             break;
@@ -156,7 +162,8 @@ static void put_value(struct traces_otlp *otlp, struct buffer *out, const struct
     }
 }
 
-static void put_attributes(struct traces_otlp *otlp, struct buffer *out, unsigned number, const struct traces_attributes *attributes)
+static void put_attributes(struct traces_otlp *otlp, struct buffer *out, unsigned number,
+                           const struct traces_attributes *attributes)
 {
     for (size_t i = 0; i < attributes->count; i++) {
         struct traces_attribute attribute = traces_attribute_at(attributes, i);
@@ -229,7 +236,8 @@ static void write_any_json(struct json_writer *writer, struct json_value json)
     struct slice key;
     struct buffer text = {0};
     enum json_type type = json_value_type(json);
-    static const char *const names[] = {[JSON_BOOL] = "boolValue", [JSON_DOUBLE] = "doubleValue", [JSON_UINT] = "doubleValue"};
+    static const char *const names[] = {
+        [JSON_BOOL] = "boolValue", [JSON_DOUBLE] = "doubleValue", [JSON_UINT] = "doubleValue"};
     json_writer_object_begin(writer);
     switch (type) {
     case JSON_NULL: break;
@@ -238,7 +246,8 @@ static void write_any_json(struct json_writer *writer, struct json_value json)
         json_value_write(json, &text);
         traces_text_write(writer, "intValue", buffer_slice(&text));
         break;
-    case JSON_ARRAY: case JSON_OBJECT:
+    case JSON_ARRAY:
+    case JSON_OBJECT:
         json_writer_key(writer, type == JSON_ARRAY ? "arrayValue" : "kvlistValue");
         json_writer_object_begin(writer);
         json_writer_key(writer, "values");
@@ -266,8 +275,15 @@ static void write_any_json(struct json_writer *writer, struct json_value json)
 
 static void write_any(struct traces_otlp *otlp, struct json_writer *writer, const struct traces_attribute *attribute)
 {
-    static const struct { char type; const char *name; bool is_text; } names[] = {
-        {'i', "intValue", true}, {'b', "boolValue", false}, {'d', "doubleValue", false}, {'y', "bytesValue", true}, {'s', "stringValue", true}};
+    static const struct {
+        char type;
+        const char *name;
+        bool is_text;
+    } names[] = {{'i', "intValue", true},
+                 {'b', "boolValue", false},
+                 {'d', "doubleValue", false},
+                 {'y', "bytesValue", true},
+                 {'s', "stringValue", true}};
     struct json_value json;
     if ((attribute->type == 'a' || attribute->type == 'k') && traces_json_parse(&otlp->json, attribute->text, &json)) {
         write_any_json(writer, json);
@@ -283,7 +299,8 @@ static void write_any(struct traces_otlp *otlp, struct json_writer *writer, cons
     json_writer_object_end(writer);
 }
 
-static void write_attributes(struct traces_otlp *otlp, struct json_writer *writer, const struct traces_attributes *attributes)
+static void write_attributes(struct traces_otlp *otlp, struct json_writer *writer,
+                             const struct traces_attributes *attributes)
 {
     json_writer_key(writer, "attributes");
     json_writer_array_begin(writer);
@@ -417,7 +434,8 @@ static void group_fill(struct traces_otlp *otlp, struct traces_group *group, con
 
 static struct traces_group *group_of(struct traces_otlp *otlp, const struct traces_span *span)
 {
-    const struct slice parts[] = {span->resource, span->resource_schema_url, span->scope_name, span->scope_version, span->scope_attributes, span->scope_schema_url};
+    const struct slice parts[] = {span->resource,      span->resource_schema_url, span->scope_name,
+                                  span->scope_version, span->scope_attributes,    span->scope_schema_url};
     buffer_clear(&otlp->key);
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         buffer_append_varint(&otlp->key, parts[i].size);

@@ -23,8 +23,8 @@ static void bind_place(struct query_text *text, const struct traces_place_of *pl
 }
 
 /* Traces with a span that fits between from_ns and the place, by their latest one. */
-static enum error_code find_candidates(const struct traces_filter *filter, const struct traces_place_of *place, int64_t from_ns, size_t limit,
-                                       struct query_rows *ret_rows, struct error *error)
+static enum error_code find_candidates(const struct traces_filter *filter, const struct traces_place_of *place,
+                                       int64_t from_ns, size_t limit, struct query_rows *ret_rows, struct error *error)
 {
     struct query_text text;
     traces_filter_text(filter, &text);
@@ -38,8 +38,11 @@ static enum error_code find_candidates(const struct traces_filter *filter, const
     return query_rows_ask(filter->context, &text, 2, ret_rows, error);
 }
 
-struct candidate { struct slice id; int64_t ns; bool is_out; };
-
+struct candidate {
+    struct slice id;
+    int64_t ns;
+    bool is_out;
+};
 
 static struct candidate *candidate_find(struct candidate *candidates, size_t count, struct slice id)
 {
@@ -49,7 +52,8 @@ static struct candidate *candidate_find(struct candidate *candidates, size_t cou
 }
 
 /* Those with a later span that fits have their place there and were shown before. */
-static enum error_code drop_shown(const struct traces_filter *filter, int64_t after_ns, struct candidate *candidates, size_t count, struct error *error)
+static enum error_code drop_shown(const struct traces_filter *filter, int64_t after_ns, struct candidate *candidates,
+                                  size_t count, struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
@@ -59,7 +63,9 @@ static enum error_code drop_shown(const struct traces_filter *filter, int64_t af
     if (count == 0 || after_ns >= filter->to_ns) return ERROR_NONE;
     for (size_t i = 0; i < count; i++) ids[i] = candidates[i].id;
     traces_filter_text(filter, &text);
-    query_text_add(&text, "SELECT DISTINCT lower(hex(trace_id_bytes)) FROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
+    query_text_add(
+        &text,
+        "SELECT DISTINCT lower(hex(trace_id_bytes)) FROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
     traces_ids_write(&text, ids, count);
     traces_range_write(&text, after_ns, to_ns);
     query_text_slice(&text, traces_filter_conditions(filter));
@@ -72,8 +78,9 @@ static enum error_code drop_shown(const struct traces_filter *filter, int64_t af
 }
 
 /* The candidates' figures, in their order; those that were dropped are left out. */
-static enum error_code take_figures(const struct traces_filter *filter, struct candidate *candidates, size_t count, struct traces_figures *figures,
-                                    int64_t *places, size_t *ret_taken, struct error *error)
+static enum error_code take_figures(const struct traces_filter *filter, struct candidate *candidates, size_t count,
+                                    struct traces_figures *figures, int64_t *places, size_t *ret_taken,
+                                    struct error *error)
 {
     struct traces_figures *found;
     size_t found_count, id_count = 0;
@@ -87,10 +94,13 @@ static enum error_code take_figures(const struct traces_filter *filter, struct c
         if (candidates[i].ns < first_ns) first_ns = candidates[i].ns;
         if (candidates[i].ns > last_ns) last_ns = candidates[i].ns;
     }
-    enum error_code code = traces_figures_ask(filter->context, ids, id_count, first_ns - TRACES_REACH_NS, last_ns + TRACES_REACH_NS, &found, &found_count, error);
+    enum error_code code = traces_figures_ask(filter->context, ids, id_count, first_ns - TRACES_REACH_NS,
+                                              last_ns + TRACES_REACH_NS, &found, &found_count, error);
     for (size_t i = 0; !code && i < count; i++) {
         for (size_t j = 0; !candidates[i].is_out && j < found_count; j++) {
-            if (!slice_equal(found[j].trace_id, candidates[i].id) || (filter->is_without_errors && found[j].error_count)) continue;
+            if (!slice_equal(found[j].trace_id, candidates[i].id) ||
+                (filter->is_without_errors && found[j].error_count))
+                continue;
             places[*ret_taken] = candidates[i].ns;
             figures[(*ret_taken)++] = found[j];
         }
@@ -98,8 +108,9 @@ static enum error_code take_figures(const struct traces_filter *filter, struct c
     return code;
 }
 
-static enum error_code find_stretch(struct traces_filter *filter, struct traces_place_of *place, size_t wanted, struct traces_figures *figures,
-                                    int64_t *places, size_t *ret_taken, struct error *error)
+static enum error_code find_stretch(struct traces_filter *filter, struct traces_place_of *place, size_t wanted,
+                                    struct traces_figures *figures, int64_t *places, size_t *ret_taken,
+                                    struct error *error)
 {
     struct query_rows rows;
     int64_t from_ns = place->ns - place->stretch_ns;
@@ -124,8 +135,9 @@ static enum error_code find_stretch(struct traces_filter *filter, struct traces_
     return code ? code : take_figures(filter, candidates, rows.count, figures, places, ret_taken, error);
 }
 
-enum error_code traces_find(struct traces_filter *filter, size_t limit, struct traces_place_of *place, struct traces_figures **ret_figures,
-                            size_t *ret_count, bool *ret_has_more, struct error *error)
+enum error_code traces_find(struct traces_filter *filter, size_t limit, struct traces_place_of *place,
+                            struct traces_figures **ret_figures, size_t *ret_count, bool *ret_has_more,
+                            struct error *error)
 {
     size_t wanted = limit + 1, count = 0;
     struct arena *arena = filter->context->arena;
@@ -134,7 +146,8 @@ enum error_code traces_find(struct traces_filter *filter, size_t limit, struct t
     if (!figures || !places) return error_set(error, ERROR_MEMORY, "no memory for a search");
     while (count < wanted && place->ns >= filter->from_ns) {
         size_t taken = 0;
-        enum error_code code = find_stretch(filter, place, wanted - count, figures + count, places + count, &taken, error);
+        enum error_code code =
+            find_stretch(filter, place, wanted - count, figures + count, places + count, &taken, error);
         if (code) return code;
         count += taken;
     }
@@ -149,7 +162,8 @@ enum error_code traces_find(struct traces_filter *filter, size_t limit, struct t
     return ERROR_NONE;
 }
 
-enum error_code traces_find_logs(struct query_context *context, struct traces_figures *figures, size_t count, struct error *error)
+enum error_code traces_find_logs(struct query_context *context, struct traces_figures *figures, size_t count,
+                                 struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
@@ -163,7 +177,9 @@ enum error_code traces_find_logs(struct query_context *context, struct traces_fi
         if (figures[i].end_ns > last_ns) last_ns = figures[i].end_ns;
     }
     query_text_init(&text, context->arena);
-    query_text_add(&text, "SELECT DISTINCT lower(hex(trace_id_bytes)) FROM observability.logs_v3\nWHERE tenant_id = {tenant:String} AND ");
+    query_text_add(
+        &text,
+        "SELECT DISTINCT lower(hex(trace_id_bytes)) FROM observability.logs_v3\nWHERE tenant_id = {tenant:String} AND ");
     traces_ids_write(&text, ids, count);
     traces_range_write(&text, first_ns - TRACES_REACH_NS, last_ns + TRACES_REACH_NS);
     enum error_code code = query_rows_ask(context, &text, 1, &rows, error);

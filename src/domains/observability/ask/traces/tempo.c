@@ -33,12 +33,14 @@ static enum error_code echo_answer(struct query_context *context, struct buffer 
 }
 
 /* start and end in Unix seconds; the last hour when neither is given, as a search of recent traces. */
-static enum error_code read_times(struct query_context *context, int64_t fallback_ns, struct traces_filter *filter, struct error *error)
+static enum error_code read_times(struct query_context *context, int64_t fallback_ns, struct traces_filter *filter,
+                                  struct error *error)
 {
     int64_t start, end, most = TRACES_END_NS / SECOND_NS - 1, now_ns = context->now_ms * TRACES_MS_NS;
     enum error_code code = query_context_integer(context, "start", 0, most, 0, &start, error);
     if (!code) code = query_context_integer(context, "end", 0, most, 0, &end, error);
-    if (!code && start && end && start > end) code = error_set_field(error, ERROR_INVALID, "start", "start must not be after end");
+    if (!code && start && end && start > end)
+        code = error_set_field(error, ERROR_INVALID, "start", "start must not be after end");
     if (code) return code;
     int64_t to_ns = end ? (end + 1) * SECOND_NS : now_ns + FUTURE_NS;
     int64_t from_ns = start ? start * SECOND_NS : to_ns - fallback_ns;
@@ -48,7 +50,8 @@ static enum error_code read_times(struct query_context *context, int64_t fallbac
 
 /* ---- one trace ---- */
 
-static enum error_code trace_write(struct query_context *context, bool is_json, struct buffer *trace, bool *ret_truncated, struct error *error)
+static enum error_code trace_write(struct query_context *context, bool is_json, struct buffer *trace,
+                                   bool *ret_truncated, struct error *error)
 {
     struct slice id = traces_id_read(context, context->path_values[0]);
     struct traces_figures *figures = NULL;
@@ -56,16 +59,20 @@ static enum error_code trace_write(struct query_context *context, bool is_json, 
     size_t count = 0;
     enum error_code code = id.size ? traces_figures_ask(context, &id, 1, 0, 0, &figures, &count, error) : ERROR_NONE;
     if (code) return code;
-    if (!count) return error_set(error, ERROR_NOT_FOUND, "trace not found%s", id.size ? "" : ": an id has up to 32 hexadecimal digits");
+    if (!count)
+        return error_set(error, ERROR_NOT_FOUND, "trace not found%s",
+                         id.size ? "" : ": an id has up to 32 hexadecimal digits");
     traces_otlp_begin(&otlp, is_json);
-    code = traces_read(context, &id, 1, figures->start_ns, figures->end_ns + 1, TRACES_SPAN_LIMIT, traces_otlp_take, &otlp, ret_truncated, error);
+    code = traces_read(context, &id, 1, figures->start_ns, figures->end_ns + 1, TRACES_SPAN_LIMIT, traces_otlp_take,
+                       &otlp, ret_truncated, error);
     if (!code) traces_otlp_write(&otlp, trace);
     traces_otlp_free(&otlp);
     return !code && trace->failed ? error_set(error, ERROR_MEMORY, "no memory for a trace") : code;
 }
 
-/* Grafana asks for protobuf; who names nothing gets JSON, as from Tempo. Questions do not see headers but this one: by its route. */
-static enum error_code trace_answer(struct query_context *context, bool is_v2, bool is_json, struct buffer *out, struct error *error)
+/* Grafana asks for protobuf; who names nothing gets JSON, as from Tempo. */
+static enum error_code trace_answer(struct query_context *context, bool is_v2, bool is_json, struct buffer *out,
+                                    struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct buffer trace = {0};
@@ -103,7 +110,8 @@ static enum error_code trace_answer(struct query_context *context, bool is_v2, b
 static bool wants_json(const struct query_context *context)
 {
     struct slice accept = context->accept;
-    return slice_find(accept, SLICE("application/protobuf")) < 0 && slice_find(accept, SLICE("application/x-protobuf")) < 0;
+    return slice_find(accept, SLICE("application/protobuf")) < 0 &&
+           slice_find(accept, SLICE("application/x-protobuf")) < 0;
 }
 
 static enum error_code trace_v1_answer(struct query_context *context, struct buffer *out, struct error *error)
@@ -129,18 +137,25 @@ static enum error_code add_tags(struct traces_filter *filter, struct slice tags,
         if (is_quoted) rest = slice_from(rest, 1);
         value = slice_cut(&rest, is_quoted ? '"' : ' ');
         if (!key.size || !value.size || ++count > QUERY_FILTER_LIMIT)
-            return error_set_field(error, ERROR_INVALID, "tags", "tags=%s: at most %d of key=value, with spaces between them", query_words_show(tags).text, QUERY_FILTER_LIMIT);
-        struct slice expression = slice_equal(key, SLICE("name"))                                             ? SLICE("span_name")
-                                  : slice_equal(key, SLICE("status.code")) || slice_equal(key, SLICE("status")) ? SLICE("status_code")
-                                  : traces_attribute_expression(&filter->text, TRACES_OF_ANY, key);
-        code = traces_filter_add(filter, expression, QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_TEXT, &value, 1, "tags", error);
+            return error_set_field(error, ERROR_INVALID, "tags",
+                                   "tags=%s: at most %d of key=value, with spaces between them",
+                                   query_words_show(tags).text, QUERY_FILTER_LIMIT);
+        struct slice expression = slice_equal(key, SLICE("name")) ? SLICE("span_name")
+                                  : slice_equal(key, SLICE("status.code")) || slice_equal(key, SLICE("status"))
+                                      ? SLICE("status_code")
+                                      : traces_attribute_expression(&filter->text, TRACES_OF_ANY, key);
+        code = traces_filter_add(filter, expression, QUERY_VALUE_TEXT, QUERY_EQUALS, QUERY_AS_TEXT, &value, 1, "tags",
+                                 error);
     }
     return code;
 }
 
 static enum error_code read_search(struct query_context *context, struct traces_filter *filter, struct error *error)
 {
-    static const struct { const char *name; enum query_comparison comparison; } durations[] = {{"minDuration", QUERY_GREATER_EQUAL}, {"maxDuration", QUERY_LESS_EQUAL}};
+    static const struct {
+        const char *name;
+        enum query_comparison comparison;
+    } durations[] = {{"minDuration", QUERY_GREATER_EQUAL}, {"maxDuration", QUERY_LESS_EQUAL}};
     enum error_code code = read_times(context, TRACES_REACH_NS, filter, error);
     if (!code) code = traces_traceql_parse(filter, query_context_text(context, "q"), error);
     if (!code) code = add_tags(filter, query_context_text(context, "tags"), error);
@@ -149,13 +164,15 @@ static enum error_code read_search(struct query_context *context, struct traces_
         code = traces_duration_read(context, durations[i].name, &ns, error);
         if (code || !ns) continue;
         struct slice value = arena_printf(context->arena, "%lld", (long long)ns);
-        code = traces_filter_add(filter, SLICE("duration_nano"), QUERY_VALUE_NUMBER, durations[i].comparison, QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
+        code = traces_filter_add(filter, SLICE("duration_nano"), QUERY_VALUE_NUMBER, durations[i].comparison,
+                                 QUERY_AS_NUMBER, &value, 1, durations[i].name, error);
     }
     return code;
 }
 
 /* The spans of each trace that fit: how many, and the first few. */
-static enum error_code find_sets(const struct traces_filter *filter, const struct traces_figures *figures, size_t count, int64_t spans, struct query_rows *ret_rows, struct error *error)
+static enum error_code find_sets(const struct traces_filter *filter, const struct traces_figures *figures, size_t count,
+                                 int64_t spans, struct query_rows *ret_rows, struct error *error)
 {
     struct query_text text;
     struct slice *ids = arena_allocate(filter->context->arena, (count + 1) * sizeof *ids);
@@ -169,10 +186,13 @@ static enum error_code find_sets(const struct traces_filter *filter, const struc
         if (figures[i].end_ns > last_ns) last_ns = figures[i].end_ns;
     }
     traces_filter_text(filter, &text);
-    query_text_add(&text, "SELECT trace_id, count() OVER (PARTITION BY trace_id) AS query_matched, span_id, toString(span_name), toUnixTimestamp64Nano(timestamp), duration_nano, toString(service_name)"
-                          "\nFROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
+    query_text_add(
+        &text,
+        "SELECT trace_id, count() OVER (PARTITION BY trace_id) AS query_matched, span_id, toString(span_name), toUnixTimestamp64Nano(timestamp), duration_nano, toString(service_name)"
+        "\nFROM observability.traces_v3\nWHERE tenant_id = {tenant:String} AND ");
     traces_ids_write(&text, ids, count);
-    traces_range_write(&text, first_ns > filter->from_ns ? first_ns : filter->from_ns, last_ns + 1 < filter->to_ns ? last_ns + 1 : filter->to_ns);
+    traces_range_write(&text, first_ns > filter->from_ns ? first_ns : filter->from_ns,
+                       last_ns + 1 < filter->to_ns ? last_ns + 1 : filter->to_ns);
     query_text_slice(&text, traces_filter_conditions(filter));
     query_text_printf(&text, "\nORDER BY trace_id, timestamp, span_ids LIMIT %lld BY trace_id", (long long)spans);
     return query_rows_ask(filter->context, &text, 7, ret_rows, error);
@@ -241,7 +261,8 @@ static enum error_code search_answer(struct query_context *context, struct buffe
     for (size_t i = 0; i < count; i++) {
         json_writer_object_begin(&writer);
         traces_text_write(&writer, "traceID", figures[i].trace_id);
-        traces_text_write(&writer, "rootServiceName", figures[i].has_root ? figures[i].root_service : SLICE("<root span not yet received>"));
+        traces_text_write(&writer, "rootServiceName",
+                          figures[i].has_root ? figures[i].root_service : SLICE("<root span not yet received>"));
         traces_text_write(&writer, "rootTraceName", figures[i].has_root ? figures[i].root_name : SLICE(""));
         write_nanos(&writer, "startTimeUnixNano", figures[i].start_ns);
         json_writer_key(&writer, "durationMs");
@@ -267,15 +288,19 @@ static enum error_code search_answer(struct query_context *context, struct buffe
 static const char *const intrinsics[] = {"duration", "kind", "name", "status", "statusMessage"};
 #define INTRINSICS (sizeof intrinsics / sizeof *intrinsics)
 
-static enum error_code find_keys(struct query_context *context, bool of_resource, struct query_rows *ret_rows, struct error *error)
+static enum error_code find_keys(struct query_context *context, bool of_resource, struct query_rows *ret_rows,
+                                 struct error *error)
 {
     struct traces_filter filter;
     struct query_text text;
     enum error_code code = read_times(context, DAY_NS, &filter, error);
     if (code) return code;
     query_text_init(&text, context->arena);
-    query_text_printf(&text, "SELECT DISTINCT arrayJoin(%s) AS query_key FROM (SELECT %s FROM observability.traces_v3\nWHERE tenant_id = {tenant:String}",
-                      of_resource ? "JSONExtractKeys(toString(resource))" : "mapKeys(span_attributes)", of_resource ? "DISTINCT resource" : "span_attributes");
+    query_text_printf(
+        &text,
+        "SELECT DISTINCT arrayJoin(%s) AS query_key FROM (SELECT %s FROM observability.traces_v3\nWHERE tenant_id = {tenant:String}",
+        of_resource ? "JSONExtractKeys(toString(resource))" : "mapKeys(span_attributes)",
+        of_resource ? "DISTINCT resource" : "span_attributes");
     traces_range_write(&text, filter.from_ns, filter.to_ns);
     query_text_printf(&text, " LIMIT %d) ORDER BY query_key LIMIT %d", TAG_SPANS, TAGS_MOST);
     return query_rows_ask(context, &text, 1, ret_rows, error);
@@ -304,7 +329,8 @@ static enum error_code tags_answer(struct query_context *context, bool is_v2, st
         }
         for (size_t j = 0; j < (i < 2 ? rows[i].count : INTRINSICS); j++) {
             struct slice key = i < 2 ? query_rows_text(&rows[i], j, 0) : slice_from_string(intrinsics[j]);
-            bool is_known = !is_v2 && (map_get(&seen, key) || (i == 2 && scope == 3)); /* v1 names keys only, once each */
+            bool is_known =
+                !is_v2 && (map_get(&seen, key) || (i == 2 && scope == 3)); /* v1 names keys only, once each */
             if (is_known || !map_put(&seen, key, &seen)) continue;
             json_writer_string(&writer, key);
         }
@@ -319,17 +345,33 @@ static enum error_code tags_answer(struct query_context *context, bool is_v2, st
     return ERROR_NONE;
 }
 
-static enum error_code tags_v1_answer(struct query_context *context, struct buffer *out, struct error *error) { return tags_answer(context, false, out, error); }
-static enum error_code tags_v2_answer(struct query_context *context, struct buffer *out, struct error *error) { return tags_answer(context, true, out, error); }
+static enum error_code tags_v1_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return tags_answer(context, false, out, error);
+}
+static enum error_code tags_v2_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return tags_answer(context, true, out, error);
+}
 
 /* A tag's values by its name: an intrinsic, or an attribute with resource., span. or . before it, or nothing (v1). */
 static struct slice tag_expression(struct query_text *text, struct slice tag, const char **ret_type)
 {
-    static const struct { const char *name, *expression, *type; } columns[] = {
-        {"name", "toString(span_name)", "string"}, {"status", "status_code", "keyword"}, {"kind", "span_kind", "keyword"}, {"statusMessage", "status_message", "string"},
-        {"service.name", "toString(service_name)", "string"}, {"resource.service.name", "toString(service_name)", "string"}, {".service.name", "toString(service_name)", "string"},
-        {"rootServiceName", "toString(service_name)", "string"}, {"rootName", "toString(span_name)", "string"}};
-    static const struct { const char *prefix; enum traces_place place; } places[] = {{"resource.", TRACES_OF_RESOURCE}, {"span.", TRACES_OF_SPAN}, {".", TRACES_OF_ANY}};
+    static const struct {
+        const char *name, *expression, *type;
+    } columns[] = {{"name", "toString(span_name)", "string"},
+                   {"status", "status_code", "keyword"},
+                   {"kind", "span_kind", "keyword"},
+                   {"statusMessage", "status_message", "string"},
+                   {"service.name", "toString(service_name)", "string"},
+                   {"resource.service.name", "toString(service_name)", "string"},
+                   {".service.name", "toString(service_name)", "string"},
+                   {"rootServiceName", "toString(service_name)", "string"},
+                   {"rootName", "toString(span_name)", "string"}};
+    static const struct {
+        const char *prefix;
+        enum traces_place place;
+    } places[] = {{"resource.", TRACES_OF_RESOURCE}, {"span.", TRACES_OF_SPAN}, {".", TRACES_OF_ANY}};
     *ret_type = "string";
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++)
         if (slice_equal(tag, slice_from_string(columns[i].name))) {
@@ -380,17 +422,33 @@ static enum error_code values_answer(struct query_context *context, bool is_v2, 
     return ERROR_NONE;
 }
 
-static enum error_code values_v1_answer(struct query_context *context, struct buffer *out, struct error *error) { return values_answer(context, false, out, error); }
-static enum error_code values_v2_answer(struct query_context *context, struct buffer *out, struct error *error) { return values_answer(context, true, out, error); }
+static enum error_code values_v1_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return values_answer(context, false, out, error);
+}
+static enum error_code values_v2_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return values_answer(context, true, out, error);
+}
 
-#define TEMPO(path, answer, words, summary) {METHOD_GET, "/tempo/api/" path, TENANT_TRACES_READ, answer, words, summary, .find_key = observability_find_reader_key, .refuse = refuse}
-#define TIMES {"start", "Unix seconds"}, {"end", "Unix seconds"}
+#define TEMPO(path, answer, words, summary) \
+    { \
+        METHOD_GET, "/tempo/api/" path, TENANT_TRACES_READ, answer, words, summary, \
+            .find_key = observability_find_reader_key, .refuse = refuse \
+    }
+#define TIMES \
+    {"start", "Unix seconds"}, { "end", "Unix seconds" }
 static const struct domain_word none[] = {{NULL, NULL}};
 static const struct domain_word tag_words[] = {{"scope", "resource, span, intrinsic"}, TIMES, {NULL, NULL}};
 static const struct domain_word value_words[] = {{"q", "TraceQL: only of spans that fit"}, TIMES, {NULL, NULL}};
-static const struct domain_word search_words[] = {
-    {"q", "TraceQL: one { .. } of comparisons"}, {"tags", "key=value key=value"}, {"minDuration", "100ms"}, {"maxDuration", "1.5s"},
-    {"limit", "traces, at most 1000; 20"}, {"spss", "spans shown of each, at most 100; 3"}, TIMES, {NULL, NULL}};
+static const struct domain_word search_words[] = {{"q", "TraceQL: one { .. } of comparisons"},
+                                                  {"tags", "key=value key=value"},
+                                                  {"minDuration", "100ms"},
+                                                  {"maxDuration", "1.5s"},
+                                                  {"limit", "traces, at most 1000; 20"},
+                                                  {"spss", "spans shown of each, at most 100; 3"},
+                                                  TIMES,
+                                                  {NULL, NULL}};
 const struct domain_question observability_tempo_questions[] = {
     TEMPO("echo", echo_answer, none, "Tempo: says that it is there"),
     TEMPO("traces/{trace_id}", trace_v1_answer, none, "Tempo: one trace, OTLP as JSON or protobuf by Accept"),
@@ -399,6 +457,7 @@ const struct domain_question observability_tempo_questions[] = {
     TEMPO("search/tags", tags_v1_answer, tag_words, "Tempo: keys of attributes"),
     TEMPO("v2/search/tags", tags_v2_answer, tag_words, "Tempo: keys of attributes by where they stand"),
     TEMPO("search/tag/{tag}/values", values_v1_answer, value_words, "Tempo: values of one attribute"),
-    TEMPO("v2/search/tag/{tag}/values", values_v2_answer, value_words, "Tempo: values of one attribute with their type"),
+    TEMPO("v2/search/tag/{tag}/values", values_v2_answer, value_words,
+          "Tempo: values of one attribute with their type"),
     {0},
 };

@@ -8,13 +8,15 @@
 #define PAGE_DEFAULT 10000
 #define AROUND_MOST 10000 /* log records or exemplars */
 
-static enum error_code find_trace(struct query_context *context, struct slice *ret_id, struct traces_figures **ret_figures, struct error *error)
+static enum error_code find_trace(struct query_context *context, struct slice *ret_id,
+                                  struct traces_figures **ret_figures, struct error *error)
 {
     struct slice text = context->path_values[0];
     size_t count = 0;
     *ret_figures = NULL;
     *ret_id = traces_id_read(context, text);
-    enum error_code code = ret_id->size ? traces_figures_ask(context, ret_id, 1, 0, 0, ret_figures, &count, error) : ERROR_NONE;
+    enum error_code code =
+        ret_id->size ? traces_figures_ask(context, ret_id, 1, 0, 0, ret_figures, &count, error) : ERROR_NONE;
     if (code) return code;
     if (count == 0)
         return error_set_field(error, ERROR_NOT_FOUND, "traceId", "there is no trace %s%s", query_words_show(text).text,
@@ -23,20 +25,30 @@ static enum error_code find_trace(struct query_context *context, struct slice *r
 }
 
 /* The place of the last span shown: "1795248000123456789.<span id and its parent's>". */
-struct place { int64_t start_ns; char ids[33]; };
+struct place {
+    int64_t start_ns;
+    char ids[33];
+};
 
 static enum error_code place_read(struct slice text, struct place *place, struct error *error)
 {
     struct slice rest = text, time = slice_cut(&rest, '.');
     bool is_ours = slice_parse_int64(time, &place->start_ns) && rest.size == 32 && place->start_ns > 0;
     for (size_t i = 0; is_ours && i < 32; i++) is_ours = strchr("0123456789abcdef", rest.data[i]) != NULL;
-    if (!is_ours) return error_set_field(error, ERROR_INVALID, "cursor", "cursor=%s is not one this trace was answered with", query_words_show(text).text);
+    if (!is_ours)
+        return error_set_field(error, ERROR_INVALID, "cursor", "cursor=%s is not one this trace was answered with",
+                               query_words_show(text).text);
     memcpy(place->ids, rest.data, 32);
     place->ids[32] = 0;
     return ERROR_NONE;
 }
 
-struct page { struct json_writer *writer; size_t count, limit; struct place last; bool has_more; };
+struct page {
+    struct json_writer *writer;
+    size_t count, limit;
+    struct place last;
+    bool has_more;
+};
 
 static enum error_code page_take(void *user, const struct traces_span *span, struct error *error)
 {
@@ -47,13 +59,14 @@ static enum error_code page_take(void *user, const struct traces_span *span, str
     }
     page->count++;
     page->last.start_ns = span->start_ns;
-    snprintf(page->last.ids, sizeof page->last.ids, "%.*s%.*s", SLICE_ARGS(span->span_id), SLICE_ARGS(span->parent_span_id.size ? span->parent_span_id : SLICE("0000000000000000")));
+    snprintf(page->last.ids, sizeof page->last.ids, "%.*s%.*s", SLICE_ARGS(span->span_id),
+             SLICE_ARGS(span->parent_span_id.size ? span->parent_span_id : SLICE("0000000000000000")));
     traces_span_write(page->writer, span);
     return page->writer->out->failed ? error_set(error, ERROR_MEMORY, "no memory for an answer") : ERROR_NONE;
 }
 
-static enum error_code write_spans(struct query_context *context, struct slice id, const struct traces_figures *figures, struct page *page,
-                                   struct slice cursor, struct error *error)
+static enum error_code write_spans(struct query_context *context, struct slice id, const struct traces_figures *figures,
+                                   struct page *page, struct slice cursor, struct error *error)
 {
     struct query_text text;
     struct place place;
@@ -73,18 +86,22 @@ static enum error_code write_spans(struct query_context *context, struct slice i
         query_text_value(&text, slice_from_string(place.ids));
         query_text_add(&text, "), 16))");
     }
-    query_text_printf(&text, "\nORDER BY timestamp, span_ids LIMIT 1 BY timestamp, span_ids LIMIT %zu", page->limit + 1);
+    query_text_printf(&text, "\nORDER BY timestamp, span_ids LIMIT 1 BY timestamp, span_ids LIMIT %zu",
+                      page->limit + 1);
     return traces_spans_ask(context, &text, page_take, page, error);
 }
 
-enum error_code traces_logs_write(struct query_context *context, const struct slice *ids, size_t id_count, struct slice session, int64_t from_ns, int64_t to_ns,
-                                  int64_t limit, struct json_writer *writer, struct error *error)
+enum error_code traces_logs_write(struct query_context *context, const struct slice *ids, size_t id_count,
+                                  struct slice session, int64_t from_ns, int64_t to_ns, int64_t limit,
+                                  struct json_writer *writer, struct error *error)
 {
     struct query_text text;
     query_text_init(&text, context->arena);
-    query_text_add(&text, "SELECT timestamp, observed_timestamp AS observedTimestamp, trace_id AS traceId, span_id AS spanId, severity_text AS severityText, "
-                          "severity_number AS severityNumber, service_name AS serviceName, body, event_name AS eventName, log_attributes AS attributes\n"
-                          "FROM observability.logs_v3 WHERE tenant_id = {tenant:String}");
+    query_text_add(
+        &text,
+        "SELECT timestamp, observed_timestamp AS observedTimestamp, trace_id AS traceId, span_id AS spanId, severity_text AS severityText, "
+        "severity_number AS severityNumber, service_name AS serviceName, body, event_name AS eventName, log_attributes AS attributes\n"
+        "FROM observability.logs_v3 WHERE tenant_id = {tenant:String}");
     traces_range_write(&text, from_ns, to_ns);
     query_text_add(&text, id_count ? " AND (" : " AND (0");
     if (id_count) traces_ids_write(&text, ids, id_count);
@@ -96,16 +113,21 @@ enum error_code traces_logs_write(struct query_context *context, const struct sl
     return query_context_write_rows(context, &text, writer, error);
 }
 
-enum error_code traces_exemplars_write(struct query_context *context, const struct slice *ids, size_t id_count, int64_t from_ns, int64_t to_ns, int64_t limit,
-                                       struct json_writer *writer, struct error *error)
+enum error_code traces_exemplars_write(struct query_context *context, const struct slice *ids, size_t id_count,
+                                       int64_t from_ns, int64_t to_ns, int64_t limit, struct json_writer *writer,
+                                       struct error *error)
 {
     struct query_text text;
     query_text_init(&text, context->arena);
-    query_text_printf(&text, "SELECT timestamp, metric_name AS metricName, service_name AS serviceName, value, trace_id AS traceId, span_id AS spanId, attributes\n"
-                             "FROM observability.exemplars_v3 WHERE tenant_id = {tenant:String} AND %s", id_count ? "" : "0");
+    query_text_printf(
+        &text,
+        "SELECT timestamp, metric_name AS metricName, service_name AS serviceName, value, trace_id AS traceId, span_id AS spanId, attributes\n"
+        "FROM observability.exemplars_v3 WHERE tenant_id = {tenant:String} AND %s",
+        id_count ? "" : "0");
     if (id_count) traces_ids_write(&text, ids, id_count);
     traces_range_write(&text, from_ns, to_ns);
-    query_text_printf(&text, "\nORDER BY exemplars_v3.timestamp, exemplars_v3.metric_name LIMIT %lld", (long long)limit);
+    query_text_printf(&text, "\nORDER BY exemplars_v3.timestamp, exemplars_v3.metric_name LIMIT %lld",
+                      (long long)limit);
     return query_context_write_rows(context, &text, writer, error);
 }
 
@@ -138,14 +160,17 @@ static enum error_code trace_answer(struct query_context *context, struct buffer
     json_writer_key(&writer, "truncated");
     json_writer_bool(&writer, page.has_more);
     json_writer_key(&writer, "cursor");
-    if (page.has_more) json_writer_string(&writer, arena_printf(context->arena, "%lld.%s", (long long)page.last.start_ns, page.last.ids));
+    if (page.has_more)
+        json_writer_string(&writer,
+                           arena_printf(context->arena, "%lld.%s", (long long)page.last.start_ns, page.last.ids));
     else json_writer_null(&writer);
     json_writer_object_end(&writer);
     return ERROR_NONE;
 }
 
 /* {"data": [..]} of what stands around a trace: its log records or exemplars. */
-static enum error_code answer_around(struct query_context *context, bool of_logs, struct buffer *out, struct error *error)
+static enum error_code answer_around(struct query_context *context, bool of_logs, struct buffer *out,
+                                     struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct traces_figures *figures;
@@ -163,18 +188,26 @@ static enum error_code answer_around(struct query_context *context, bool of_logs
     return code;
 }
 
-static enum error_code logs_answer(struct query_context *context, struct buffer *out, struct error *error) { return answer_around(context, true, out, error); }
-static enum error_code exemplars_answer(struct query_context *context, struct buffer *out, struct error *error) { return answer_around(context, false, out, error); }
+static enum error_code logs_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return answer_around(context, true, out, error);
+}
+static enum error_code exemplars_answer(struct query_context *context, struct buffer *out, struct error *error)
+{
+    return answer_around(context, false, out, error);
+}
 
 const struct domain_question observability_trace_questions[] = {
-    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}", TENANT_TRACES_READ, trace_answer, (const struct domain_word[]){
-         {"limit", "spans of a page, at most 20000; 10000"}, {"cursor", "the answer's, for its next page"}, {NULL, NULL}},
+    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}", TENANT_TRACES_READ, trace_answer,
+     (const struct domain_word[]){{"limit", "spans of a page, at most 20000; 10000"},
+                                  {"cursor", "the answer's, for its next page"},
+                                  {NULL, NULL}},
      .summary = "One trace: what it comes to, and its spans in the order of their beginning"},
-    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/logs", TENANT_LOGS_READ, logs_answer, (const struct domain_word[]){
-         {"limit", "records, at most 10000; 1000"}, {NULL, NULL}},
+    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/logs", TENANT_LOGS_READ, logs_answer,
+     (const struct domain_word[]){{"limit", "records, at most 10000; 1000"}, {NULL, NULL}},
      .summary = "The log records of one trace"},
-    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/exemplars", TENANT_METRICS_READ, exemplars_answer, (const struct domain_word[]){
-         {"limit", "exemplars, at most 10000; 1000"}, {NULL, NULL}},
+    {METHOD_GET, "/api/v2/query/signals/traces/{trace_id}/exemplars", TENANT_METRICS_READ, exemplars_answer,
+     (const struct domain_word[]){{"limit", "exemplars, at most 10000; 1000"}, {NULL, NULL}},
      .summary = "The exemplars of one trace: points of metrics that name it"},
     {0},
 };

@@ -6,8 +6,9 @@
 /*
  * condition := "{" [ or ] "}"     or := and { "||" and }     and := one { "&&" one }
  * one := "(" or ")" | "true" | "false" | field operator value
- * field := name, status, statusMessage, kind, duration, nestedSetParent (< 0: a root), rootless names; resource.x, span.x, .x, any with
- * "quoted names". operator := = != < <= > >= =~ !~. value := text, number, duration, true, false, words of status and kind, nil.
+ * field := name, status, statusMessage, kind, duration, nestedSetParent (< 0: a root); resource.x, span.x, .x, where x may be
+ * "quoted". operator := = != < <= > >= =~ !~
+ * value := text, number, duration, true, false, words of status and kind, nil
  * As in Tempo a comparison with an attribute that a span does not have never holds, but = nil.
  */
 #define DEPTH_LIMIT 32
@@ -78,17 +79,35 @@ static bool take_text(struct parser *parser, struct slice *ret_text)
 }
 
 enum field_kind { FIELD_TEXT, FIELD_DURATION, FIELD_ATTRIBUTE, FIELD_ROOT };
-static const struct { const char *name, *expression; enum field_kind kind; } fields[] = {
-    {"name", "span_name", FIELD_TEXT}, {"status", "status_code", FIELD_TEXT}, {"statusMessage", "status_message", FIELD_TEXT},
-    {"kind", "span_kind", FIELD_TEXT}, {"duration", "duration_nano", FIELD_DURATION}, {"nestedSetParent", "", FIELD_ROOT},
-    {"span:name", "span_name", FIELD_TEXT}, {"span:status", "status_code", FIELD_TEXT}, {"span:kind", "span_kind", FIELD_TEXT},
-    {"span:duration", "duration_nano", FIELD_DURATION}, {"span:id", "span_id", FIELD_TEXT}, {"trace:id", "trace_id", FIELD_TEXT},
-    {"instrumentation:name", "scope_name", FIELD_TEXT}, {"instrumentation:version", "scope_version", FIELD_TEXT}};
-static const struct { const char *prefix; enum traces_place place; } places[] = {{"resource.", TRACES_OF_RESOURCE}, {"span.", TRACES_OF_SPAN}, {".", TRACES_OF_ANY}};
+static const struct {
+    const char *name, *expression;
+    enum field_kind kind;
+} fields[] = {{"name", "span_name", FIELD_TEXT},
+              {"status", "status_code", FIELD_TEXT},
+              {"statusMessage", "status_message", FIELD_TEXT},
+              {"kind", "span_kind", FIELD_TEXT},
+              {"duration", "duration_nano", FIELD_DURATION},
+              {"nestedSetParent", "", FIELD_ROOT},
+              {"span:name", "span_name", FIELD_TEXT},
+              {"span:status", "status_code", FIELD_TEXT},
+              {"span:kind", "span_kind", FIELD_TEXT},
+              {"span:duration", "duration_nano", FIELD_DURATION},
+              {"span:id", "span_id", FIELD_TEXT},
+              {"trace:id", "trace_id", FIELD_TEXT},
+              {"instrumentation:name", "scope_name", FIELD_TEXT},
+              {"instrumentation:version", "scope_version", FIELD_TEXT}};
+static const struct {
+    const char *prefix;
+    enum traces_place place;
+} places[] = {{"resource.", TRACES_OF_RESOURCE}, {"span.", TRACES_OF_SPAN}, {".", TRACES_OF_ANY}};
 /* Longer ones first. */
-static const struct { const char *token; enum query_comparison comparison; bool denies; } operators[] = {
-    {"!=", QUERY_EQUALS_NOT, true}, {"=~", QUERY_MATCHES, false}, {"!~", QUERY_MATCHES, true}, {">=", QUERY_GREATER_EQUAL, false}, {"<=", QUERY_LESS_EQUAL, false},
-    {"=", QUERY_EQUALS, false}, {">", QUERY_GREATER, false}, {"<", QUERY_LESS, false}};
+static const struct {
+    const char *token;
+    enum query_comparison comparison;
+    bool denies;
+} operators[] = {{"!=", QUERY_EQUALS_NOT, true},     {"=~", QUERY_MATCHES, false},    {"!~", QUERY_MATCHES, true},
+                 {">=", QUERY_GREATER_EQUAL, false}, {"<=", QUERY_LESS_EQUAL, false}, {"=", QUERY_EQUALS, false},
+                 {">", QUERY_GREATER, false},        {"<", QUERY_LESS, false}};
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 static enum error_code parse_field(struct parser *parser, enum field_kind *ret_kind, struct slice *ret_expression)
@@ -110,11 +129,13 @@ static enum error_code parse_field(struct parser *parser, enum field_kind *ret_k
         return ERROR_NONE;
     }
     parser->rest = before;
-    return fail(parser, "not supported here: use name, status, statusMessage, kind, duration, resource.x, span.x or .x");
+    return fail(parser,
+                "not supported here: use name, status, statusMessage, kind, duration, resource.x, span.x or .x");
 }
 
 /* The value as text; *ret_cast how it is compared. */
-static enum error_code parse_value(struct parser *parser, enum field_kind kind, struct slice *ret_value, enum query_cast *ret_cast, bool *ret_nil)
+static enum error_code parse_value(struct parser *parser, enum field_kind kind, struct slice *ret_value,
+                                   enum query_cast *ret_cast, bool *ret_nil)
 {
     struct arena *arena = parser->filter->context->arena;
     struct slice before = parser->rest;
@@ -135,7 +156,8 @@ static enum error_code parse_value(struct parser *parser, enum field_kind kind, 
     }
     *ret_nil = slice_equal(word, SLICE("nil"));
     if (kind == FIELD_ATTRIBUTE && word.size && strchr("-0123456789.", word.data[0])) *ret_cast = QUERY_AS_NUMBER;
-    bool is_word = slice_equal(word, SLICE("true")) || slice_equal(word, SLICE("false")) || *ret_nil || (kind == FIELD_TEXT && word.size);
+    bool is_word = slice_equal(word, SLICE("true")) || slice_equal(word, SLICE("false")) || *ret_nil ||
+                   (kind == FIELD_TEXT && word.size);
     if (is_word || *ret_cast == QUERY_AS_NUMBER) return ERROR_NONE;
     parser->rest = before;
     return fail(parser, "a value is wanted: \"text\", a number, true, false or nil");
@@ -147,16 +169,17 @@ static enum error_code parse_comparison(struct parser *parser)
     struct slice expression, value;
     enum field_kind kind = FIELD_TEXT;
     enum query_cast cast;
-    size_t operator = 0;
+    size_t operator= 0;
     bool is_nil;
     if (++parser->comparisons > COMPARISON_LIMIT) return fail(parser, "too many comparisons");
     enum error_code code = parse_field(parser, &kind, &expression);
     if (code) return code;
     while (operator < COUNT(operators) && !take(parser, operators[operator].token)) operator++;
-    if (operator == COUNT(operators)) return fail(parser, "a comparison is wanted: =, !=, <, <=, >, >=, =~ or !~");
+    if (operator== COUNT(operators)) return fail(parser, "a comparison is wanted: =, !=, <, <=, >, >=, =~ or !~");
     enum query_comparison comparison = operators[operator].comparison;
     if (kind == FIELD_ROOT) {
-        if (comparison != QUERY_LESS || !take(parser, "0")) return fail(parser, "only nestedSetParent < 0, which finds roots, is supported");
+        if (comparison != QUERY_LESS || !take(parser, "0"))
+            return fail(parser, "only nestedSetParent < 0, which finds roots, is supported");
         query_text_add(text, "(substring(span_ids, 9, 8) = repeat('\\0', 8))");
         return ERROR_NONE;
     }
@@ -167,12 +190,14 @@ static enum error_code parse_comparison(struct parser *parser)
         value = arena_printf(text->arena, "^(?:%.*s)$", SLICE_ARGS(value));
     }
     if (is_nil) {
-        if (comparison != QUERY_EQUALS && comparison != QUERY_EQUALS_NOT) return fail(parser, "nil is compared by = and !=");
+        if (comparison != QUERY_EQUALS && comparison != QUERY_EQUALS_NOT)
+            return fail(parser, "nil is compared by = and !=");
         comparison = comparison == QUERY_EQUALS ? QUERY_ABSENT : QUERY_PRESENT;
     }
     bool is_ordered = comparison >= QUERY_GREATER;
     if (is_ordered && kind == FIELD_TEXT) return fail(parser, "text is compared by =, !=, =~ and !~");
-    if (is_ordered && kind == FIELD_ATTRIBUTE && cast != QUERY_AS_NUMBER) return fail(parser, "<, <=, > and >= are for numbers");
+    if (is_ordered && kind == FIELD_ATTRIBUTE && cast != QUERY_AS_NUMBER)
+        return fail(parser, "<, <=, > and >= are for numbers");
     bool must_exist = operators[operator].denies && kind == FIELD_ATTRIBUTE && !is_nil;
     struct query_term term = {expression, kind == FIELD_DURATION ? QUERY_VALUE_NUMBER : QUERY_VALUE_TEXT};
     query_text_printf(text, "(%s", must_exist ? "notEmpty(" : "");
@@ -207,7 +232,8 @@ static enum error_code parse_one(struct parser *parser)
     return parse_comparison(parser);
 }
 
-static enum error_code parse_joined(struct parser *parser, const char *token, const char *sql, enum error_code (*part)(struct parser *parser))
+static enum error_code parse_joined(struct parser *parser, const char *token, const char *sql,
+                                    enum error_code (*part)(struct parser *parser))
 {
     query_text_add(&parser->filter->text, "(");
     enum error_code code = part(parser);
@@ -226,7 +252,8 @@ enum error_code traces_traceql_parse(struct traces_filter *filter, struct slice 
 {
     struct parser parser = {.filter = filter, .whole = query, .rest = query, .error = error};
     if (!slice_trim(query).size) return ERROR_NONE;
-    if (!take(&parser, "{")) return fail(&parser, "\"{\" is wanted: { resource.service.name = \"x\" && duration > 100ms }");
+    if (!take(&parser, "{"))
+        return fail(&parser, "\"{\" is wanted: { resource.service.name = \"x\" && duration > 100ms }");
     if (!take(&parser, "}")) {
         query_text_add(&filter->text, " AND ");
         enum error_code code = parse_or(&parser);
@@ -234,5 +261,6 @@ enum error_code traces_traceql_parse(struct traces_filter *filter, struct slice 
         if (!take(&parser, "}")) return fail(&parser, "&&, || or \"}\" is wanted");
     }
     skip_space(&parser);
-    return parser.rest.size ? fail(&parser, "only one { .. } is supported: no pipelines, no structural operators") : ERROR_NONE;
+    return parser.rest.size ? fail(&parser, "only one { .. } is supported: no pipelines, no structural operators")
+                            : ERROR_NONE;
 }

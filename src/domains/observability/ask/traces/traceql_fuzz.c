@@ -19,7 +19,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int depth = 0;
     size_t quotes = 0;
     for (size_t i = 0; i < sql.size; i++) {
-        ASSERT(sql.data[i] >= ' ' && sql.data[i] <= '~' && sql.data[i] != ';' && sql.data[i] != '"' && sql.data[i] != '`');
+        ASSERT(sql.data[i] >= ' ' && sql.data[i] <= '~' && sql.data[i] != ';' && sql.data[i] != '"' &&
+               sql.data[i] != '`');
         quotes += sql.data[i] == '\'';
         depth += sql.data[i] == '(' ? 1 : sql.data[i] == ')' ? -1 : 0;
         ASSERT(depth >= 0);

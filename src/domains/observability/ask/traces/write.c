@@ -86,7 +86,8 @@ static void events_write(struct json_writer *writer, const struct traces_span *s
         traces_time_write(writer, event.time_ns);
         traces_text_write(writer, "name", event.name);
         attributes_write(writer, "attributes", &event.attributes);
-        if (event.dropped_attributes_count) number_write(writer, "droppedAttributesCount", event.dropped_attributes_count);
+        if (event.dropped_attributes_count)
+            number_write(writer, "droppedAttributesCount", event.dropped_attributes_count);
         json_writer_object_end(writer);
     }
     json_writer_array_end(writer);
@@ -104,7 +105,8 @@ static void links_write(struct json_writer *writer, const struct traces_span *sp
         traces_text_write(writer, "traceState", link.state);
         attributes_write(writer, "attributes", &link.attributes);
         number_write(writer, "flags", link.flags);
-        if (link.dropped_attributes_count) number_write(writer, "droppedAttributesCount", link.dropped_attributes_count);
+        if (link.dropped_attributes_count)
+            number_write(writer, "droppedAttributesCount", link.dropped_attributes_count);
         json_writer_object_end(writer);
     }
     json_writer_array_end(writer);
