@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """bench/run otlp: spans, log records and samples in, beside the event store's own way, VictoriaMetrics and Prometheus; a trace by its id. See docs/benchmarks.md."""
-import glob
 import http.client
 import json
 import os
-import re
 import shutil
 import signal
 import socket
@@ -310,13 +308,14 @@ def bench_samples(bench, options, server, folder):
     sent = 0
     costs = {name: [] for name in ["millrace", *peers]}
     times = {name: [] for name in costs}
+    own = []  # the server's part of ours
     try:
         for number in range(options.rounds + 1):  # the first does not count: it makes the series
             # Turn about who comes first: the machine gets slower or faster in between.
             for name in list(costs) if number % 2 else reversed(list(costs)):
                 peer = peers.get(name)
                 read = (lambda: sum(bench.cpu_nanoseconds(pid) for pid in (server.pid, server.engine_pid)) / 1e9) if not peer else peer.cpu
-                before, started = read(), time.monotonic()
+                before, server_before, started = read(), bench.cpu_nanoseconds(server.pid), time.monotonic()
                 result = send(bench, options, peer.url if peer else server.url, path="/api/v1/write", kind="samples", items=scrapes * options.series,
                               batch=SAMPLE_BATCH, series=options.series, seed=options.seed, now_ms=start, skip=number * scrapes,
                               key="" if peer else server.secret_key)
@@ -330,6 +329,8 @@ def bench_samples(bench, options, server, folder):
                     settle_samples(server, sent + result["items"])
                 cost = (read() - before) / result["items"] * 1e6
                 bench.say(f"samples, round {number}, {name}: {cost:.3f} CPU-s per million")
+                if number and not peer:
+                    own.append((bench.cpu_nanoseconds(server.pid) - server_before) / 1e3 / result["items"])
                 if number:
                     costs[name].append(cost)
                     times[name].append(result["items"] / seconds)
@@ -367,7 +368,7 @@ def bench_samples(bench, options, server, folder):
                       [[name, bench.spread(costs[name], 3), f"{1e6 / statistics.median(costs[name]):,.0f}",
                         bench.spread([a / b for a, b in zip(costs[name], costs["victoria-metrics"])]) if "victoria-metrics" in costs else "",
                         bench.spread(times[name], 0), sizes[name]] for name in costs])
-    print(f"As document 001 prints it: {seed_bytes:.2f} bytes a sample. Heaviest columns of ours: {heaviest}.\n")
+    print(f"Of ours the server takes {bench.spread(own, 3)}, the event store the rest. As document 001 prints it: {seed_bytes:.2f} bytes a sample. Heaviest columns of ours: {heaviest}.\n")
     return {"costs": costs, "sizes": sizes, "seed_bytes": seed_bytes}
 
 
@@ -422,11 +423,9 @@ def bench_trace_by_id(bench, options, server):
 
 def bench_decode(bench, options):
     """What decoding alone costs: the micro-benchmark beside the decoders."""
-    found = [path for path in glob.glob(os.path.join(options.build, "src", "domains", "observability", "*otlp_bench")) if os.access(path, os.X_OK)]
-    if not found:
-        bench.say("there is no otlp_bench in this build")
-        return None
-    text = subprocess.run(found[:1], capture_output=True, text=True, check=True).stdout
+    target = os.path.join("src", "domains", "observability", "otlp_bench")
+    subprocess.run(["ninja", "-C", options.build, target], stdout=subprocess.DEVNULL, check=True)
+    text = subprocess.run([os.path.join(options.build, target)], capture_output=True, text=True, check=True).stdout
     print(f"\n### decoding alone\n\n```\n{text}```\n")
     return text
 
