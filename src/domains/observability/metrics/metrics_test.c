@@ -45,6 +45,11 @@ static void every_number_comes_back_bit_by_bit(void **state)
     }
 }
 
+static bool bits_are_decimal(double value)
+{
+    return (double)(int64_t)nearbyint(value * 1000) / 1000 == value;
+}
+
 static void sums_of_decimals_stay_small_whole_numbers(void **state)
 {
     uint8_t hint = 0;
@@ -55,6 +60,10 @@ static void sums_of_decimals_stay_small_whole_numbers(void **state)
         assert_true(number.scale <= METRICS_SCALE_LIMIT);
     }
     assert_int_equal(hint, 3);
+    /* Also when the first one that is seen is no decimal any more. */
+    for (hint = 0; bits_are_decimal(sum); sum += 0.1) continue;
+    assert_int_equal(metrics_number_of(sum, &hint).scale, hint);
+    assert_true(hint <= 3);
 }
 
 static void stale_marks_are_told_from_other_nans(void **state)

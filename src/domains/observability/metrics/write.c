@@ -8,6 +8,7 @@
 #include <xxhash.h>
 
 #define METRICS_ULPS_LIMIT 30000 /* of an Int16 */
+#define METRICS_ULPS_AT_FIRST 16
 #define PLACE_BITS 12 /* of a series id: series.h */
 
 enum error_code metrics_writer_begin(struct metrics_writer *writer, const struct domain_input *input, struct domain_output *output,
@@ -174,8 +175,13 @@ struct metrics_number metrics_number_of(double value, uint8_t *hint)
                 *hint = (uint8_t)scale;
                 return (struct metrics_number){.mantissa = mantissa, .scale = (uint8_t)scale};
             }
-        if (nearest(value, *hint, &mantissa, &ulps) && ulps >= -METRICS_ULPS_LIMIT && ulps <= METRICS_ULPS_LIMIT)
-            return (struct metrics_number){.mantissa = mantissa, .scale = *hint, .ulps = (int16_t)ulps};
+        /* A sum of decimals: near where its series is, or, at first, very near to any decimal. */
+        for (unsigned scale = *hint; scale <= METRICS_SCALE_LIMIT; scale++) {
+            int64_t limit = scale == *hint ? METRICS_ULPS_LIMIT : METRICS_ULPS_AT_FIRST;
+            if (!nearest(value, scale, &mantissa, &ulps) || ulps < -limit || ulps > limit) continue;
+            *hint = (uint8_t)scale;
+            return (struct metrics_number){.mantissa = mantissa, .scale = (uint8_t)scale, .ulps = (int16_t)ulps};
+        }
     }
     /* A series of such values is not tried again and again, but 0 and infinities are in every series. */
     if (isfinite(value) && *hint == 0) *hint = METRICS_SCALE_LIMIT + 1;
