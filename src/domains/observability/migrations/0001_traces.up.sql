@@ -73,8 +73,6 @@ CREATE TABLE IF NOT EXISTS observability.traces_v3
 
     INDEX segment_minmax segment TYPE minmax GRANULARITY 1,
     INDEX trace_bloom trace_id_bytes TYPE bloom_filter(0.001) GRANULARITY 1, -- 0.19 bytes a span; without it an id reads 7 of 10 granules
-    INDEX user_bloom user_id TYPE bloom_filter(0.025) GRANULARITY 1,
-    INDEX session_bloom session_id TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX attribute_values mapValues(other_attributes) TYPE bloom_filter(0.025) GRANULARITY 1,
     INDEX duration_minmax duration_nano TYPE minmax GRANULARITY 1
 )
