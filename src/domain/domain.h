@@ -130,6 +130,7 @@ struct domain_table {
     /* The event store keeps one of several rows with the same key (ReplacingMergeTree): a segment's rows may become fewer, and a
      * row that is inserted twice is one. */
     bool rows_replace;
+    bool rows_expire;                   /* the event store drops rows by itself when their time has come (TTL) */
 };
 /* A table or view of the event store that is not filled by ingest but holds tenants' rows (rollups, views). */
 struct domain_view {

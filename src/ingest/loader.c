@@ -100,9 +100,10 @@ static enum error_code loader_insert(struct loader *loader, const struct block_s
  * What an earlier attempt may have left is asked for, never guessed from the token alone: after a power cut the store has
  * forgotten tokens whose rows it holds, and a kill can leave a token whose rows it does not hold.
  */
-static enum error_code loader_insert_again(struct loader *loader, const struct block_schema *schema, uint64_t segment, size_t rows,
+static enum error_code loader_insert_again(struct loader *loader, const struct domain_table *table, uint64_t segment, size_t rows,
                                            struct error *error)
 {
+    const struct block_schema *schema = table->schema;
     bool forgotten = loader->settings.tokens_forgotten;
     uint64_t held = 0;
     enum error_code code = loader_ask(loader, schema, segment, &held, error);
@@ -113,6 +114,7 @@ static enum error_code loader_insert_again(struct loader *loader, const struct b
         code = loader_insert(loader, schema, segment, round, error);
         if (code == ERROR_NONE) code = loader_ask(loader, schema, segment, &held, error);
         if (code != ERROR_NONE || held == rows) return code;
+        if (table->rows_expire && (held > 0 || round == 1)) return ERROR_NONE; /* the insert succeeded: the others' time is over */
         /* Elsewhere a replica may only be late to see the rows: another token would store them twice. */
         if (held > 0 || round == 1 || !loader->settings.is_embedded)
             return error_set(error, ERROR_UNAVAILABLE, "%s.%s holds %llu of %zu rows of the segment", schema->database, schema->table,
@@ -138,7 +140,8 @@ static enum error_code loader_replace_again(struct loader *loader, const struct 
 static enum error_code loader_insert_table(struct loader *loader, const struct spool_segment_info *segment, size_t table,
                                            bool again, struct error *error)
 {
-    const struct block_schema *schema = loader->settings.tables->schemas[table];
+    const struct domain_table *kind = loader->settings.tables->tables[table];
+    const struct block_schema *schema = kind->schema;
     struct block *block = NULL;
     enum error_code code = spool_read_table(loader->settings.spool, segment->number, table, &block, error);
     if (code != ERROR_NONE || !block) return code;
@@ -148,8 +151,8 @@ static enum error_code loader_insert_table(struct loader *loader, const struct s
     block_destroy(block);
     if (loader->native.failed) return error_set(error, ERROR_MEMORY, "out of memory for an insert of %zu rows", rows);
     if (!again) code = loader_insert(loader, schema, segment->number, 0, error);
-    else if (loader->settings.tables->tables[table]->rows_replace) code = loader_replace_again(loader, schema, segment->number, error);
-    else code = loader_insert_again(loader, schema, segment->number, rows, error);
+    else if (kind->rows_replace) code = loader_replace_again(loader, schema, segment->number, error);
+    else code = loader_insert_again(loader, kind, segment->number, rows, error);
     if (code == ERROR_NONE) metric_add(loader->rows, (int64_t)rows);
     return code;
 }

@@ -42,7 +42,10 @@ static enum error_code answer_count(void *context, const struct store_query *que
 
 static void start_loader_after(struct setup *setup, bool tokens_forgotten)
 {
-    for (size_t i = 0; i < FIXTURE_SCHEMA_COUNT; i++) setup->tables_of[i] = &setup->kinds[i];
+    for (size_t i = 0; i < FIXTURE_SCHEMA_COUNT; i++) {
+        setup->kinds[i].schema = fixture_schemas[i];
+        setup->tables_of[i] = &setup->kinds[i];
+    }
     setup->tables.tables = setup->tables_of;
     struct loader_settings settings = {.spool = setup->spool, .store = setup->store, .tables = &setup->tables,
                                        .is_embedded = true, .tokens_forgotten = tokens_forgotten, .metrics = setup->metrics};
@@ -234,6 +237,19 @@ static void rows_that_replace_each_other_are_not_counted(void **state)
     end(&setup);
 }
 
+static void rows_whose_time_is_over_are_not_missed(void **state)
+{
+    struct setup setup = start();
+    setup.kinds[FIXTURE_EVENTS].rows_expire = true;
+    setup.replaced = 3;
+    store_fake_lose_answers(setup.store, 1);
+    start_loader(&setup);
+    uint64_t segment = commit_segment(&setup, 1u << FIXTURE_EVENTS, 1, 10);
+    assert_true(wait_done(&setup, segment));
+    assert_int_equal(inserts_of(&setup, FIXTURE_EVENTS), 1);
+    end(&setup);
+}
+
 static void a_passing_refusal_is_tried_again(void **state)
 {
     struct setup setup = start();
@@ -370,6 +386,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_away_gets_the_rows_when_it_is_back),
         cmocka_unit_test(a_lost_answer_leads_to_the_same_token_and_no_duplicate),
         cmocka_unit_test(rows_that_replace_each_other_are_not_counted),
+        cmocka_unit_test(rows_whose_time_is_over_are_not_missed),
         cmocka_unit_test(a_passing_refusal_is_tried_again),
         cmocka_unit_test(what_the_store_will_never_take_goes_to_quarantine_with_the_reason),
         cmocka_unit_test(a_stopped_loader_gives_the_segment_back_and_the_next_finishes_it),

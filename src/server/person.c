@@ -14,10 +14,19 @@
 #include "server/store_migrations.h"
 #include "spool/inspect.h"
 
+/* Attributes of spans and log records that name a visit or a person, by the column that tells such a table. */
+struct person_attributes { const char *column, *visit, *people[2]; };
+static const struct person_attributes person_attributes[] = {
+    {"other_attributes", "session_id", {"user_id", "other_attributes['enduser.id']"}},
+    {"log_attributes", "log_attributes['session.id']", {"log_attributes['user.id']", "log_attributes['enduser.id']"}},
+};
+#define PERSON_ATTRIBUTES (sizeof person_attributes / sizeof person_attributes[0])
+
 /* Read from the event store: a table without any of these columns holds nothing of a person's. */
 struct person_table {
     char database[64], table[64];
     bool has_profile, has_device, has_session, has_alias;
+    const struct person_attributes *attributes; /* of telemetry; else NULL */
     bool has_hashes; /* profile_hash and device_hash instead of the texts; with the texts they need no looking at */
 };
 #define PERSON_TABLES 128
@@ -74,9 +83,9 @@ static enum error_code person_add_table(struct person_search *search, const char
     struct person_table found = {0};
     snprintf(sql, sizeof sql,
              "SELECT countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias'), "
-             "countIf(name = 'device_hash') "
-             "FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' AND type IN "
-             "('String', 'LowCardinality(String)', 'UInt64') AND (database, table) IN (SELECT database, name FROM system.tables "
+             "countIf(name = 'device_hash'), maxIf(name, type LIKE 'Map(%%') "
+             "FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' AND (type IN "
+             "('String', 'LowCardinality(String)', 'UInt64') OR type LIKE 'Map(%%') AND (database, table) IN (SELECT database, name FROM system.tables "
              "WHERE engine NOT LIKE '%%View')",
              search->store->settings->store_database_prefix, database, table);
     enum error_code code = person_ask(search, slice_from_string(sql), "TSV", &out, error);
@@ -86,11 +95,13 @@ static enum error_code person_add_table(struct person_search *search, const char
         found.has_device = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
         found.has_session = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
         found.has_alias = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_hashes = slice_equal(line, SLICE("1")) && !found.has_profile && !found.has_device;
+        found.has_hashes = slice_equal(slice_cut(&line, '\t'), SLICE("1")) && !found.has_profile && !found.has_device;
+        for (size_t i = 0; i < PERSON_ATTRIBUTES; i++)
+            if (slice_equal(line, slice_from_string(person_attributes[i].column))) found.attributes = &person_attributes[i];
         if (search->count == PERSON_TABLES || !person_copy(found.database, sizeof found.database, slice_from_string(database)) ||
             !person_copy(found.table, sizeof found.table, slice_from_string(table)))
             code = error_set(error, ERROR_INTERNAL, "too many tables, or too long a name of one");
-        else if (found.has_profile || found.has_device || found.has_session || found.has_hashes)
+        else if (found.has_profile || found.has_device || found.has_session || found.has_hashes || found.attributes)
             search->tables[search->count++] = found;
     }
     buffer_free(&out);
@@ -147,13 +158,22 @@ static bool person_append_visits(const struct person_search *search, const struc
     return true;
 }
 
+static bool person_append_attributes(const struct person_search *search, const struct person_attributes *attributes, struct buffer *sql)
+{
+    bool any = person_append_in(sql, false, attributes->visit, &search->sessions);
+    for (size_t i = 0; i < 2 && !search->person->is_device; i++) any = person_append_in(sql, any, attributes->people[i], &search->profiles);
+    return any;
+}
+
 /* " WHERE .." for the table's rows of the person; nothing, and false, when it can have none. */
 static bool person_append_condition(const struct person_search *search, const struct person_table *table, struct buffer *sql)
 {
     size_t start = sql->size;
     bool any = false;
     buffer_printf(sql, " WHERE tenant_id = '%s' AND (", search->person->tenant_id);
-    if (table->has_hashes) {
+    if (table->attributes) {
+        any = person_append_attributes(search, table->attributes, sql);
+    } else if (table->has_hashes) {
         any = person_append_hashes(search, sql);
     } else if (search->person->is_device) {
         if (table->has_device) any = person_append_in(sql, any, "device_id", &search->devices);

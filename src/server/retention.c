@@ -58,7 +58,8 @@ static enum error_code retention_ask(struct store_session *session, struct slice
     return store_session_query(session, &query, out, error);
 }
 
-/* The column of a row's time; empty when the table has none, or describes things rather than what happened to them. */
+/* The column of a row's time; empty when the table has none, describes things rather than what happened to them, or has rows that say
+ * themselves how long they are kept (telemetry). */
 static enum error_code retention_time_column(const struct retention *retention, struct store_session *session, const char *database,
                                              const char *table, bool is_derived, struct buffer *column, struct error *error)
 {
@@ -67,7 +68,7 @@ static enum error_code retention_time_column(const struct retention *retention, 
              "SELECT arrayFirst(c -> has(names, c), ['created_at', 'timestamp', 'started_at', 'created', 'date', 'ingested_at']) FROM "
              "(SELECT groupArray(name) AS names FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' "
              "AND (database, table) IN (SELECT database, name FROM system.tables WHERE engine NOT LIKE '%%View')) WHERE "
-             "(NOT has(names, 'version') OR has(names, 'sign')) AND (%d = 0 OR hasAny(names, ['profile_id', 'device_id', 'session_id', 'device_hash']))",
+             "(NOT has(names, 'version') OR has(names, 'sign')) AND NOT has(names, 'retention_days') AND (%d = 0 OR hasAny(names, ['profile_id', 'device_id', 'session_id', 'device_hash']))",
              retention->settings->store_database_prefix, database, table, is_derived);
     enum error_code code = retention_ask(session, slice_from_string(sql), column, error);
     while (column->size > 0 && column->data[column->size - 1] == '\n') column->size--;

@@ -260,6 +260,23 @@ test('a payment that was told only of the visit goes with its person; one of a c
   assert.deepEqual((await server.sql("SELECT transaction_id FROM analytics.revenue WHERE transaction_id LIKE 't_' ORDER BY 1")).map((row) => row.transaction_id), ['t2', 't4']);
 });
 
+test('spans and log records that name the person or a visit of theirs go too', async () => {
+  await send(a, [{ name: 'screen_view', device_id: 'traced', session_id: 'traced-visit', profile_id: 'tracy' }]);
+  const time = `${Date.now()}000000`;
+  const naming = (key, value) => ({ attributes: [{ key, value: { stringValue: value } }] });
+  const named = [naming('session.id', 'traced-visit'), naming('user.id', 'tracy'), naming('enduser.id', 'tracy'), naming('session.id', 'other-visit'), naming('user.id', 'ann'), {}];
+  const spans = named.map((more, i) => ({ traceId: 'ab'.repeat(16), spanId: String(i + 1).padStart(16, '0'), name: `erasure ${i}`, startTimeUnixNano: time, ...more }));
+  const logRecords = named.map((more, i) => ({ timeUnixNano: time, body: { stringValue: `erasure ${i}` }, ...more }));
+  assert.equal((await server.post('/v1/traces', { resourceSpans: [{ scopeSpans: [{ spans }] }] }, { key: a.secret_key })).text, '{}');
+  assert.equal((await server.post('/v1/logs', { resourceLogs: [{ scopeLogs: [{ logRecords }] }] }, { key: a.secret_key })).text, '{}');
+  await server.settle(a.write_key);
+  const { code, stderr } = await people('erase', '--tenant', a.code, '--profile', 'tracy', '--yes');
+  assert.equal(code, 0, stderr);
+  for (const [table, column] of [['traces_v3', 'span_name'], ['logs_v3', 'body']])
+    assert.deepEqual((await server.sql(`SELECT toString(${column}) AS name FROM observability.${table} WHERE ${column} LIKE 'erasure%' ORDER BY 1`)).map((row) => row.name),
+      ['erasure 3', 'erasure 4', 'erasure 5'], table);
+});
+
 test('a visit that ended just before its erasure has no end afterwards, and no row', async () => {
   const quick = await Server.start({ settings: ['--analytics.session_timeout', '3s', '--analytics.session_flush', '200ms'] });
   try {
@@ -306,6 +323,9 @@ test('events older than a tenant wants them kept are removed, of that tenant alo
     await send(tenant, [1, 9, 11, 40].map((n) => ({ name: `old_${n}`, created_at: days(n), device_id: 'd', profile_id: 'p' })));
     await server.settle(tenant.write_key);
   }
+  const spans = [1, 20].map((n) => ({ traceId: String(n).padStart(32, '0'), spanId: '0000000000000001', name: `old_${n}`, startTimeUnixNano: `${Date.now() - n * 86_400_000}000000` }));
+  assert.equal((await server.post('/v1/traces', { resourceSpans: [{ scopeSpans: [{ spans }] }] }, { key: a.secret_key })).text, '{}');
+  await server.settle(a.write_key);
   const names = async (tenant, table = 'events') => (await server.sql(
     `SELECT DISTINCT toString(name) AS name FROM analytics.${table} WHERE tenant_id = '${tenant.tenant}' AND name LIKE 'old%' ORDER BY name`)).map((row) => row.name);
   await server.stop();
@@ -315,6 +335,8 @@ test('events older than a tenant wants them kept are removed, of that tenant alo
   await waitFor('old events are gone', async () => (await names(a)).length === 2, 30_000);
   assert.deepEqual(await names(a), ['old_1', 'old_9']);
   await waitFor('what is derived from them and names a person, too', async () => (await names(a, 'cohort_events')).length === 2, 30_000);
+  const kept = await server.sql(`SELECT toString(span_name) AS name FROM observability.traces_v3 WHERE tenant_id = '${a.tenant}' AND name LIKE 'old%' ORDER BY name`);
+  assert.deepEqual(kept.map((row) => row.name), ['old_1', 'old_20'], 'telemetry has a time of its own');
   for (const table of ['events', 'cohort_events']) assert.deepEqual(await names(b, table), ['old_1', 'old_11', 'old_40', 'old_9'], table);
 });
 
