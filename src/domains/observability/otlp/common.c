@@ -187,7 +187,7 @@ enum error_code otlp_value_write(const struct otlp_value *value, struct buffer *
 
 /* ---- into rows ---- */
 
-void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t column, struct slice text)
+static void text_append(struct otlp_decoder *decoder, struct block *block, size_t column, struct slice text)
 {
     if (slice_is_utf8(text)) {
         block_append_string(block, column, text);
@@ -198,6 +198,25 @@ void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t 
     block_append_string(block, column, buffer_slice(&decoder->text));
 }
 
+void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t column, struct slice text)
+{
+    decoder->own_bytes += text.size;
+    text_append(decoder, block, column, text);
+}
+
+enum error_code otlp_value_append(struct otlp_decoder *decoder, struct block *block, size_t column, const struct otlp_value *value, struct error *error)
+{
+    if (value->type == OTLP_STRING) {
+        otlp_text_append(decoder, block, column, value->text);
+        return ERROR_NONE;
+    }
+    buffer_clear(&decoder->text);
+    enum error_code code = otlp_value_write(value, &decoder->text, error);
+    decoder->own_bytes += decoder->text.size;
+    block_append_string(block, column, buffer_slice(&decoder->text));
+    return code;
+}
+
 enum error_code otlp_attributes_append(struct otlp_decoder *decoder, struct block *block, size_t map_column, const struct otlp_attributes *attributes,
                                        struct error *error)
 {
@@ -205,6 +224,7 @@ enum error_code otlp_attributes_append(struct otlp_decoder *decoder, struct bloc
     block_map_begin(block, map_column);
     for (size_t i = 0; i < attributes->count && !code; i++) {
         const struct otlp_attribute *attribute = &attributes->items[i];
+        decoder->own_bytes += attribute->key.size;
         if (slice_is_utf8(attribute->key)) {
             block_map_key(block, map_column, attribute->key);
         } else {
@@ -212,13 +232,7 @@ enum error_code otlp_attributes_append(struct otlp_decoder *decoder, struct bloc
             write_text(attribute->key, &decoder->text);
             block_map_key(block, map_column, buffer_slice(&decoder->text));
         }
-        if (attribute->value.type == OTLP_STRING) {
-            otlp_text_append(decoder, block, map_column, attribute->value.text);
-            continue;
-        }
-        buffer_clear(&decoder->text);
-        code = otlp_value_write(&attribute->value, &decoder->text, error);
-        block_append_string(block, map_column, buffer_slice(&decoder->text));
+        code = otlp_value_append(decoder, block, map_column, &attribute->value, error);
     }
     block_map_end(block, map_column);
     return code;
@@ -243,8 +257,8 @@ static enum error_code attributes_as_json(struct otlp_decoder *decoder, const st
                                           const struct shared_refusals *refusals, struct slice *ret_text, const char **ret_refusal, struct error *error)
 {
     *ret_text = SLICE_EMPTY;
-    *ret_refusal = decoder->has_too_many ? refusals->too_many : others > OTLP_SHARED_TEXT_LIMIT_BYTES ? refusals->too_long : NULL;
-    decoder->has_too_many = false;
+    *ret_refusal = decoder->too_many ? refusals->too_many : others > OTLP_SHARED_TEXT_LIMIT_BYTES ? refusals->too_long : NULL;
+    decoder->too_many = NULL;
     if (*ret_refusal) return ERROR_NONE;
     if (attributes->count == 0) return ERROR_NONE;
     buffer_clear(&decoder->text);
@@ -290,22 +304,22 @@ enum error_code otlp_scope_begin(struct otlp_decoder *decoder, struct error *err
 void otlp_common_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_common_columns *columns)
 {
     const struct otlp_common *common = decoder->root;
-    otlp_text_append(decoder, block, columns->service_name, decoder->service_name);
+    text_append(decoder, block, columns->service_name, decoder->service_name);
     block_append_string(block, columns->resource, decoder->resource_text);
-    if (common->resource_schema_url.size) otlp_text_append(decoder, block, columns->resource_schema_url, common->resource_schema_url);
-    if (common->scope.name.size) otlp_text_append(decoder, block, columns->scope_name, common->scope.name);
-    if (common->scope.version.size) otlp_text_append(decoder, block, columns->scope_version, common->scope.version);
+    if (common->resource_schema_url.size) text_append(decoder, block, columns->resource_schema_url, common->resource_schema_url);
+    if (common->scope.name.size) text_append(decoder, block, columns->scope_name, common->scope.name);
+    if (common->scope.version.size) text_append(decoder, block, columns->scope_version, common->scope.version);
     if (decoder->scope_text.size) block_append_string(block, columns->scope_attributes, decoder->scope_text);
-    if (common->scope_schema_url.size) otlp_text_append(decoder, block, columns->scope_schema_url, common->scope_schema_url);
+    if (common->scope_schema_url.size) text_append(decoder, block, columns->scope_schema_url, common->scope_schema_url);
 }
 
 /* ---- items ---- */
 
 const char *otlp_item_refusal(struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano)
 {
-    bool has_too_many = decoder->has_too_many;
-    decoder->has_too_many = false;
-    if (has_too_many) return "it has more than 512 attributes";
+    const char *too_many = decoder->too_many;
+    decoder->too_many = NULL;
+    if (too_many) return too_many;
     if (decoder->resource_refusal) return decoder->resource_refusal;
     if (decoder->scope_refusal) return decoder->scope_refusal;
     return observability_time_refusal(field, unix_nano, decoder->input->request->received_ms,
@@ -327,8 +341,11 @@ enum error_code otlp_too_large(struct otlp_decoder *decoder, const char *reason,
     return error_set(error, ERROR_TOO_LARGE, "%s", reason);
 }
 
-enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code)
+_Static_assert(OTLP_OWN_TEXT_LIMIT_BYTES == 4 << 20, "what the refusal says");
+enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code, struct error *error)
 {
+    if (!code && decoder->own_bytes > OTLP_OWN_TEXT_LIMIT_BYTES) code = error_set(error, ERROR_TOO_LARGE, "its texts take more than 4 MiB");
+    decoder->own_bytes = 0;
     if (code) {
         block_row_rollback(block);
         return code;
@@ -351,7 +368,7 @@ void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char
 {
     char text[256];
     decoder->refused++;
-    decoder->has_too_many = false;
+    decoder->too_many = NULL;
     if (decoder->reason.size > OTLP_REASONS_BYTES) return;
     va_list arguments;
     va_start(arguments, format);

@@ -143,16 +143,15 @@ static enum error_code read_element(struct otlp_decoder *decoder, const struct o
         if (!otlp_attributes_room(decoder, attributes)) return no_memory(error);
         return otlp_json_read_attribute(json, &attributes->items[attributes->count++], error);
     }
-    struct otlp_numbers *numbers = place;
-    if (!otlp_numbers_room(decoder->arena, numbers, 1)) return no_memory(error);
+    uint64_t number;
     if (known->kind == OTLP_DOUBLES) {
         if (!read_real(json, &real)) return wrong(message->name, known->name, "a list of numbers", error);
-        memcpy(&numbers->items[numbers->count++], &real, sizeof real);
+        memcpy(&number, &real, sizeof number);
     } else {
         if (!read_integer(json, &integer)) return wrong(message->name, known->name, "a list of whole numbers", error);
-        numbers->items[numbers->count++] = (uint64_t)integer;
+        number = (uint64_t)integer;
     }
-    return ERROR_NONE;
+    return otlp_numbers_add(decoder, place, number) ? ERROR_NONE : no_memory(error);
 }
 
 static enum error_code read_member(struct otlp_decoder *decoder, const struct otlp_message *message, const struct otlp_field *known,

@@ -38,16 +38,8 @@ static const struct otlp_common_columns common_columns = {
 static enum error_code body_append(struct otlp_decoder *decoder, struct block *block, const struct otlp_value *body, struct error *error)
 {
     const char letter = (char)body->type;
-    enum error_code code = ERROR_NONE;
     block_append_string(block, LOGS_BODY_TYPE, slice_make(&letter, 1));
-    if (body->type == OTLP_STRING) {
-        otlp_text_append(decoder, block, LOGS_BODY, body->text);
-        return ERROR_NONE;
-    }
-    buffer_clear(&decoder->text);
-    code = otlp_value_write(body, &decoder->text, error);
-    block_append_string(block, LOGS_BODY, buffer_slice(&decoder->text));
-    return code;
+    return otlp_value_append(decoder, block, LOGS_BODY, body, error);
 }
 
 static enum error_code log_append(struct otlp_decoder *decoder, const struct otlp_log *log, uint64_t time, struct error *error)
@@ -72,7 +64,7 @@ static enum error_code log_append(struct otlp_decoder *decoder, const struct otl
     enum error_code code = body_append(decoder, block, &log->body, error);
     if (!code) code = otlp_attributes_append(decoder, block, LOGS_LOG_ATTRIBUTES, &log->attributes, error);
     if (!code) block_append_string(block, LOGS_LOG_ATTRIBUTE_TYPES, otlp_attribute_types(decoder, &log->attributes));
-    return otlp_row_end(decoder, block, code);
+    return otlp_row_end(decoder, block, code, error);
 }
 
 static enum error_code log_end(struct otlp_decoder *decoder, struct error *error)

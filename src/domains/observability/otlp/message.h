@@ -73,6 +73,9 @@ struct otlp_attributes { struct otlp_attribute *items; size_t count, capacity; }
 struct otlp_numbers { uint64_t *items; size_t count, capacity; };
 #define OTLP_ID_BYTES 16 /* of the longest id: a trace's */
 #define OTLP_ATTRIBUTE_LIMIT 512 /* of one span, event, point, resource: four times what SDKs send at most; some work grows with its square */
+#define OTLP_PART_LIMIT 1024 /* events or links of one span, exemplars or quantiles of one point: eight times what SDKs keep of them */
+#define OTLP_BUCKET_LIMIT 2000 /* of one histogram, each side of an exponential one: SDKs make 160, and answers are made of all of them */
+#define OTLP_OWN_TEXT_LIMIT_BYTES (4u << 20) /* of one span or log record: a whole message of gRPC, and one row that readers get with others */
 #define OTLP_SHARED_TEXT_LIMIT_BYTES (64u << 10) /* of a resource or a scope: it is copied into every row */
 #define OTLP_SHARED_LIMIT_BYTES (256u << 20) /* of all such copies of one request: the body's own limit does not bound them */
 #define OTLP_DEPTH_LIMIT 32 /* of AnyValue: deeper nesting is an attack on recursion, not telemetry */
@@ -98,7 +101,8 @@ struct otlp_decoder {
     struct slice service_name;   /* of the resource begun */
     struct slice resource_text, scope_text; /* their attributes as JSON */
     const char *resource_refusal, *scope_refusal; /* why no item of this resource or scope can be stored; NULL: they can */
-    bool has_too_many;           /* attributes beyond OTLP_ATTRIBUTE_LIMIT were left out of what is being read */
+    const char *too_many;        /* why what is being read cannot be stored: what was beyond one of the limits was left out; NULL: nothing */
+    size_t own_bytes;            /* of the texts of the row begun, beside those of resource and scope */
     size_t scopes;               /* begun: says whether it is still the same one */
     size_t shared_bytes;         /* of resource and scope, copied into rows so far */
     bool is_too_large;           /* the request, not an item of it: otlp_too_large */
@@ -114,7 +118,8 @@ enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *
 enum error_code otlp_json_read_attribute(struct json_value json, struct otlp_attribute *attribute, struct error *error) MUST_CHECK;
 /* Room for one more; false when the arena is full. At the limit the last one's: the item, or resource, is refused later. */
 bool otlp_attributes_room(struct otlp_decoder *decoder, struct otlp_attributes *attributes);
-bool otlp_numbers_room(struct arena *arena, struct otlp_numbers *numbers, size_t extra);
+/* One more, unless there are OTLP_BUCKET_LIMIT: then the item is refused later. False when the arena is full. */
+bool otlp_numbers_add(struct otlp_decoder *decoder, struct otlp_numbers *numbers, uint64_t number);
 
 /* common.c: tables all signals share, and what becomes of their values. */
 extern const struct otlp_message otlp_resource_message, otlp_scope_message;
@@ -131,6 +136,9 @@ enum error_code otlp_attributes_append(struct otlp_decoder *decoder, struct bloc
                                        struct error *error) MUST_CHECK;
 /* The letters of the attributes, in the decoder's scratch until its next use. */
 struct slice otlp_attribute_types(struct otlp_decoder *decoder, const struct otlp_attributes *attributes);
+/* A value's text into a String column, or into the values of a Map. */
+enum error_code otlp_value_append(struct otlp_decoder *decoder, struct block *block, size_t column, const struct otlp_value *value,
+                                  struct error *error) MUST_CHECK;
 /* Text from a client into a String column, ill-formed UTF-8 replaced. */
 void otlp_text_append(struct otlp_decoder *decoder, struct block *block, size_t column, struct slice text);
 /* Resource, scope and service into a row begun. */
@@ -142,12 +150,13 @@ static inline int64_t otlp_time(uint64_t unix_nano) { return unix_nano < INT64_M
 const char *otlp_item_refusal(struct otlp_decoder *decoder, enum tenant_signal signal, const char *field, uint64_t unix_nano);
 /* Before each row that will hold the texts of resource and scope: ERROR_TOO_LARGE when a request's rows would take too much of them. */
 enum error_code otlp_shared_take(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
-/* Commits the row begun and counts it as accepted; or rolls it back when `code` is an error, which it returns. */
-enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code) MUST_CHECK;
+/* Commits the row begun and counts it as accepted; or rolls it back when `code` is an error, which it returns, or when its own texts are
+ * beyond OTLP_OWN_TEXT_LIMIT_BYTES: ERROR_TOO_LARGE. */
+enum error_code otlp_row_end(struct otlp_decoder *decoder, struct block *block, enum error_code code, struct error *error) MUST_CHECK;
 /* Refuses the whole request with ERROR_TOO_LARGE, also from within an item: in smaller batches all of it can be stored. */
 enum error_code otlp_too_large(struct otlp_decoder *decoder, const char *reason, struct error *error) MUST_CHECK;
 #define OTLP_NO_MEMORY "the request needs more memory than one may use; send smaller batches"
-/* What is nested too deep (ERROR_TOO_LARGE, but for otlp_too_large) refuses its item, not the request: counts that and returns ERROR_NONE;
+/* What is nested too deep or too long (ERROR_TOO_LARGE, but for otlp_too_large) refuses its item, not the request: counts that and returns ERROR_NONE;
  * passes on other errors. */
 enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error) MUST_CHECK;
 /* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero". */

@@ -208,6 +208,7 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     struct metrics_known *known = NULL;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
+    if (decoder->too_many) reason = decoder->too_many; /* before what else is wrong with the rest of it */
     if (!reason) reason = point_refusal(decoder);
     if (!reason) code = point_series(decoder, &known, error);
     if (reason) otlp_refuse_item(decoder, "data point", "%s", reason);
@@ -269,6 +270,10 @@ static enum error_code exemplar_end(struct otlp_decoder *decoder, struct error *
     if (decoder->item + ++metrics->seen_exemplars > OBSERVABILITY_ITEM_LIMIT)
         return error_set(error, ERROR_TOO_LARGE, "a request may hold %d items, exemplars among them; send smaller batches", OBSERVABILITY_ITEM_LIMIT);
     if (!metrics->exemplar.has_int && !metrics->exemplar.has_double) return ERROR_NONE; /* an example of nothing */
+    if (count == OTLP_PART_LIMIT) {
+        decoder->too_many = "it has more than 1024 exemplars";
+        return ERROR_NONE;
+    }
     if (count == metrics->exemplars.capacity) {
         size_t larger = count ? count * 2 : 8;
         struct otlp_exemplar *items = arena_allocate(decoder->arena, larger * sizeof *items);
@@ -288,10 +293,15 @@ static enum error_code exemplar_end(struct otlp_decoder *decoder, struct error *
 static enum error_code quantile_end(struct otlp_decoder *decoder, struct error *error)
 {
     struct otlp_metrics *metrics = decoder->root;
-    if (!otlp_numbers_room(decoder->arena, &metrics->quantiles, 1) || !otlp_numbers_room(decoder->arena, &metrics->quantile_values, 1)) return too_large(error);
-    memcpy(&metrics->quantiles.items[metrics->quantiles.count++], &metrics->quantile.quantile, sizeof(double));
-    memcpy(&metrics->quantile_values.items[metrics->quantile_values.count++], &metrics->quantile.value, sizeof(double));
-    return ERROR_NONE;
+    uint64_t quantile, value;
+    if (metrics->quantiles.count == OTLP_PART_LIMIT) {
+        decoder->too_many = "it has more than 1024 quantiles";
+        return ERROR_NONE;
+    }
+    memcpy(&quantile, &metrics->quantile.quantile, sizeof quantile);
+    memcpy(&value, &metrics->quantile.value, sizeof value);
+    bool has_room = otlp_numbers_add(decoder, &metrics->quantiles, quantile) && otlp_numbers_add(decoder, &metrics->quantile_values, value);
+    return has_room ? ERROR_NONE : too_large(error);
 }
 
 void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused)

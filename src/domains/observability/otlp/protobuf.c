@@ -20,7 +20,7 @@ bool otlp_attributes_room(struct otlp_decoder *decoder, struct otlp_attributes *
     if (attributes->count < attributes->capacity && attributes->count < OTLP_ATTRIBUTE_LIMIT) return true;
     if (attributes->count == OTLP_ATTRIBUTE_LIMIT) {
         attributes->count--;
-        decoder->has_too_many = true;
+        decoder->too_many = "it has more than 512 attributes";
         return true;
     }
     size_t capacity = attributes->capacity ? attributes->capacity * 2 : 16;
@@ -32,18 +32,24 @@ bool otlp_attributes_room(struct otlp_decoder *decoder, struct otlp_attributes *
     return true;
 }
 
-bool otlp_numbers_room(struct arena *arena, struct otlp_numbers *numbers, size_t extra)
+bool otlp_numbers_add(struct otlp_decoder *decoder, struct otlp_numbers *numbers, uint64_t number)
 {
-    if (numbers->capacity - numbers->count >= extra) return true;
-    size_t capacity = numbers->capacity ? numbers->capacity * 2 : 32;
-    while (capacity - numbers->count < extra) capacity *= 2;
-    uint64_t *larger = arena_allocate(arena, capacity * sizeof *larger);
-    if (!larger) return false;
-    if (numbers->count) memcpy(larger, numbers->items, numbers->count * sizeof *larger);
-    numbers->items = larger;
-    numbers->capacity = capacity;
+    if (numbers->count == OTLP_BUCKET_LIMIT) {
+        decoder->too_many = "it has more than 2000 buckets";
+        return true;
+    }
+    if (numbers->count == numbers->capacity) {
+        size_t capacity = numbers->capacity ? numbers->capacity * 2 : 32;
+        uint64_t *larger = arena_allocate(decoder->arena, capacity * sizeof *larger);
+        if (!larger) return false;
+        if (numbers->count) memcpy(larger, numbers->items, numbers->count * sizeof *larger);
+        numbers->items = larger;
+        numbers->capacity = capacity;
+    }
+    numbers->items[numbers->count++] = number;
     return true;
 }
+_Static_assert(OTLP_ATTRIBUTE_LIMIT == 512 && OTLP_PART_LIMIT == 1024 && OTLP_BUCKET_LIMIT == 2000, "what the refusals say");
 
 /* AnyValue: the last one of its fields stands. */
 bool otlp_protobuf_read_value(struct slice bytes, struct otlp_value *value)
@@ -80,17 +86,16 @@ bool otlp_protobuf_read_attribute(struct slice bytes, struct otlp_attribute *att
 }
 
 /* A repeated scalar: one value, or all of them packed. */
-static bool read_numbers(const struct protobuf_field *field, bool is_varint, struct otlp_numbers *numbers)
+static enum error_code read_numbers(struct otlp_decoder *decoder, const struct otlp_message *message, const struct protobuf_field *field, bool is_varint,
+                                    struct otlp_numbers *numbers, struct error *error)
 {
-    if (field->wire != PROTOBUF_BYTES) {
-        numbers->items[numbers->count++] = field->integer;
-        return true;
+    if (field->wire != PROTOBUF_BYTES) return otlp_numbers_add(decoder, numbers, field->integer) ? ERROR_NONE : no_memory(error);
+    for (struct slice packed = field->bytes; packed.size;) {
+        uint64_t number;
+        if (!(is_varint ? protobuf_take_varint(&packed, &number) : protobuf_take_fixed64(&packed, &number))) return malformed(message->name, error);
+        if (!otlp_numbers_add(decoder, numbers, number)) return no_memory(error);
     }
-    for (struct slice packed = field->bytes; packed.size; numbers->count++) {
-        uint64_t *room = &numbers->items[numbers->count];
-        if (!(is_varint ? protobuf_take_varint(&packed, room) : protobuf_take_fixed64(&packed, room))) return false;
-    }
-    return true;
+    return ERROR_NONE;
 }
 
 /* How a kind travels: its wire type, and a second one that is taken as well. */
@@ -134,13 +139,7 @@ static enum error_code read_field(struct otlp_decoder *decoder, const struct otl
     }
     case OTLP_FIXED64S:
     case OTLP_DOUBLES:
-    case OTLP_VARINTS: {
-        struct otlp_numbers *numbers = place;
-        size_t most = field->wire != PROTOBUF_BYTES ? 1 : kind == OTLP_VARINTS ? field->bytes.size : field->bytes.size / 8 + 1;
-        if (!otlp_numbers_room(decoder->arena, numbers, most)) return no_memory(error);
-        if (!read_numbers(field, kind == OTLP_VARINTS, numbers)) return malformed(message->name, error);
-        break;
-    }
+    case OTLP_VARINTS: return read_numbers(decoder, message, field, kind == OTLP_VARINTS, place, error);
     case OTLP_MESSAGE: return read_message(decoder, known->message, field->bytes, error);
     default: ASSERT(false);
     }

@@ -55,6 +55,10 @@ static enum error_code event_end(struct otlp_decoder *decoder, struct error *err
 {
     struct otlp_traces *traces = decoder->root;
     size_t count = traces->events.count;
+    if (count == OTLP_PART_LIMIT) {
+        decoder->too_many = "it has more than 1024 events";
+        return ERROR_NONE;
+    }
     if (!list_room(decoder->arena, (void **)&traces->events.items, sizeof traces->event, count, &traces->events.capacity)) return no_memory(error);
     struct otlp_attributes spare = traces->events.items[count].attributes;
     traces->events.items[count] = traces->event;
@@ -67,6 +71,10 @@ static enum error_code link_end(struct otlp_decoder *decoder, struct error *erro
 {
     struct otlp_traces *traces = decoder->root;
     size_t count = traces->links.count;
+    if (count == OTLP_PART_LIMIT) {
+        decoder->too_many = "it has more than 1024 links";
+        return ERROR_NONE;
+    }
     if (!list_room(decoder->arena, (void **)&traces->links.items, sizeof traces->link, count, &traces->links.capacity)) return no_memory(error);
     struct otlp_attributes spare = traces->links.items[count].attributes;
     traces->links.items[count] = traces->link;
@@ -170,13 +178,7 @@ static enum error_code attributes_append(struct otlp_decoder *decoder, struct bl
     for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT && !code; i++) {
         if (!(found & 1u << i)) continue;
         letters[letter_count++] = (char)own[i].value.type;
-        if (own[i].value.type == OTLP_STRING) {
-            otlp_text_append(decoder, block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, own[i].value.text);
-            continue;
-        }
-        buffer_clear(&decoder->text);
-        code = otlp_value_write(&own[i].value, &decoder->text, error);
-        block_append_string(block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, buffer_slice(&decoder->text));
+        code = otlp_value_append(decoder, block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, &own[i].value, error);
     }
     if (!code) code = otlp_attributes_append(decoder, block, TRACES_OTHER_ATTRIBUTES, attributes, error);
     buffer_clear(&decoder->text);
@@ -212,7 +214,7 @@ static enum error_code span_append(struct otlp_decoder *decoder, struct otlp_tra
     enum error_code code = attributes_append(decoder, block, &traces->span.attributes, error);
     if (!code && traces->events.count) code = events_append(decoder, block, error);
     if (!code && traces->links.count) code = links_append(decoder, block, error);
-    return otlp_row_end(decoder, block, code);
+    return otlp_row_end(decoder, block, code, error);
 }
 
 /* A clock went wrong, not a span: and times added to it must stay in the range of a DateTime64(9). */
