@@ -383,6 +383,25 @@ test('a visit leads to its traces, logs and events, and a trace to its visits', 
   assert.deepEqual(await ask(`${signals}/correlation?sessionId=${session}`, other), { traces: [], logs: [], exemplars: [], events: [] });
 });
 
+test('who may read traces alone sees no logs, points or events by way of them', async () => {
+  const key = async (permissions) => {
+    const { code, stdout, stderr } = await server.command(['key', 'create', 'a', '--kind', 'secret', '--name', permissions, '--permissions', permissions, '--json']);
+    assert.equal(code, 0, stderr);
+    const made = JSON.parse(stdout).key;
+    await waitFor('the key is known', async () => (await server.get(`${signals}/traces/services`, made)).status !== 401);
+    return made;
+  };
+  const statuses = async (token) => Object.fromEntries(await Promise.all([`traces/${SHOP}`, `traces/${SHOP}/logs`, `traces/${SHOP}/exemplars`, `correlation?traceId=${SHOP}`]
+    .map(async (path) => [path.replace(/[?].*/, '').replace(SHOP, 'id'), (await server.get(`${signals}/${path}`, token)).status])));
+  assert.deepEqual(await statuses(await key('traces:read')), { 'traces/id': 200, 'traces/id/logs': 403, 'traces/id/exemplars': 403, correlation: 403 });
+  assert.deepEqual(await statuses(await key('traces:read,logs:read,metrics:read')), { 'traces/id': 200, 'traces/id/logs': 200, 'traces/id/exemplars': 200, correlation: 403 });
+  assert.deepEqual(await statuses(await key('traces:read,logs:read,metrics:read,events:read')), { 'traces/id': 200, 'traces/id/logs': 200, 'traces/id/exemplars': 200, correlation: 200 });
+  const eventsOnly = await key('events:read');
+  const refused = await server.get('/jaeger/api/services', eventsOnly);
+  assert.deepEqual([refused.status, refused.json.errors[0].code], [403, 403]);
+  assert.equal((await server.get('/tempo/api/search', eventsOnly)).status, 403);
+});
+
 // ---- Jaeger ----
 
 const basic = (who) => ({ authorization: `Basic ${Buffer.from(`grafana:${who.secret_key}`).toString('base64')}` });
