@@ -6,6 +6,9 @@
 #include <cmocka.h>
 #include <math.h>
 
+#include <stdlib.h>
+
+#include "domain/harness.h"
 #include "domains/observability/metrics/names.h"
 #include "domains/observability/metrics/state.h"
 #include "domains/observability/metrics/write.h"
@@ -190,6 +193,47 @@ static void series_of_one_target_stand_side_by_side(void **state)
     assert_true((a & ((UINT64_C(1) << 52) - 1)) == (c & ((UINT64_C(1) << 52) - 1)));
 }
 
+/* One point of a gauge: the rows of a table, or the answer, have that part. */
+static void point_gives(const char *point, int status, ptrdiff_t table, const char *part)
+{
+    struct harness *harness = calloc(1, sizeof *harness);
+    struct buffer body = {0}, rows = {0};
+    assert_non_null(harness);
+    harness_create(harness, &observability_domain);
+    harness_header(harness, "authorization", "Bearer k");
+    harness_header(harness, "content-type", "application/json");
+    buffer_printf(&body, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"load\",\"gauge\":{\"dataPoints\":[{\"timeUnixNano\":\"%lld000000\",%s}]}}]}]}]}",
+                  (long long)HARNESS_NOW_MS, point);
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, status);
+    if (table >= 0) harness_write_rows(harness, (size_t)table, &rows);
+    else buffer_append_slice(&rows, buffer_slice(&harness->body));
+    if (slice_find(buffer_slice(&rows), slice_from_string(part)) < 0) fail_msg("%s: %s is not in %.*s", point, part, SLICE_ARGS(buffer_slice(&rows)));
+    buffer_free(&body);
+    buffer_free(&rows);
+    harness_destroy(harness);
+    free(harness);
+}
+
+static void a_point_has_the_value_that_was_sent_last_or_is_refused(void **state)
+{
+    point_gives("\"asInt\":\"7\"", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":7");
+    point_gives("\"asInt\":\"-7\"", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":-7");
+    point_gives("\"asInt\":\"7\",\"asDouble\":9", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":9");
+    point_gives("\"asDouble\":9,\"asInt\":\"7\"", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":7");
+    point_gives("\"flags\":1", 200, OBSERVABILITY_SAMPLES, "\"scale\":126");
+    point_gives("\"flags\":0", 200, -1, "\"rejectedDataPoints\":\"1\",\"errorMessage\":\"data point 0: it has no value: neither as_int nor as_double\"");
+    point_gives("\"asInt\":\"9223372036854775808\"", 400, -1, "NumberDataPoint.asInt must be a whole number of 64 bits");
+}
+
+static void an_attribute_cannot_take_the_name_of_the_metric(void **state)
+{
+    point_gives("\"asInt\":1,\"attributes\":[{\"key\":\"__name__\",\"value\":{\"stringValue\":\"other\"}}]", 200, OBSERVABILITY_SERIES,
+                "\"labels\":{\"exported___name__\":\"other\"}");
+    point_gives("\"asInt\":1,\"attributes\":[{\"key\":\"--name--\",\"value\":{\"stringValue\":\"other\"}}]", 200, OBSERVABILITY_SERIES,
+                "\"labels\":{\"exported___name__\":\"other\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -200,6 +244,8 @@ int main(void)
         cmocka_unit_test(the_set_remembers_series_and_their_days),
         cmocka_unit_test(what_a_refused_request_marked_is_forgotten_alone),
         cmocka_unit_test(series_in_use_outlast_any_number_of_new_ones),
+        cmocka_unit_test(a_point_has_the_value_that_was_sent_last_or_is_refused),
+        cmocka_unit_test(an_attribute_cannot_take_the_name_of_the_metric),
         cmocka_unit_test(series_of_one_target_stand_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

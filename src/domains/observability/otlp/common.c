@@ -35,6 +35,7 @@ void otlp_message_clear(struct otlp_decoder *decoder, const struct otlp_message 
         case OTLP_UINT32:
         case OTLP_SINT32: *(uint32_t *)place = 0; break;
         case OTLP_FIXED64:
+        case OTLP_SFIXED64:
         case OTLP_DOUBLE: *(uint64_t *)place = 0; break;
         case OTLP_BOOLEAN: *(bool *)place = false; break;
         case OTLP_VALUE: *(struct otlp_value *)place = (struct otlp_value){.type = OTLP_EMPTY}; break;

@@ -11,25 +11,19 @@ static enum error_code wrong(const char *message, const char *name, const char *
     return error_set_field(error, ERROR_INVALID, name, "%s.%s must be %s", message, name, wanted);
 }
 
-static bool read_integer(struct json_value json, int64_t *value)
+/* A whole number that an int64_t, or without a sign a uint64_t, holds; its bits. */
+static bool read_integer(struct json_value json, bool has_sign, uint64_t *value)
 {
     switch (json_value_type(json)) {
-    case JSON_INT: *value = json_value_int(json); return true;
-    case JSON_UINT: *value = (int64_t)json_value_uint(json); return true;
+    case JSON_INT: *value = (uint64_t)json_value_int(json); return has_sign || json_value_int(json) >= 0;
+    case JSON_UINT: *value = json_value_uint(json); return !has_sign || *value <= INT64_MAX;
     case JSON_DOUBLE: { /* 1e3, 5.0: whole numbers in another spelling */
         double number = json_value_double(json);
         if (number != floor(number) || fabs(number) > 9007199254740992.0) return false;
-        *value = (int64_t)number;
-        return true;
+        *value = (uint64_t)(int64_t)number;
+        return has_sign || number >= 0;
     }
-    case JSON_STRING: {
-        struct slice text = json_value_string(json);
-        uint64_t large;
-        if (slice_parse_int64(text, value)) return true;
-        if (!slice_parse_uint64(text, &large)) return false;
-        *value = (int64_t)large;
-        return true;
-    }
+    case JSON_STRING: return has_sign ? slice_parse_int64(json_value_string(json), (int64_t *)value) : slice_parse_uint64(json_value_string(json), value);
     default: return false;
     }
 }
@@ -100,7 +94,7 @@ enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *
                 fits = type == JSON_BOOL;
                 if (fits) value->integer = json_value_bool(member);
                 break;
-            case OTLP_INT: fits = read_integer(member, &value->integer); break;
+            case OTLP_INT: fits = read_integer(member, true, (uint64_t *)&value->integer); break;
             case OTLP_REAL: fits = read_real(member, &value->real); break;
             default: { /* {"values": [..]}; without it, an empty one */
                 fits = type == JSON_OBJECT;
@@ -137,7 +131,6 @@ static enum error_code read_element(struct otlp_decoder *decoder, const struct o
                                     struct json_value json, struct error *error)
 {
     double real;
-    int64_t integer;
     if ((known->kind & ~(unsigned)OTLP_OPTIONAL) == OTLP_ATTRIBUTES) {
         struct otlp_attributes *attributes = place;
         if (!otlp_attributes_room(decoder, attributes)) return no_memory(error);
@@ -148,8 +141,7 @@ static enum error_code read_element(struct otlp_decoder *decoder, const struct o
         if (!read_real(json, &real)) return wrong(message->name, known->name, "a list of numbers", error);
         memcpy(&number, &real, sizeof number);
     } else {
-        if (!read_integer(json, &integer)) return wrong(message->name, known->name, "a list of whole numbers", error);
-        number = (uint64_t)integer;
+        if (!read_integer(json, false, &number)) return wrong(message->name, known->name, "a list of whole numbers, none below 0", error);
     }
     return otlp_numbers_add(decoder, place, number) ? ERROR_NONE : no_memory(error);
 }
@@ -160,8 +152,8 @@ static enum error_code read_member(struct otlp_decoder *decoder, const struct ot
     void *place = (char *)decoder->root + known->offset;
     enum json_type type = json_value_type(json);
     unsigned kind = known->kind & ~(unsigned)OTLP_OPTIONAL;
-    int64_t integer = 0;
-    if (known->kind & OTLP_OPTIONAL) *((bool *)decoder->root + known->flag) = true;
+    uint64_t integer = 0;
+    if (known->kind & OTLP_OPTIONAL) otlp_field_seen(decoder->root, known);
     switch (kind) {
     case OTLP_TEXT:
         if (type != JSON_STRING) return wrong(message->name, known->name, "text", error);
@@ -172,11 +164,18 @@ static enum error_code read_member(struct otlp_decoder *decoder, const struct ot
         if (!read_hexadecimal(decoder->arena, json_value_string(json), place)) return no_memory(error);
         break;
     case OTLP_UINT32:
+        if (!read_integer(json, false, &integer) || integer > UINT32_MAX) return wrong(message->name, known->name, "a whole number from 0 to 4294967295", error);
+        *(uint32_t *)place = (uint32_t)integer;
+        break;
     case OTLP_SINT32:
+        if (!read_integer(json, true, &integer) || (int64_t)integer != (int32_t)integer) return wrong(message->name, known->name, "a whole number of 32 bits", error);
+        *(int32_t *)place = (int32_t)integer;
+        break;
     case OTLP_FIXED64:
-        if (!read_integer(json, &integer)) return wrong(message->name, known->name, "a whole number", error);
-        if (kind == OTLP_FIXED64) *(uint64_t *)place = (uint64_t)integer;
-        else *(uint32_t *)place = (uint32_t)integer;
+        if (!read_integer(json, false, place)) return wrong(message->name, known->name, "a whole number from 0 to 18446744073709551615", error);
+        break;
+    case OTLP_SFIXED64:
+        if (!read_integer(json, true, place)) return wrong(message->name, known->name, "a whole number of 64 bits", error);
         break;
     case OTLP_DOUBLE:
         if (!read_real(json, place)) return wrong(message->name, known->name, "a number", error);

@@ -20,6 +20,7 @@ enum otlp_kind {
     OTLP_ID,          /* struct slice: bytes; in JSON hexadecimal of any case */
     OTLP_UINT32,      /* uint32_t: uint32, enum; varint or fixed32 */
     OTLP_FIXED64,     /* uint64_t: fixed64, uint64; in JSON a decimal string or a number */
+    OTLP_SFIXED64,    /* int64_t: sfixed64; in JSON the same */
     OTLP_SINT32,      /* int32_t: zigzag */
     OTLP_DOUBLE,      /* double; in JSON also "NaN", "Infinity", "-Infinity" */
     OTLP_BOOLEAN,     /* bool */
@@ -38,6 +39,7 @@ struct otlp_field {
     size_t offset;                      /* in the request's struct; of MESSAGE not used */
     const struct otlp_message *message; /* MESSAGE */
     size_t flag;                        /* OPTIONAL: where the bool is */
+    size_t other_flag;                  /* of a oneof's other field, whose place this one takes; 0: of none */
 };
 struct otlp_decoder;
 struct otlp_message {
@@ -52,6 +54,12 @@ struct otlp_message {
 static inline bool otlp_field_is_child(const struct otlp_field *field)
 {
     return (field->kind & ~(unsigned)OTLP_OPTIONAL) == OTLP_MESSAGE && (field->message->end || field->message->children_last);
+}
+/* Notes that an OPTIONAL field was sent. */
+static inline void otlp_field_seen(void *root, const struct otlp_field *field)
+{
+    *((bool *)root + field->flag) = true;
+    if (field->other_flag) *((bool *)root + field->other_flag) = false;
 }
 /* Empties the place of a message and of its parts; lists keep their memory. */
 void otlp_message_clear(struct otlp_decoder *decoder, const struct otlp_message *message);

@@ -68,6 +68,10 @@ static enum error_code label_add(struct otlp_decoder *decoder, struct metrics_la
     if (!value.size) return ERROR_NONE;
     buffer_clear(&decoder->text);
     metrics_label_name_append(&decoder->text, name);
+    if (slice_equal(buffer_slice(&decoder->text), SLICE("__name__"))) { /* the metric's own: another one gets the name Prometheus gives those of targets */
+        buffer_clear(&decoder->text);
+        buffer_append_string(&decoder->text, "exported___name__");
+    }
     enum error_code code = keep(decoder, &name, error);
     if (code) return code;
     for (size_t i = 0; i < labels->count; i++) {

@@ -222,7 +222,12 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     return otlp_item_end(decoder, "data point", code, error);
 }
 
-static enum error_code number_end(struct otlp_decoder *decoder, struct error *error) { return point_end(decoder, NULL, error); }
+static enum error_code number_end(struct otlp_decoder *decoder, struct error *error)
+{
+    const struct otlp_point *point = &((struct otlp_metrics *)decoder->root)->point;
+    bool has_value = point->has_int || point->has_double || point->flags & OTLP_NO_RECORDED_VALUE;
+    return point_end(decoder, has_value ? NULL : "it has no value: neither as_int nor as_double", error);
+}
 
 static enum error_code histogram_end(struct otlp_decoder *decoder, struct error *error)
 {
@@ -315,19 +320,19 @@ void otlp_metrics_finish(struct otlp_decoder *decoder, bool is_refused)
 
 static const struct otlp_field exemplar_fields[] = {
     [2] = {"timeUnixNano", OTLP_FIXED64, AT(exemplar.time_unix_nano)},
-    [3] = {"asDouble", OTLP_DOUBLE | OTLP_OPTIONAL, AT(exemplar.as_double), .flag = AT(exemplar.has_double)},
+    [3] = {"asDouble", OTLP_DOUBLE | OTLP_OPTIONAL, AT(exemplar.as_double), .flag = AT(exemplar.has_double), .other_flag = AT(exemplar.has_int)},
     [4] = {"spanId", OTLP_ID, AT(exemplar.span_id)},
     [5] = {"traceId", OTLP_ID, AT(exemplar.trace_id)},
-    [6] = {"asInt", OTLP_FIXED64 | OTLP_OPTIONAL, AT(exemplar.as_int), .flag = AT(exemplar.has_int)},
+    [6] = {"asInt", OTLP_SFIXED64 | OTLP_OPTIONAL, AT(exemplar.as_int), .flag = AT(exemplar.has_int), .other_flag = AT(exemplar.has_double)},
     [7] = {"filteredAttributes", OTLP_ATTRIBUTES, AT(exemplar.attributes)},
 };
 static const struct otlp_message exemplar_message = {.name = "Exemplar", OTLP_FIELDS(exemplar_fields), .end = exemplar_end};
 static const struct otlp_field number_fields[] = {
     [2] = {"startTimeUnixNano", OTLP_FIXED64, AT(point.start_time_unix_nano)},
     [3] = {"timeUnixNano", OTLP_FIXED64, AT(point.time_unix_nano)},
-    [4] = {"asDouble", OTLP_DOUBLE, AT(point.as_double)},
+    [4] = {"asDouble", OTLP_DOUBLE | OTLP_OPTIONAL, AT(point.as_double), .flag = AT(point.has_double), .other_flag = AT(point.has_int)},
     [5] = {"exemplars", OTLP_MESSAGE, .message = &exemplar_message},
-    [6] = {"asInt", OTLP_FIXED64 | OTLP_OPTIONAL, AT(point.as_int), .flag = AT(point.has_int)},
+    [6] = {"asInt", OTLP_SFIXED64 | OTLP_OPTIONAL, AT(point.as_int), .flag = AT(point.has_int), .other_flag = AT(point.has_double)},
     [7] = {"attributes", OTLP_ATTRIBUTES, AT(point.attributes)},
     [8] = {"flags", OTLP_UINT32, AT(point.flags)},
 };

@@ -22,7 +22,7 @@ struct otlp_point {
     uint64_t start_time_unix_nano, time_unix_nano;
     double as_double;
     int64_t as_int;
-    bool has_int, has_sum, has_min, has_max;
+    bool has_int, has_double, has_sum, has_min, has_max;
     struct otlp_attributes attributes;
     uint32_t flags;
     uint64_t count;

@@ -150,6 +150,10 @@ static void what_cannot_be_decoded_is_400_in_the_type_of_the_request(void **stat
         assert_memory_equal(harness.body.data, "\x08\x03\x12", 3); /* code 3, a message */
     }
     static const char *const texts[] = {"", "[]", "{", "{\"resourceSpans\":{\"scopeSpans\":1}}", "{\"resourceSpans\":[1]}", JSON_SPAN("\"kind\":\"server\""), JSON_SPAN("\"kind\":1.5"),
+                                        JSON_SPAN("\"kind\":-1"), JSON_SPAN("\"kind\":4294967297"), JSON_SPAN("\"startTimeUnixNano\":-5"),
+                                        JSON_SPAN("\"startTimeUnixNano\":\"18446744073709551616\""), JSON_SPAN("\"startTimeUnixNano\":-1e3"),
+                                        JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":{\"intValue\":9223372036854775808}}]"),
+                                        JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":{\"intValue\":\"18446744073709551615\"}}]"),
                                         JSON_SPAN("\"name\":7"), JSON_SPAN("\"traceId\":7"), JSON_SPAN("\"attributes\":[7]"), JSON_SPAN("\"attributes\":[{\"key\":7}]"),
                                         JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":{\"intValue\":\"seven\"}}]"),
                                         JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":{\"arrayValue\":{\"values\":[{\"intValue\":\"seven\"}]}}}]")};
@@ -336,8 +340,6 @@ static void times_must_be_there_not_far_ahead_and_not_older_than_rows_are_kept(v
     buffer_clear(&rows);
     harness_write_rows(&harness, OBSERVABILITY_TRACES, &rows);
     assert_true(slice_find(buffer_slice(&rows), SLICE("duration_nano")) < 0);
-    post("/v1/traces", JSON, SLICE(JSON_SPAN("\"startTimeUnixNano\":-5")), 200);
-    assert_true(answer_has("more than ten minutes in the future")); /* an unsigned field: what is below zero is far ahead */
 }
 
 static void log_records_have_the_time_they_say_else_when_they_were_seen_else_now(void **state)

@@ -103,7 +103,8 @@ static bool wire_fits(enum otlp_kind kind, enum protobuf_wire wire)
 {
     switch (kind) {
     case OTLP_UINT32: return wire == PROTOBUF_VARINT || wire == PROTOBUF_FIXED32;
-    case OTLP_FIXED64: return wire == PROTOBUF_FIXED64 || wire == PROTOBUF_VARINT;
+    case OTLP_FIXED64:
+    case OTLP_SFIXED64: return wire == PROTOBUF_FIXED64 || wire == PROTOBUF_VARINT;
     case OTLP_SINT32:
     case OTLP_BOOLEAN: return wire == PROTOBUF_VARINT;
     case OTLP_DOUBLE: return wire == PROTOBUF_FIXED64;
@@ -120,12 +121,13 @@ static enum error_code read_field(struct otlp_decoder *decoder, const struct otl
     void *place = (char *)decoder->root + known->offset;
     enum otlp_kind kind = known->kind & ~(unsigned)OTLP_OPTIONAL;
     if (!wire_fits(kind, field->wire)) return malformed(message->name, error);
-    if (known->kind & OTLP_OPTIONAL) *((char *)decoder->root + known->flag) = true;
+    if (known->kind & OTLP_OPTIONAL) otlp_field_seen(decoder->root, known);
     switch (kind) {
     case OTLP_TEXT:
     case OTLP_ID: *(struct slice *)place = field->bytes; break;
     case OTLP_UINT32: *(uint32_t *)place = (uint32_t)field->integer; break;
-    case OTLP_FIXED64: *(uint64_t *)place = field->integer; break;
+    case OTLP_FIXED64:
+    case OTLP_SFIXED64: *(uint64_t *)place = field->integer; break;
     case OTLP_SINT32: *(int32_t *)place = (int32_t)protobuf_zigzag((uint32_t)field->integer); break;
     case OTLP_DOUBLE: *(double *)place = protobuf_double(field->integer); break;
     case OTLP_BOOLEAN: *(bool *)place = field->integer != 0; break;

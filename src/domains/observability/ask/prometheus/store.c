@@ -50,8 +50,8 @@ static enum error_code read_labels(const struct query_rows *rows, size_t row, st
     struct promql_label *items = arena_allocate(arena, (pairs + 1) * sizeof *items);
     if (!items) return error_set(error, ERROR_MEMORY, "no memory for labels");
     items[count++] = (struct promql_label){SLICE("__name__"), query_rows_text(rows, row, 1)};
-    for (size_t i = 0; i < pairs; i++) /* an empty label is none */
-        if (map->array.items[2 * i].s.size && map->array.items[2 * i + 1].s.size)
+    for (size_t i = 0; i < pairs; i++) /* an empty label is none, and the name stands above */
+        if (map->array.items[2 * i].s.size && map->array.items[2 * i + 1].s.size && !slice_equal(map->array.items[2 * i].s, SLICE("__name__")))
             items[count++] = (struct promql_label){map->array.items[2 * i].s, map->array.items[2 * i + 1].s};
     qsort(items, count, sizeof *items, compare_labels);
     *ret_labels = (struct promql_labels){items, count};
