@@ -41,7 +41,7 @@ test('a span that cannot be stored is counted in the answer, and the others are 
 test('a request that breaks off is refused whole', async () => {
   const answer = await server.post('/v1/traces', request(span('22'.repeat(16), 'eee19b7ec3c1b174'), span('22'.repeat(16), 'eee19b7ec3c1b175', { kind: 'server' })), { key: a.secret_key });
   assert.equal(answer.status, 400);
-  assert.deepEqual(answer.json, { code: 3, message: 'kind: Span.kind must be a whole number' });
+  assert.deepEqual(answer.json, { code: 3, message: 'kind: Span.kind must be a whole number from 0 to 4294967295' });
   await server.settle(a.write_key);
   assert.equal((await server.get(`/api/v2/query/signals/traces/${'22'.repeat(16)}`, a.secret_key)).status, 404);
 });
