@@ -25,7 +25,7 @@ struct gathered {
     int64_t time_ms;
     double count, sum, min, max;
     struct metrics_bucket *buckets;
-    size_t bucket_count, bucket_capacity;
+    size_t bucket_count, bucket_capacity, next_bucket;
 };
 struct gathering {
     struct query_context *context;
@@ -118,10 +118,11 @@ static struct gathered *gathered_of(struct gathering *gathering, size_t series_r
 static void add_bucket(struct gathering *gathering, struct gathered *item, double lower, double upper, double count)
 {
     if (!(count > 0)) return;
-    for (size_t i = 0; i < item->bucket_count; i++) { /* points of a series have the same buckets: the place is found at once, or soon */
-        size_t at = (item->bucket_count - 1 - i);
+    for (size_t i = 0; i < item->bucket_count; i++) { /* the points of a series have the same buckets in the same order: the first guess is right */
+        size_t at = (item->next_bucket + i) % item->bucket_count;
         if (item->buckets[at].lower != lower || item->buckets[at].upper != upper) continue;
         item->buckets[at].count += count;
+        item->next_bucket = at + 1;
         return;
     }
     if (item->bucket_count == item->bucket_capacity) {
@@ -136,6 +137,7 @@ static void add_bucket(struct gathering *gathering, struct gathered *item, doubl
         item->bucket_capacity = capacity;
     }
     item->buckets[item->bucket_count++] = (struct metrics_bucket){lower, upper, count};
+    item->next_bucket = item->bucket_count;
 }
 
 /* ---- steps ---- */
