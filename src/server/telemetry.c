@@ -30,6 +30,7 @@ static const char *const telemetry_labels[] = {"signal=\"traces\"", "signal=\"lo
 struct telemetry_pending {
     struct buffer items;
     size_t count;
+    size_t tried_bytes, tried_count; /* the first of them, sent without an answer: sent again as they were, for a body is known by its bytes */
 };
 
 struct telemetry_line {
@@ -134,18 +135,25 @@ static bool telemetry_send(struct telemetry *telemetry, enum telemetry_signal si
     if (is_temporary) telemetry->retry_ms = os_clock_monotonic_ms() + telemetry->settings->telemetry_interval_ms;
     buffer_free(&body);
     buffer_free(&answer);
-    if (is_taken) metric_add(telemetry->sent[signal], (int64_t)telemetry->pending[signal].count);
-    else if (!is_temporary) metric_add(telemetry->dropped[signal], (int64_t)telemetry->pending[signal].count);
+    if (is_taken) metric_add(telemetry->sent[signal], (int64_t)telemetry->pending[signal].tried_count);
+    else if (!is_temporary) metric_add(telemetry->dropped[signal], (int64_t)telemetry->pending[signal].tried_count);
     return !is_temporary;
 }
 
 static void telemetry_flush(struct telemetry *telemetry, enum telemetry_signal signal)
 {
     struct telemetry_pending *pending = &telemetry->pending[signal];
-    if (pending->count == 0 || os_clock_monotonic_ms() < telemetry->retry_ms) return;
-    if (!telemetry_send(telemetry, signal, buffer_slice(&pending->items))) return;
-    buffer_clear(&pending->items);
-    pending->count = 0;
+    while (pending->count > 0 && os_clock_monotonic_ms() >= telemetry->retry_ms) {
+        if (pending->tried_count == 0) {
+            pending->tried_bytes = pending->items.size;
+            pending->tried_count = pending->count;
+        }
+        if (!telemetry_send(telemetry, signal, slice_first(buffer_slice(&pending->items), pending->tried_bytes))) return;
+        buffer_consume(&pending->items, pending->tried_bytes);
+        pending->count -= pending->tried_count;
+        pending->tried_count = 0;
+        if (pending->count == 0) buffer_clear(&pending->items);
+    }
 }
 
 static bool telemetry_has_room(struct telemetry *telemetry, enum telemetry_signal signal)
@@ -185,6 +193,7 @@ static void telemetry_take_metrics(struct telemetry *telemetry)
     buffer_clear(&pending->items);
     telemetry_otlp_metrics(telemetry->metrics, telemetry->start_ns, telemetry_now_ns(), &pending->items);
     pending->count = 1;
+    pending->tried_count = 0;
 }
 
 static void telemetry_export(struct telemetry *telemetry)

@@ -45,6 +45,7 @@ function unpack(body) {
   return { resource: attributes(fields(resource)[1]), scope: text(fields(scope)[1][0]), items: items.map(fields) };
 }
 
+const refused = []; // bodies of traces
 const received = { '/v1/traces': [], '/v1/logs': [], '/v1/metrics': [] };
 const spans = () => received['/v1/traces'].flatMap((request) => unpack(request.body).items).map((span) => ({
   trace: span[1][0].toString('hex'), id: span[2][0].toString('hex'), parent: span[4]?.[0].toString('hex') ?? '', name: text(span[5][0]), kind: Number(span[6][0]),
@@ -58,6 +59,7 @@ before(async () => {
     request.on('data', (chunk) => chunks.push(chunk));
     request.on('end', () => {
       if (answer === 200) received[request.url].push({ headers: request.headers, body: Buffer.concat(chunks) });
+      else if (request.url === '/v1/traces') refused.push(Buffer.concat(chunks).toString('hex'));
       response.writeHead(answer).end();
     });
   });
@@ -109,7 +111,8 @@ test('traceparent decides: whose child, and whether at all', async () => {
 });
 
 test('metrics have their types, units and labels', async () => {
-  await waitFor('metrics', () => received['/v1/metrics'].length > 0);
+  const before = received['/v1/metrics'].length;
+  await waitFor('metrics made after those requests', () => received['/v1/metrics'].length > before + 1);
   const { resource, scope, items } = unpack(received['/v1/metrics'].at(-1).body);
   assert.equal(resource['service.name'], 'millrace');
   assert.equal(resource['process.pid'], server.pid);
@@ -140,9 +143,11 @@ test('what cannot be sent now is sent later, and failures are said once; log lin
   await server.get('/healthz?while-it-was-away', null, { traceparent: `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01` });
   const failures = () => Number(/^millrace_telemetry_failures_total (\d+)/m.exec(metrics)[1]);
   let metrics = '';
-  await waitFor('some more tries', async () => ((metrics = (await server.get('/metrics')).text), failures() >= 3));
+  await waitFor('some more tries', async () => ((metrics = (await server.get('/metrics')).text), failures() >= 3 && refused.length >= 3));
   answer = 200;
   await waitFor('the span arrives', () => spans().some((span) => span.trace === 'ab'.repeat(16)));
+  assert.equal(new Set(refused).size, 1, 'tried again as it was: a server that had stored it knows it by its bytes');
+  await waitFor('the body that was refused', () => received['/v1/traces'].filter(({ body }) => body.toString('hex') === refused[0]).length === 1);
   await waitFor('the log says that too', () => /is taken again/.test(server.log));
   const lines = received['/v1/logs'].flatMap((request) => unpack(request.body).items);
   const ready = lines.map((line) => ({ body: text(fields(line[5][0])[1][0]), severity: Number(line[2][0]), level: text(line[3][0]) }));
