@@ -179,7 +179,8 @@ static enum error_code write_span(struct translation *translation, const struct 
         while (kind < sizeof kinds / sizeof kinds[0] && !slice_equal(name, slice_from_string(kinds[kind]))) kind++;
         if (kind == sizeof kinds / sizeof kinds[0]) return wrong(span, ZIPKIN_KIND, "CLIENT, SERVER, PRODUCER or CONSUMER", error);
     }
-    /* A half of a shared span may have no time: then it is when it came. */
+    /* A half of a shared span may have no time: then it is when it came. Not one of output->has_arrival_times: it has an id, and the
+     * same body later is the same span. */
     bool has_time = span->has[ZIPKIN_TIMESTAMP] && start_ns > 0;
     if (!has_time) start_ns = received_ms * 1000000;
     if (span->has[ZIPKIN_NAME]) protobuf_write_bytes(&translation->item, 5, json_value_string(span->values[ZIPKIN_NAME]));
