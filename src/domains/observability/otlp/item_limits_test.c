@@ -146,6 +146,7 @@ static void item_begin(const struct kind *kind, int i)
         wire_fixed64(&wire, 7, "startTimeUnixNano", NOW);
     } else {
         wire_fixed64(&wire, kind == &logs ? 1 : 3, "timeUnixNano", NOW + (uint64_t)i);
+        if (kind == &gauges) wire_fixed64(&wire, 6, "asInt", 1);
     }
 }
 
