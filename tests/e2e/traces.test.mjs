@@ -304,7 +304,7 @@ test('the service map is what spans and their parents come to', async () => {
 });
 
 test('what cannot be asked is refused by its name', async () => {
-  const bad = [['minDurationMs=x', 'minDurationMs'], ['limit=0', 'limit'], ['limit=1001', 'limit'], ['cursor=x', 'cursor'], ['page=1&cursor=1.1.00', 'page'], ['page=10000&limit=1000', 'page'],
+  const bad = [['minDurationMs=x', 'minDurationMs'], ['limit=0', 'limit'], ['limit=1001', 'limit'], ['cursor=x', 'cursor'], [`cursor=${2n ** 63n - 1n}.300.${'f'.repeat(64)}`, 'cursor'], ['page=1&cursor=1.1.00', 'page'], ['page=10000&limit=1000', 'page'],
     ['hasError=maybe', 'hasError'], ['traceId=zz', 'traceId'], ['attributes={', 'attributes'], ['attributes={"a":{"near":1}}', 'attributes'],
     ['attributes={"a":[[1]]}', 'attributes'], ['from=x', 'from'], ['service=cart', 'service'], ['attributes=[1]', 'attributes'], ['attributes=[{"key":"a"}]', 'attributes'], ['attributes=5', 'attributes'], [`attributes=${encodeURIComponent('{"a":{"regex":"("}}')}`, '']];
   for (const [query, field] of bad)

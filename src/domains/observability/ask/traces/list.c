@@ -31,7 +31,7 @@ static enum error_code cursor_read(struct slice text, size_t id_digits, struct t
     struct slice rest = text, ns = slice_cut(&rest, '.'), stretch = slice_cut(&rest, '.');
     int64_t seconds = 0;
     bool is_ours = slice_parse_int64(ns, &place->ns) && slice_parse_int64(stretch, &seconds) && place->ns > 0 &&
-                   seconds > 0 && seconds < INT64_C(2000000000) && rest.size == id_digits;
+                   place->ns < TRACES_END_NS && seconds > 0 && seconds < INT64_C(2000000000) && rest.size == id_digits;
     for (size_t i = 0; is_ours && i < id_digits; i++)
         is_ours = rest.data[i] && strchr("0123456789abcdef", rest.data[i]);
     if (!is_ours)
