@@ -13,12 +13,16 @@
  * checked once more by promql_selector_test: the store only narrows.
  */
 #define PROMETHEUS_MEMORY_BYTES (512u << 20) /* of one query: some twenty million samples and their labels */
+#define PROMETHEUS_SHARED_BYTES (1024u << 20) /* of all queries under way: who comes while others work may have half of what is left */
+#define PROMETHEUS_LEAST_BYTES (16u << 20)   /* with less a query could not say much: it is to be asked again */
 #define PROMETHEUS_SERIES_LIMIT 200000       /* of one selector, as promql/ has it */
 struct prometheus_read {
     struct query_context *context;
     struct arena *arena;
+    size_t memory_bytes;      /* the arena's, of PROMETHEUS_SHARED_BYTES */
     int64_t deadline_ms;      /* monotonic is not known here: wall clock; 0: none of the asker's own */
 };
+/* After an error there is nothing to end. Ending twice is harmless. */
 enum error_code prometheus_read_begin(struct prometheus_read *read, struct query_context *context, struct error *error) MUST_CHECK;
 void prometheus_read_end(struct prometheus_read *read);
 

@@ -31,8 +31,7 @@ static enum error_code evaluate(struct query_context *context, const struct prom
     struct prometheus_read read;
     struct promql_result result;
     enum error_code code = prometheus_read_begin(&read, context, error);
-    if (code) return code;
-    code = read_bounds(context, &read, query, error);
+    if (!code) code = read_bounds(context, &read, query, error);
     if (!code) {
         query->fetch = prometheus_fetch;
         query->check = prometheus_check;

@@ -2,17 +2,41 @@
 /* Finds series: rows of observability.metric_series that fit matchers, with the labels PromQL sees. */
 #include "domains/observability/ask/prometheus/store.h"
 
+#include <stdatomic.h>
+
 #include "query/rows.h"
+
+/* Of all threads of the pool together. */
+static atomic_size_t memory_taken;
+
+/* 0: too little is left. */
+static size_t memory_take(void)
+{
+    size_t taken = atomic_load(&memory_taken), bytes;
+    do {
+        bytes = (PROMETHEUS_SHARED_BYTES - taken) / 2;
+        if (bytes > PROMETHEUS_MEMORY_BYTES) bytes = PROMETHEUS_MEMORY_BYTES;
+        if (bytes < PROMETHEUS_LEAST_BYTES) return 0;
+    } while (!atomic_compare_exchange_weak(&memory_taken, &taken, taken + bytes));
+    return bytes;
+}
 
 enum error_code prometheus_read_begin(struct prometheus_read *read, struct query_context *context, struct error *error)
 {
-    *read = (struct prometheus_read){.context = context, .arena = arena_create(PROMETHEUS_MEMORY_BYTES)};
-    return read->arena ? ERROR_NONE : error_set(error, ERROR_MEMORY, "no memory for a question");
+    size_t bytes = memory_take();
+    *read = (struct prometheus_read){.context = context, .memory_bytes = bytes};
+    if (bytes == 0) return error_set(error, ERROR_UNAVAILABLE, "too many queries are under way; ask again in a moment");
+    read->arena = arena_create(bytes);
+    if (read->arena) return ERROR_NONE;
+    prometheus_read_end(read);
+    return error_set(error, ERROR_MEMORY, "no memory for a question");
 }
 
 void prometheus_read_end(struct prometheus_read *read)
 {
     arena_destroy(read->arena);
+    atomic_fetch_sub(&memory_taken, read->memory_bytes);
+    *read = (struct prometheus_read){0};
 }
 
 int prometheus_text_compare(struct slice a, struct slice b)

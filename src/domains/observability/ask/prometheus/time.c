@@ -100,9 +100,10 @@ const char *prometheus_refuse(const struct error *error, const struct request *r
 
 enum error_code prometheus_execution_error(enum error_code code, const struct prometheus_read *read, struct error *error)
 {
-    if (code == ERROR_MEMORY && arena_failed(read->arena))
-        return error_set_field(error, ERROR_TOO_LARGE, "execution", "the query needs more memory than one may take (%u MiB): ask for fewer series or less time",
-                               PROMETHEUS_MEMORY_BYTES >> 20);
+    if (code == ERROR_MEMORY && read->arena && arena_failed(read->arena))
+        return error_set_field(error, ERROR_TOO_LARGE, "execution",
+                               "the query needs more memory than it may take beside the others under way (%zu MiB): ask for fewer series or less time",
+                               read->memory_bytes >> 20);
     if (code == ERROR_INVALID && error) snprintf(error->field, sizeof error->field, "execution");
     return code;
 }
