@@ -120,20 +120,20 @@ test('times far ahead or older than metrics are kept are refused; late ones, out
 });
 
 test('remote write 2.0 says what it wrote, also when it refuses; its words are resolved by number', async () => {
-  const labels = labelsOf('two_total'), histograms = [{ count: 12, sum: 18.4, schema: 1, zeroThreshold: 0.001, zeroCount: 2, positiveSpans: [[0, 2], [1, 2]], positiveDeltas: [1, 1, -1, 0],
+  const labels = labelsOf('two_total'), metadata = { type: 1, help: 'Two.', unit: 'things' }, histograms = [{ count: 12, sum: 18.4, schema: 1, zeroThreshold: 0.001, zeroCount: 2, positiveSpans: [[0, 2], [1, 2]], positiveDeltas: [1, 1, -1, 0],
     negativeSpans: [[-3, 1]], negativeDeltas: [3], time: NOW }];
   const written = ({ headers }) => ['samples', 'histograms', 'exemplars'].map((kind) => headers[`x-prometheus-remote-write-${kind}-written`]);
   const exemplars = [{ labels: { trace_id: '5b8efff798038103d269b633813fc60c', span_id: 'eee19b7ec3c1b174', zone: 'z' }, value: 0.25, time: NOW }];
-  const all = await sent(write2(server, a.secret_key, writeRequest2([{ labels, samples: [[NOW, 1.5, NOW - 5000]], exemplars, metadata: { type: 1, help: 'Two.', unit: 'things' } },
+  const all = await sent(write2(server, a.secret_key, writeRequest2([{ labels, samples: [[NOW, 1.5, NOW - 5000]], exemplars, metadata },
     { labels: labelsOf('two_seconds'), histograms, metadata: { type: 3 } }])), 204);
   assert.deepEqual(written(all), ['1', '1', '1']);
-  const some = await refused(writeRequest2([{ labels, samples: [[NOW + 1000, 2], [NOW + 86400_000, 3]] }]), /1 of 2 samples/, write2);
+  const some = await refused(writeRequest2([{ labels, samples: [[NOW + 1000, 2], [NOW + 86400_000, 3]], metadata }]), /1 of 2 samples/, write2);
   assert.deepEqual(written(some), ['1', '0', '0']);
   assert.deepEqual(await rows("SELECT metric_type, unit, value, toUnixTimestamp64Milli(start_timestamp) AS start FROM observability.metrics_v3 WHERE metric_name = 'two_total' ORDER BY timestamp"),
     [{ metric_type: 'counter', unit: 'things', value: 1.5, start: NOW - 5000 }, { metric_type: 'counter', unit: 'things', value: 2, start: 0 }]);
   assert.deepEqual(await rows("SELECT value, trace_id, span_id, attributes FROM observability.exemplars_v3 WHERE metric_name = 'two_total'"),
     [{ value: 0.25, trace_id: '5b8efff798038103d269b633813fc60c', span_id: 'eee19b7ec3c1b174', attributes: { trace_id: '5b8efff798038103d269b633813fc60c', span_id: 'eee19b7ec3c1b174', zone: 'z' } }]);
-  assert.deepEqual(await rows("SELECT metric_type, help, unit FROM observability.metric_metadata WHERE prometheus_name = 'two_total'"), [{ metric_type: 'counter', help: 'Two.', unit: 'things' }]);
+  assert.deepEqual(await rows("SELECT DISTINCT metric_type, help, unit FROM observability.metric_metadata WHERE prometheus_name = 'two_total'"), [{ metric_type: 'counter', help: 'Two.', unit: 'things' }]);
   // Prometheus' bucket i ends where OpenTelemetry's begins.
   assert.deepEqual(await rows("SELECT scale, zero_count, positive_offset, positive_counts, negative_offset, negative_counts, sum, count, zero_threshold FROM observability.metric_histograms WHERE metric_name = 'two_seconds'"),
     [{ scale: 1, zero_count: 2, positive_offset: -1, positive_counts: [1, 2, 0, 1, 1], negative_offset: -4, negative_counts: [3], sum: 18.4, count: 12, zero_threshold: 0.001 }]);
