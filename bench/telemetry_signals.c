@@ -121,35 +121,42 @@ static void put_exception(struct signals *signals, uint64_t time_ns)
     telemetry_put_bytes(&signals->item, 11, buffer_slice(out));
 }
 
+/* Whose request a trace follows: every span of it speaks of the same one. */
+struct shopper { uint64_t user, session, order, address; bool is_gold; };
+#define OPERATIONS 4u /* of a service: each has its own route, method, statement */
+#define OF(list, service, operation) (list)[((service) * 5 + (operation)) % (sizeof(list) / sizeof *(list))]
+
 /* What a span says of itself: a served request, a statement, a call, or work inside. */
-static void put_span_attributes(struct signals *signals, unsigned kind, bool is_statement, bool is_error)
+static void put_span_attributes(struct signals *signals, const struct shopper *shopper, unsigned service, unsigned operation, unsigned kind, bool is_statement,
+                                bool is_error)
 {
     struct buffer *out = &signals->item;
     uint64_t *random = &signals->random;
     if (kind == 2) {
-        put_pair(signals, out, 9, "http.request.method", PICK(random, METHODS), 0);
-        put_pair(signals, out, 9, "http.route", PICK(random, ROUTES), 0);
+        put_pair(signals, out, 9, "http.request.method", OF(METHODS, service, operation), 0);
+        put_pair(signals, out, 9, "http.route", OF(ROUTES, service, operation), 0);
         put_pair(signals, out, 9, "http.response.status_code", NULL, is_error ? 500 : telemetry_below(random, 30) ? 200 : 404);
-        put_number_text(signals, out, 9, "url.path", "/api/orders/", telemetry_below(random, 1000000));
-        put_number_text(signals, out, 9, "user.id", "user-", telemetry_below(random, 50000));
-        put_number_text(signals, out, 9, "client.address", "198.51.100.", telemetry_below(random, 255));
+        put_number_text(signals, out, 9, "url.path", "/api/orders/", shopper->order);
+        put_number_text(signals, out, 9, "user.id", "user-", shopper->user);
+        put_number_text(signals, out, 9, "client.address", "198.51.100.", shopper->address);
         put_pair(signals, out, 9, "network.protocol.version", "1.1", 0);
     } else if (kind == 3 && is_statement) {
         put_pair(signals, out, 9, "db.system", "postgresql", 0);
         put_pair(signals, out, 9, "db.namespace", "shop", 0);
-        put_pair(signals, out, 9, "db.query.text", PICK(random, STATEMENTS), 0);
+        put_pair(signals, out, 9, "db.query.text", OF(STATEMENTS, service, operation), 0);
         put_pair(signals, out, 9, "server.address", "db-0.internal", 0);
         put_pair(signals, out, 9, "server.port", NULL, 5432);
     } else if (kind == 3) {
         put_pair(signals, out, 9, "rpc.system", "grpc", 0);
-        put_pair(signals, out, 9, "rpc.service", SERVICE_NAMES[telemetry_below(random, SERVICES)], 0);
+        unsigned callee = (service + 1 + operation) % SERVICES;
+        put_pair(signals, out, 9, "rpc.service", SERVICE_NAMES[callee], 0);
         put_pair(signals, out, 9, "rpc.grpc.status_code", NULL, is_error ? 14 : 0);
-        put_number_text(signals, out, 9, "server.address", "10.2.0.", telemetry_below(random, 250));
+        put_number_text(signals, out, 9, "server.address", "10.2.0.", 20 * callee + telemetry_below(random, 3));
         put_pair(signals, out, 9, "net.peer.port", NULL, 8080);
     } else {
         put_pair(signals, out, 9, "app.cart.items", NULL, (int64_t)telemetry_below(random, 12));
-        put_pair(signals, out, 9, "app.user.tier", telemetry_below(random, 5) ? "free" : "gold", 0);
-        put_number_text(signals, out, 9, "app.session.id", "session-", telemetry_below(random, 20000));
+        put_pair(signals, out, 9, "app.user.tier", shopper->is_gold ? "gold" : "free", 0);
+        put_number_text(signals, out, 9, "session.id", "session-", shopper->session);
         put_pair(signals, out, 9, "thread.id", NULL, (int64_t)telemetry_below(random, 16));
     }
 }
@@ -162,6 +169,8 @@ static void make_trace(struct signals *signals)
     unsigned char trace_id[16];
     struct span spans[TRACE_LIMIT];
     unsigned count = 5 + (unsigned)telemetry_below(random, TRACE_LIMIT - 5);
+    const struct shopper shopper = {telemetry_below(random, 50000), telemetry_below(random, 1000000), telemetry_below(random, 1000000),
+                                    telemetry_below(random, 255), telemetry_below(random, 5) == 0};
     for (unsigned i = 0; i < 2; i++) memcpy(trace_id + 8 * i, &(uint64_t){telemetry_random(random) | 1}, 8);
     uint64_t start = (uint64_t)(signals->settings->now_ms - (int64_t)telemetry_below(random, TELEMETRY_SPAN_WINDOW_MS)) * 1000000 - telemetry_below(random, 1000000);
     for (unsigned i = 0; i < count; i++) {
@@ -174,16 +183,17 @@ static void make_trace(struct signals *signals)
         span->end_ns = parent ? span->start_ns + telemetry_below(random, parent->end_ns - span->start_ns + 1) : start + room;
         unsigned kind = !parent || parent->service != span->service ? 2 : telemetry_below(random, 2) ? 3 : 1;
         bool is_statement = telemetry_below(random, 2), is_error = telemetry_below(random, 50) == 0;
+        unsigned operation = (unsigned)telemetry_below(random, OPERATIONS);
         struct buffer *out = &signals->item;
         buffer_clear(out);
         telemetry_put_bytes(out, 1, slice_make((char *)trace_id, sizeof trace_id));
         telemetry_put_bytes(out, 2, slice_make((char *)span->id, sizeof span->id));
         if (parent) telemetry_put_bytes(out, 4, slice_make((const char *)parent->id, sizeof parent->id));
-        put_text(out, 5, kind == 2 ? PICK(random, ROUTES) : kind == 3 && is_statement ? "pg.query" : kind == 3 ? "grpc.call" : "render");
+        put_text(out, 5, kind == 2 ? OF(ROUTES, span->service, operation) : kind == 3 && is_statement ? "pg.query" : kind == 3 ? "grpc.call" : "render");
         telemetry_put_varint(out, 6, kind);
         telemetry_put_fixed64(out, 7, span->start_ns);
         telemetry_put_fixed64(out, 8, span->end_ns);
-        put_span_attributes(signals, kind, is_statement, is_error);
+        put_span_attributes(signals, &shopper, span->service, operation, kind, is_statement, is_error);
         if (is_error) {
             put_exception(signals, span->end_ns);
             buffer_clear(&signals->value);
