@@ -14,7 +14,7 @@
  *   Every frame carries a checksum seeded with the segment's number, so that bytes of another file never pass for ours.
  *   A group is whole when its frames follow each other undamaged up to its COMMIT; only whole groups exist for readers.
  */
-#define SPOOL_SEGMENT_VERSION 1u
+#define SPOOL_SEGMENT_VERSION 2u
 #define SPOOL_SEGMENT_HEADER_SIZE 64u
 #define SPOOL_FRAME_HEADER_SIZE 32u
 #define SPOOL_FRAME_ALIGNMENT 8u
