@@ -75,50 +75,62 @@ static bool person_copy(char *out, size_t size, struct slice text)
     return true;
 }
 
-static enum error_code person_add_table(struct person_search *search, const char *database, const char *table,
+/* One line per table: database, table, and which of a person's columns it has. One question for all: describing them costs the store as much. */
+static enum error_code person_ask_columns(const struct person_search *search, struct buffer *out, struct error *error)
+{
+    return person_ask(search, SLICE(
+        "SELECT database, table, countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias'), "
+        "countIf(name = 'device_hash'), maxIf(name, type LIKE 'Map(%') FROM system.columns WHERE database NOT IN ('system', 'information_schema', "
+        "'INFORMATION_SCHEMA') AND default_kind != 'ALIAS' AND (type IN ('String', 'LowCardinality(String)', 'UInt64') OR type LIKE 'Map(%') "
+        "AND (database, table) IN (SELECT database, name FROM system.tables WHERE engine NOT LIKE '%View') GROUP BY database, table"), "TSV", out, error);
+}
+
+/* The rest of the table's line; empty when it has none: a view, or nothing of a person's. */
+static struct slice person_line(const struct person_search *search, struct slice lines, const char *database, const char *table)
+{
+    const char *prefix = search->store->settings->store_database_prefix;
+    while (lines.size) {
+        struct slice line = slice_cut(&lines, '\n'), found_database = slice_cut(&line, '\t'), found_table = slice_cut(&line, '\t');
+        if (slice_starts_with(found_database, slice_from_string(prefix)) &&
+            slice_equal(slice_from(found_database, strlen(prefix)), slice_from_string(database)) && slice_equal(found_table, slice_from_string(table)))
+            return line;
+    }
+    return SLICE_EMPTY;
+}
+
+static enum error_code person_add_table(struct person_search *search, struct slice lines, const char *database, const char *table,
                                         struct error *error)
 {
-    char sql[1024];
-    struct buffer out = {0};
     struct person_table found = {0};
-    snprintf(sql, sizeof sql,
-             "SELECT countIf(name = 'profile_id'), countIf(name = 'device_id'), countIf(name = 'session_id'), countIf(name = 'alias'), "
-             "countIf(name = 'device_hash'), maxIf(name, type LIKE 'Map(%%') "
-             "FROM system.columns WHERE database = '%s%s' AND table = '%s' AND default_kind != 'ALIAS' AND (type IN "
-             "('String', 'LowCardinality(String)', 'UInt64') OR type LIKE 'Map(%%') AND (database, table) IN (SELECT database, name FROM system.tables "
-             "WHERE engine NOT LIKE '%%View')",
-             search->store->settings->store_database_prefix, database, table);
-    enum error_code code = person_ask(search, slice_from_string(sql), "TSV", &out, error);
-    if (code == ERROR_NONE) {
-        struct slice line = slice_trim(buffer_slice(&out));
-        found.has_profile = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_device = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_session = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_alias = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
-        found.has_hashes = slice_equal(slice_cut(&line, '\t'), SLICE("1")) && !found.has_profile && !found.has_device;
-        for (size_t i = 0; i < PERSON_ATTRIBUTES; i++)
-            if (slice_equal(line, slice_from_string(person_attributes[i].column))) found.attributes = &person_attributes[i];
-        if (search->count == PERSON_TABLES || !person_copy(found.database, sizeof found.database, slice_from_string(database)) ||
-            !person_copy(found.table, sizeof found.table, slice_from_string(table)))
-            code = error_set(error, ERROR_INTERNAL, "too many tables, or too long a name of one");
-        else if (found.has_profile || found.has_device || found.has_session || found.has_hashes || found.attributes)
-            search->tables[search->count++] = found;
-    }
-    buffer_free(&out);
-    return code;
+    struct slice line = person_line(search, lines, database, table);
+    if (line.size == 0) return ERROR_NONE;
+    found.has_profile = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+    found.has_device = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+    found.has_session = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+    found.has_alias = slice_equal(slice_cut(&line, '\t'), SLICE("1"));
+    found.has_hashes = slice_equal(slice_cut(&line, '\t'), SLICE("1")) && !found.has_profile && !found.has_device;
+    for (size_t i = 0; i < PERSON_ATTRIBUTES; i++)
+        if (slice_equal(line, slice_from_string(person_attributes[i].column))) found.attributes = &person_attributes[i];
+    if (search->count == PERSON_TABLES || !person_copy(found.database, sizeof found.database, slice_from_string(database)) ||
+        !person_copy(found.table, sizeof found.table, slice_from_string(table)))
+        return error_set(error, ERROR_INTERNAL, "too many tables, or too long a name of one");
+    if (found.has_profile || found.has_device || found.has_session || found.has_hashes || found.attributes) search->tables[search->count++] = found;
+    return ERROR_NONE;
 }
 
 static enum error_code person_find_tables(struct person_search *search, struct error *error)
 {
-    enum error_code code = ERROR_NONE;
+    struct buffer out = {0};
+    enum error_code code = person_ask_columns(search, &out, error);
     for (size_t i = 0; i < server_domain_count && code == ERROR_NONE; i++) {
         const struct domain *domain = server_domains[i];
         if (strcmp(domain->name, "audit") == 0) continue; /* of users, not of visitors; chained, so nothing can go */
         for (size_t j = 0; j < domain->table_count && code == ERROR_NONE; j++)
-            code = person_add_table(search, domain->tables[j].schema->database, domain->tables[j].schema->table, error);
+            code = person_add_table(search, buffer_slice(&out), domain->tables[j].schema->database, domain->tables[j].schema->table, error);
         for (size_t j = 0; j < domain->view_count && code == ERROR_NONE; j++)
-            code = person_add_table(search, domain->views[j].database, domain->views[j].table, error);
+            code = person_add_table(search, buffer_slice(&out), domain->views[j].database, domain->views[j].table, error);
     }
+    buffer_free(&out);
     return code;
 }
 

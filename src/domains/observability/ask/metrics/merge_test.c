@@ -13,7 +13,7 @@ static double quantile(const struct metrics_bucket *buckets, size_t count, doubl
 {
     struct arena *arena = arena_create(0);
     struct metrics_bucket copy[16];
-    memcpy(copy, buckets, count * sizeof *copy);
+    if (count) memcpy(copy, buckets, count * sizeof *copy);
     double value = metrics_buckets_quantile(copy, count, share, arena);
     arena_destroy(arena);
     return value;
