@@ -185,6 +185,22 @@ test('the example requests land field by field', { skip }, async () => {
       body: '{"type":0,"url":"https://www.guidgenerator.com/online-guid-generator.aspx","referrer":"https://wwww.google.com","title":"Free Online GUID Generator"}', body_type: 'k', event_name: 'browser.page_view',
       log_attributes: { 'event.attribute': 'some event attribute' }, log_attribute_types: 's', ...shared },
   ]);
+  const named = (name) => ({ metric_name: name, attributes: { [`${name}.attr`]: 'some value' } });
+  const point = { time: nano(-700000000), unit: '1', service_name: 'my.service', resource_attributes: { 'service.name': 'my.service' }, scope_name: 'my.library', scope_version: '1.0.0' };
+  const common = 'metric_name, attributes, toString(toUnixTimestamp64Nano(timestamp)) AS time, unit, service_name, resource_attributes, scope_name, scope_version, toString(temporality) AS temporality';
+  assert.deepEqual(await server.sql(`SELECT ${common}, value, toString(metric_type) AS metric_type, is_monotonic FROM observability.metrics_v3 WHERE service_name = 'my.service' ORDER BY metric_name`, b.tenant), [
+    { ...named('my.counter'), ...point, temporality: 'delta', value: 5, metric_type: 'counter', is_monotonic: 1 },
+    { ...named('my.gauge'), ...point, temporality: '', value: 10, metric_type: 'gauge', is_monotonic: 0 },
+  ]);
+  assert.deepEqual(await server.sql(`SELECT ${common}, count, sum, min, max, bucket_bounds, bucket_counts, scale, zero_count, zero_threshold, positive_offset, positive_counts, negative_counts
+    FROM observability.metric_histograms WHERE service_name = 'my.service' ORDER BY metric_name`, b.tenant), [
+    { ...named('my.exponential.histogram'), ...point, temporality: 'delta', count: 3, sum: 10, min: 0, max: 5, bucket_bounds: [], bucket_counts: [], scale: 0, zero_count: 1, zero_threshold: 0,
+      positive_offset: 1, positive_counts: [0, 2], negative_counts: [] },
+    { ...named('my.histogram'), ...point, temporality: 'delta', count: 2, sum: 2, min: 0, max: 2, bucket_bounds: [1], bucket_counts: [1, 1], scale: 0, zero_count: 0, zero_threshold: 0,
+      positive_offset: 0, positive_counts: [], negative_counts: [] },
+  ]);
+  assert.deepEqual((await server.sql(`SELECT metric_name, description FROM observability.metric_series WHERE service_name = 'my.service' ORDER BY metric_name`, b.tenant)).map((row) => row.description),
+    ['I am a Counter', 'I am an Exponential Histogram', 'I am a Gauge', 'I am a Histogram']);
 });
 
 test('attributes with columns of their own come back like all others: their types, doubles of a key, empty text', async () => {
