@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/embedded.h"
+#include "base/metric.h"
 #include "block/block.h"
 #include "decode/json.h"
 #include "proto/request.h"
@@ -207,6 +208,8 @@ struct domain_state_functions {
     int tick_ms;
     /* Optional, asked some times a second: a tick is wanted before it is due. */
     bool (*is_pressed)(void *state);
+    /* Optional: makes what the state counts about itself, before start. */
+    void (*metrics)(void *state, struct metric_registry *registry);
 };
 struct domain {
     const char *name;

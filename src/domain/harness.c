@@ -44,13 +44,15 @@ static struct user_agent_parser *harness_user_agents(void)
     return parser;
 }
 
-void harness_create(struct harness *harness, const struct domain *domain)
+void harness_create(struct harness *harness, const struct domain *domain) { harness_create_with(harness, domain, NULL, 0); }
+
+void harness_create_with(struct harness *harness, const struct domain *domain, const struct domain_state_setting *settings, size_t setting_count)
 {
     memset(harness, 0, sizeof *harness);
     harness->domain = domain;
     harness->rows.block_count = domain->table_count;
     harness->rows.domain = domain;
-    if (domain->state) ASSERT((harness->rows.state = domain->state->create(NULL, 0)) != NULL);
+    if (domain->state) ASSERT((harness->rows.state = domain->state->create(settings, setting_count)) != NULL);
     harness->rows.blocks = calloc(domain->table_count, sizeof *harness->rows.blocks);
     harness->json = json_parser_create();
     harness->arena = arena_create(16u << 20);

@@ -44,6 +44,8 @@ struct harness {
 };
 
 void harness_create(struct harness *harness, const struct domain *domain);
+/* With settings of the domain's state. */
+void harness_create_with(struct harness *harness, const struct domain *domain, const struct domain_state_setting *settings, size_t setting_count);
 void harness_destroy(struct harness *harness);
 /* Forgets request, answer and rows; ids seen stay. The next request comes from 203.0.113.9 at HARNESS_NOW_MS. */
 void harness_reset(struct harness *harness);

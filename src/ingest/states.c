@@ -115,6 +115,7 @@ static enum error_code states_start_one(struct ingest_states *states, const stru
     one->tables = calloc(domain->table_count, sizeof *one->tables);
     one->state = domain->state->create(states->settings.settings, states->settings.setting_count);
     if (!one->tables || !one->state) return error_set(error, ERROR_MEMORY, "out of memory for the state of %s", domain->name);
+    if (domain->state->metrics && states->settings.metrics) domain->state->metrics(one->state, states->settings.metrics);
     struct error inner;
     enum error_code code = domain->state->start(one->state, &one->host, &inner);
     if (code == ERROR_NONE) return code;

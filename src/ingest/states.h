@@ -17,6 +17,7 @@ struct ingest_states_settings {
     struct store *store;
     const struct ingest_tables *tables;
     int tick_ms; /* 0: what each domain asks for */
+    struct metric_registry *metrics; /* NULL: nobody looks */
 };
 /* Makes and starts all states, from the event store; blocks. Before requests are taken, after the window was filled. */
 enum error_code ingest_states_start(const struct ingest_states_settings *settings, struct ingest_states **ret_states,

@@ -251,11 +251,12 @@ static enum error_code server_start_ingest(struct server *server, struct error *
     store_session_destroy(session);
     const struct domain_state_setting state_settings[] = {{"session_timeout_ms", settings->analytics_session_timeout_ms},
                                                           {"session_limit", settings->analytics_session_limit},
-                                                          {"rollup_interval_ms", settings->metrics_rollup_interval_ms}};
+                                                          {"rollup_interval_ms", settings->metrics_rollup_interval_ms},
+                                                          {"series_limit", settings->metrics_series_limit}};
     const struct ingest_states_settings states = {
         .domains = server_domains, .domain_count = server_domain_count, .settings = state_settings,
         .setting_count = sizeof state_settings / sizeof state_settings[0], .spool = server->spool, .window = server->window,
-        .store = server->store, .tables = &server->tables, .tick_ms = (int)settings->analytics_session_flush_ms};
+        .store = server->store, .tables = &server->tables, .tick_ms = (int)settings->analytics_session_flush_ms, .metrics = server->metrics};
     if (code == ERROR_NONE) code = ingest_states_start(&states, &server->states, error);
     if (code != ERROR_NONE) return code;
     struct ingest_settings ingest = {

@@ -71,6 +71,8 @@ static const struct setting settings_table[] = {
      "Visits held in memory, about 1 KiB each; beyond it the oldest end early, and rows of new ones are made by queries."},
     {"metrics.rollup_interval", SETTING_MILLISECONDS, AT(metrics_rollup_interval_ms), "1m", 10, DAY_MS,
      "How often hours that are over, and those that late samples came for, are added up to metric_samples_hourly and _daily."},
+    {"metrics.series_limit", SETTING_INTEGER, AT(metrics_series_limit), "5000000", 1, 50000000,
+     "Series of metrics a tenant may send in one UTC day; new ones beyond it are refused, those already there go on. Each takes some 8 bytes of memory."},
     {"spool.commit_interval", SETTING_MICROSECONDS, AT(spool_commit_interval_us), "0us", 0, 1000000,
      "Wait this long for more rows before a sync; 0: sync as soon as rows are there (rows that come meanwhile share the next)."},
     {"spool.commit_bytes", SETTING_BYTES, AT(spool_commit_bytes), "8MiB", 64 * KIB, GIB, "A group is synced at this size at the latest."},

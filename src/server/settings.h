@@ -35,6 +35,7 @@ struct settings {
     int64_t analytics_session_flush_ms;
     int64_t analytics_session_limit;
     int64_t metrics_rollup_interval_ms;
+    int64_t metrics_series_limit;
     int64_t spool_commit_interval_us;
     int64_t spool_commit_bytes;
     int64_t spool_seal_rows;

@@ -119,6 +119,20 @@ test('times far ahead or older than metrics are kept are refused; late ones, out
   assert.equal((await rows("SELECT count() AS n, uniq(series_id) AS ids FROM observability.metric_series FINAL WHERE metric_name = 'times'"))[0].ids, 1);
 });
 
+test('who sends a series without saying what it is takes nothing from what another sender said', async () => {
+  const labels = { __name__: 'queue_count', job: 'described' };
+  await sent(write2(server, b.secret_key, writeRequest2([{ labels, samples: [[NOW, 5]], metadata: { type: 2, unit: 'items' } }])), 204);
+  await server.settle(b.write_key);
+  await sent(write(server, b.secret_key, writeRequest([{ labels, samples: [[NOW + 1000, 6]] }])), 204);
+  await sent(write(server, b.secret_key, writeRequest([{ labels, samples: [[NOW - 86400_000, 4]] }])), 204);
+  const said = () => rows("SELECT DISTINCT metric_type, unit FROM observability.metrics_v3 WHERE metric_name = 'queue_count'", b);
+  assert.deepEqual(await said(), [{ metric_type: 'gauge', unit: 'items' }]);
+  const left = await server.sql("SELECT metric_type, unit FROM observability.metric_series FINAL WHERE metric_name = 'queue_count' ORDER BY day DESC", b.tenant);
+  assert.deepEqual(left, [{ metric_type: 'gauge', unit: 'items' }, { metric_type: 'counter', unit: '' }]);
+  const names = await server.get(`/api/v2/query/signals/metrics/names?from=${NOW - 2 * 86400_000}&to=${NOW + 60_000}&prefix=queue_count`, b.secret_key);
+  assert.deepEqual(names.json.data, [{ name: 'queue_count', type: 'gauge', unit: 'items', isDelta: 0, isCounter: 0, series: 1 }], names.text);
+});
+
 test('remote write 2.0 says what it wrote, also when it refuses; its words are resolved by number', async () => {
   const labels = labelsOf('two_total'), metadata = { type: 1, help: 'Two.', unit: 'things' }, histograms = [{ count: 12, sum: 18.4, schema: 1, zeroThreshold: 0.001, zeroCount: 2, positiveSpans: [[0, 2], [1, 2]], positiveDeltas: [1, 1, -1, 0],
     negativeSpans: [[-3, 1]], negativeDeltas: [3], time: NOW }];

@@ -234,6 +234,65 @@ static void an_attribute_cannot_take_the_name_of_the_metric(void **state)
                 "\"labels\":{\"exported___name__\":\"other\"}");
 }
 
+/* ---- how many series a tenant may have ---- */
+
+static void a_tenant_has_so_many_series_a_day_and_those_it_has_go_on(void **state)
+{
+    struct metrics_active *active = metrics_active_create(3000);
+    const struct slice a = SLICE("a"), b = SLICE("b");
+    const int64_t day_ms = 86400000;
+    assert_non_null(active);
+    for (int round = 0; round < 2; round++)
+        for (uint64_t i = 0; i < 3000; i++) assert_null(metrics_active_refusal(active, a, i * UINT64_C(0x9E3779B1), 20000 * day_ms));
+    const char *refusal = metrics_active_refusal(active, a, 77, 20001 * day_ms - 1);
+    assert_string_equal(refusal, "it is a new series, and the tenant has sent 3000 today, as many as metrics.series_limit allows");
+    assert_null(metrics_active_refusal(active, a, 5 * UINT64_C(0x9E3779B1), 20001 * day_ms - 1));
+    assert_null(metrics_active_refusal(active, b, 77, 20000 * day_ms));
+    assert_null(metrics_active_refusal(active, a, 77, 20001 * day_ms));
+    metrics_active_destroy(active);
+}
+
+static void post_points(struct harness *harness, int first, int count, const char *answer, size_t samples, size_t series)
+{
+    struct buffer body = {0};
+    harness_reset(harness);
+    harness_header(harness, "authorization", "Bearer k");
+    harness_header(harness, "content-type", "application/json");
+    buffer_append_string(&body, "{\"resourceMetrics\":[{\"scopeMetrics\":[{\"metrics\":[{\"name\":\"load\",\"description\":\"d\",\"gauge\":{\"dataPoints\":[");
+    for (int i = first; i < first + count; i++)
+        buffer_printf(&body, "%s{\"timeUnixNano\":\"%lld000000\",\"asInt\":1,\"attributes\":[{\"key\":\"n\",\"value\":{\"intValue\":\"%d\"}}]}", i > first ? "," : "",
+                      (long long)HARNESS_NOW_MS, i);
+    buffer_append_string(&body, "]}}]}]}]}");
+    assert_true(harness_post(harness, "/v1/metrics", "", buffer_slice(&body)));
+    assert_int_equal(harness->status, 200);
+    if (!slice_equal(buffer_slice(&harness->body), slice_from_string(answer))) fail_msg("%.*s", SLICE_ARGS(buffer_slice(&harness->body)));
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SAMPLES), samples);
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SERIES), series);
+    buffer_free(&body);
+}
+
+static void points_of_series_beyond_the_limit_are_refused_with_the_reason_and_counted(void **state)
+{
+    static const struct domain_state_setting settings[] = {{"series_limit", 3}};
+    struct harness *harness = calloc(1, sizeof *harness);
+    struct metric_registry *registry = metric_registry_create();
+    struct buffer text = {0};
+    assert_non_null(harness);
+    harness_create_with(harness, &observability_domain, settings, 1);
+    observability_domain.state->metrics(harness->rows.state, registry);
+    post_points(harness, 0, 2, "{}", 2, 2);
+    post_points(harness, 0, 4, "{\"partialSuccess\":{\"rejectedDataPoints\":\"1\",\"errorMessage\":\"data point 3: it is a new series, and the tenant has sent 3 today, as "
+                "many as metrics.series_limit allows\"}}", 3, 1);
+    post_points(harness, 0, 3, "{}", 3, 0);
+    metric_registry_write(registry, &text);
+    assert_true(slice_find(buffer_slice(&text), SLICE("\nmillrace_metric_series 3\n")) >= 0);
+    assert_true(slice_find(buffer_slice(&text), SLICE("\nmillrace_metric_series_refused_total 1\n")) >= 0);
+    buffer_free(&text);
+    metric_registry_destroy(registry);
+    harness_destroy(harness);
+    free(harness);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -247,6 +306,8 @@ int main(void)
         cmocka_unit_test(a_point_has_the_value_that_was_sent_last_or_is_refused),
         cmocka_unit_test(an_attribute_cannot_take_the_name_of_the_metric),
         cmocka_unit_test(series_of_one_target_stand_side_by_side),
+        cmocka_unit_test(a_tenant_has_so_many_series_a_day_and_those_it_has_go_on),
+        cmocka_unit_test(points_of_series_beyond_the_limit_are_refused_with_the_reason_and_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -32,6 +32,7 @@ struct metrics_known {
     uint32_t days;      /* bit i: day - i has its row */
     uint16_t day;       /* since 1970, the newest with a row */
     uint8_t scale;      /* write.c: where the last value of this series was exact */
+    bool is_described;  /* the row written last was of a sender that says what the series is */
 };
 struct metrics_set;
 

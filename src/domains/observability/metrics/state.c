@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The state of the domain: sets of known series by thread. */
 #include "domains/observability/metrics/state.h"
+#include "domains/observability/metrics/active.h"
 #include "domains/observability/metrics/rollup.h"
 
 #include <pthread.h>
@@ -17,6 +18,7 @@ struct metrics_state {
     size_t set_count;
     struct metrics_rollup rollup; /* of the thread of states */
     atomic_bool is_pressed;
+    struct metrics_active *active; /* locks itself */
 };
 
 static void *state_create(const struct domain_state_setting *settings, size_t setting_count)
@@ -27,9 +29,16 @@ static void *state_create(const struct domain_state_setting *settings, size_t se
     state->number = atomic_fetch_add(&numbers, 1) + 1;
     pthread_mutex_init(&state->mutex, NULL);
     state->rollup.interval_ms = STATE_TICK_MS;
-    for (size_t i = 0; i < setting_count; i++)
+    int64_t series_limit = METRICS_ACTIVE_LIMIT_DEFAULT;
+    for (size_t i = 0; i < setting_count; i++) {
         if (strcmp(settings[i].name, "rollup_interval_ms") == 0) state->rollup.interval_ms = settings[i].value;
-    return state;
+        if (strcmp(settings[i].name, "series_limit") == 0) series_limit = settings[i].value;
+    }
+    state->active = metrics_active_create((size_t)series_limit);
+    if (state->active) return state;
+    pthread_mutex_destroy(&state->mutex);
+    free(state);
+    return NULL;
 }
 
 static void state_destroy(void *context)
@@ -37,6 +46,7 @@ static void state_destroy(void *context)
     struct metrics_state *state = context;
     for (size_t i = 0; i < state->set_count; i++) metrics_set_destroy(state->sets[i]);
     metrics_rollup_free(&state->rollup);
+    metrics_active_destroy(state->active);
     pthread_mutex_destroy(&state->mutex);
     free(state);
 }
@@ -59,6 +69,9 @@ struct metrics_set *metrics_set_of(void *context)
     mine.set = set;
     return set;
 }
+
+struct metrics_active *metrics_active_of(void *state) { return ((struct metrics_state *)state)->active; }
+static void state_metrics(void *state, struct metric_registry *registry) { metrics_active_metrics(((struct metrics_state *)state)->active, registry); }
 
 static enum error_code state_start(void *state, struct domain_host *host, struct error *error) { return ERROR_NONE; }
 static void state_tick(void *context, struct domain_host *host, int64_t now_ms, bool is_last)
@@ -84,4 +97,5 @@ const struct domain_state_functions observability_state = {
     .settled = state_settled,
     .tick_ms = STATE_TICK_MS,
     .is_pressed = state_is_pressed,
+    .metrics = state_metrics,
 };

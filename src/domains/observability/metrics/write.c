@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rows of metric_series, metric_samples and their neighbours. */
+#include "domains/observability/metrics/state.h"
 #include "domains/observability/metrics/write.h"
 
 #include <math.h>
@@ -102,6 +103,16 @@ uint64_t metrics_series_id(struct slice target, struct slice identity)
     return place | XXH3_64bits(identity.data, identity.size) >> PLACE_BITS;
 }
 
+const char *metrics_series_refusal(struct metrics_writer *writer, const struct metrics_known *known, uint64_t series_id)
+{
+    struct metrics_active *active = metrics_active_of(writer->input->state);
+    uint64_t hash = XXH3_64bits_withSeed(&series_id, sizeof series_id, writer->seed); /* nobody can choose series that the set takes for one */
+    const char *refusal = metrics_active_refusal(active, writer->tenant, hash, writer->input->request->received_ms);
+    if (known && known->days) return NULL; /* it goes on, also when the others were there first today */
+    if (refusal) metrics_active_count_refused(active);
+    return refusal;
+}
+
 static void series_row(struct metrics_writer *writer, uint64_t series_id, const struct metrics_series *series, uint16_t day)
 {
     struct block *block = domain_rows_block(writer->output->rows, OBSERVABILITY_SERIES);
@@ -126,6 +137,7 @@ static void series_row(struct metrics_writer *writer, uint64_t series_id, const 
     types_append(writer, block, SERIES_ATTRIBUTE_TYPES, &series->attributes);
     block_append_string(block, SERIES_PROMETHEUS_NAME, series->prometheus_name);
     labels_append(block, SERIES_LABELS, &series->labels);
+    block_append_uint(block, SERIES_IS_DESCRIBED, series->is_described);
     block_row_commit(block);
 }
 
@@ -136,9 +148,10 @@ struct metrics_known *metrics_series_append(struct metrics_writer *writer, struc
                    series->resource_schema_url.size + series->scope_name.size + series->scope_version.size + series->scope_attributes.size +
                    series->scope_schema_url.size + series->attributes.bytes + series->prometheus_name.size + series->labels.bytes;
     if (!metrics_writer_take(writer, bytes)) return NULL;
-    if (!known) known = metrics_set_add(writer->set, key, metrics_series_id(series->target, series->identity));
+    if (!known) known = metrics_set_add(writer->set, key, series->id);
     series_row(writer, known->series_id, series, day);
     metrics_set_mark(writer->set, known, day);
+    known->is_described = series->is_described;
     writer->wrote_series = true;
     return known;
 }

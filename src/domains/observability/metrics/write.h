@@ -73,9 +73,13 @@ struct metrics_series {
     struct metrics_labels attributes;
     struct slice prometheus_name;
     struct metrics_labels labels; /* sorted, without __name__ */
-    struct slice target, identity; /* what the series id is made of: canonical bytes of the target, and of all */
+    uint64_t id;
+    bool is_described;            /* its sender says what it is; a row of one that does not never takes that place */
 };
+/* Of the canonical bytes of the target, and of all. */
 uint64_t metrics_series_id(struct slice target, struct slice identity);
+/* Before a series is written: NULL when its tenant may have it today, else why not (metrics/active.h). */
+const char *metrics_series_refusal(struct metrics_writer *writer, const struct metrics_known *known, uint64_t series_id);
 /* Sees to it that the series has its row for the day of that time; `known` is what metrics_set_find gave for `key`, or NULL. NULL: the writer is full. */
 struct metrics_known *metrics_series_append(struct metrics_writer *writer, struct metrics_known *known, uint64_t key, const struct metrics_series *series,
                                             uint16_t day);

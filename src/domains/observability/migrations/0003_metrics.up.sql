@@ -25,13 +25,14 @@ CREATE TABLE IF NOT EXISTS observability.metric_series
     `attribute_types` LowCardinality(String) CODEC(ZSTD(1)),
     `prometheus_name` LowCardinality(String) CODEC(ZSTD(1)),
     `labels` Map(LowCardinality(String), String) CODEC(ZSTD(3)),
+    `is_described` UInt8 CODEC(ZSTD(1)),
     `segment` UInt64 CODEC(ZSTD(1)),
 
     INDEX segment_minmax segment TYPE minmax GRANULARITY 1,
     INDEX metric_name_bloom metric_name TYPE bloom_filter(0.01) GRANULARITY 1,
     INDEX series_bloom series_id TYPE bloom_filter(0.01) GRANULARITY 1
 )
-ENGINE = ReplacingMergeTree
+ENGINE = ReplacingMergeTree(is_described)
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant_id, prometheus_name, day, series_id)
 TTL day + toIntervalDay(greatest(retention_days, 400))
@@ -176,7 +177,8 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- What series are, each once, whatever days they were used.
 CREATE VIEW IF NOT EXISTS observability.metric_series_known AS
 SELECT tenant_id, series_id, any(organization_id) AS organization_id, any(workspace_id) AS workspace_id, any(metric_name) AS metric_name,
-    any(metric_type) AS metric_type, any(unit) AS unit, any(temporality) AS temporality, any(is_monotonic) AS is_monotonic,
+    argMax(metric_type, is_described) AS metric_type, argMax(unit, is_described) AS unit, argMax(temporality, is_described) AS temporality,
+    argMax(is_monotonic, is_described) AS is_monotonic,
     any(service_name) AS service_name, any(resource) AS resource, any(scope_name) AS scope_name, any(scope_version) AS scope_version,
     any(attributes) AS attributes
 FROM observability.metric_series GROUP BY tenant_id, series_id;

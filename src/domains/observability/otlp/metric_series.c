@@ -140,7 +140,8 @@ static const char *metadata_type(const struct otlp_metrics *metrics)
     }
 }
 
-enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key, uint16_t day, struct metrics_known **ret_known, struct error *error)
+enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key, uint16_t day, struct metrics_known **ret_known,
+                                      const char **ret_refusal, struct error *error)
 {
     static const char *const types[] = {[OTLP_GAUGE] = "gauge", [OTLP_HISTOGRAM] = "histogram", [OTLP_EXPONENTIAL] = "exponential_histogram",
                                         [OTLP_SUMMARY] = "summary"};
@@ -149,6 +150,7 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
     struct metrics_labels resource = {0}, scope = {0};
     struct metrics_series series = {
         .source = "otlp", .metric_name = metrics->metric.name, .unit = metrics->metric.unit, .description = metrics->metric.description,
+        .is_described = metrics->metric.description.size > 0,
         .metric_type = metrics->kind == OTLP_SUM ? metrics->is_monotonic ? "counter" : "gauge" : types[metrics->kind],
         .temporality = metrics->kind == OTLP_GAUGE ? "" : metrics->temporality == OTLP_DELTA ? "delta" : "cumulative",
         .is_monotonic = metrics->is_monotonic, .service_name = decoder->service_name, .resource = decoder->resource_text,
@@ -171,13 +173,14 @@ enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) identity_add(&identity, parts[i]);
     identity_add_labels(&identity, &scope);
     identity_add_labels(&identity, &series.attributes);
-    series.target = slice_first(buffer_slice(&identity), target_size);
-    series.identity = buffer_slice(&identity);
+    series.id = metrics_series_id(slice_first(buffer_slice(&identity), target_size), buffer_slice(&identity));
+    bool failed = identity.failed || arena_failed(metrics->scratch);
+    buffer_free(&identity);
+    if (failed) return no_memory(decoder, error);
+    *ret_refusal = metrics_series_refusal(&metrics->writer, metrics_set_find(metrics->writer.set, key), series.id);
+    if (*ret_refusal) return ERROR_NONE;
     /* First: it may move what the set holds. */
     metrics_metadata_append(&metrics->writer, series.prometheus_name, metadata_type(metrics), series.unit, series.description);
-    if (identity.failed || arena_failed(metrics->scratch)) code = no_memory(decoder, error);
-    else *ret_known = metrics_series_append(&metrics->writer, metrics_set_find(metrics->writer.set, key), key, &series, day);
-    buffer_free(&identity);
-    if (!code && !*ret_known) code = otlp_too_large(decoder, METRICS_TEXT_REFUSAL, error);
-    return code;
+    *ret_known = metrics_series_append(&metrics->writer, metrics_set_find(metrics->writer.set, key), key, &series, day);
+    return *ret_known ? ERROR_NONE : otlp_too_large(decoder, METRICS_TEXT_REFUSAL, error);
 }

@@ -74,8 +74,8 @@ static enum error_code summary_begin(struct otlp_decoder *decoder, struct error 
     return metric_begin(decoder, OTLP_SUMMARY, error);
 }
 
-/* The series of the point just read, with its row for that day. */
-static enum error_code point_series(struct otlp_decoder *decoder, struct metrics_known **ret_known, struct error *error)
+/* The series of the point just read, with its row for that day; or why the tenant may not have it. */
+static enum error_code point_series(struct otlp_decoder *decoder, struct metrics_known **ret_known, const char **ret_refusal, struct error *error)
 {
     struct otlp_metrics *metrics = decoder->root;
     const struct otlp_attributes *attributes = &metrics->point.attributes;
@@ -105,7 +105,7 @@ static enum error_code point_series(struct otlp_decoder *decoder, struct metrics
     uint16_t day = metrics_day(otlp_time(metrics->point.time_unix_nano));
     struct metrics_known *known = metrics_set_find(metrics->writer.set, key);
     if (!known || !metrics_known_has(known, day)) {
-        code = otlp_metrics_describe(decoder, key, day, &known, error);
+        code = otlp_metrics_describe(decoder, key, day, &known, ret_refusal, error);
         if (code) return code;
     }
     *ret_known = known;
@@ -210,7 +210,7 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     if (code) return code;
     if (decoder->too_many) reason = decoder->too_many; /* before what else is wrong with the rest of it */
     if (!reason) reason = point_refusal(decoder);
-    if (!reason) code = point_series(decoder, &known, error);
+    if (!reason) code = point_series(decoder, &known, &reason, error);
     if (reason) otlp_refuse_item(decoder, "data point", "%s", reason);
     if (!code && !reason) {
         if (metrics->kind == OTLP_SUMMARY) summary_append(decoder, known);

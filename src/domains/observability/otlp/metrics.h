@@ -55,8 +55,9 @@ struct otlp_metrics {
 _Static_assert(sizeof(struct otlp_metrics) <= OTLP_ROOT_BYTES, "the place of a request");
 
 /* metric_series.c */
-/* Writes the row of the point's series for that day. */
-enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key, uint16_t day, struct metrics_known **ret_known, struct error *error) MUST_CHECK;
+/* Writes the row of the point's series for that day, or says why the tenant may not have it: then *ret_known stays. */
+enum error_code otlp_metrics_describe(struct otlp_decoder *decoder, uint64_t key, uint16_t day, struct metrics_known **ret_known,
+                                      const char **ret_refusal, struct error *error) MUST_CHECK;
 /* Empties the scratch arena: before a series or an exemplar is described. */
 enum error_code otlp_metrics_scratch(struct otlp_decoder *decoder, struct error *error) MUST_CHECK;
 /* The text with U+FFFD for what is no UTF-8, in the scratch arena if it had to change. */

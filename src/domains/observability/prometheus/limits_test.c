@@ -171,6 +171,72 @@ static void a_symbol_longer_than_help_may_be_is_none(void **state)
     buffer_free(&rows);
 }
 
+/* ---- series of a day ---- */
+
+static int set_up_three_series(void **state)
+{
+    static const struct domain_state_setting settings[] = {{"series_limit", 3}};
+    struct harness *harness = calloc(1, sizeof *harness);
+    harness_create_with(harness, &observability_domain, settings, 1);
+    *state = harness;
+    return 0;
+}
+
+static void series_beyond_the_limit_of_a_day_are_refused_and_known_ones_go_on(void **state)
+{
+    struct buffer body = {0};
+    for (int i = 0; i < 4; i++) add_series(&body, i, 1, 10);
+    send(*state, 1, &body, 400, 3, "1 of 4 samples, histograms and exemplars were refused, the others are stored: series 3 (m3): it is a new series, and the tenant has sent 3 today");
+    harness_reset(*state);
+    for (int i = 0; i < 3; i++) add_series(&body, i, 1, 10);
+    send(*state, 1, &body, 204, 3, "");
+}
+
+/* ---- what describes a series ---- */
+
+static void add_described_series(struct buffer *body, bool is_described)
+{
+    struct buffer series = {0}, references = {0}, metadata = {0};
+    const char *const symbols[] = {"", "__name__", "queue_count", "items"};
+    for (size_t i = 0; i < 4; i++) append_bytes(body, 4, slice_from_string(symbols[i]));
+    buffer_append_varint(&references, 1);
+    buffer_append_varint(&references, 2);
+    append_bytes(&series, 1, buffer_slice(&references));
+    append_sample(&series);
+    buffer_append_varint(&metadata, 1 << 3);
+    buffer_append_varint(&metadata, is_described ? 2 : 0); /* a gauge, though its name ends as a counter's */
+    if (is_described) {
+        buffer_append_varint(&metadata, 4 << 3);
+        buffer_append_varint(&metadata, 3);
+    }
+    append_bytes(&series, 5, buffer_slice(&metadata));
+    append_bytes(body, 5, buffer_slice(&series));
+    buffer_free(&references);
+    buffer_free(&metadata);
+    buffer_free(&series);
+}
+
+static void expect_series(struct harness *harness, bool is_described, const char *part)
+{
+    struct buffer body = {0}, rows = {0};
+    harness_reset(harness);
+    add_described_series(&body, is_described);
+    send(harness, 2, &body, 204, 1, "");
+    assert_int_equal(harness_row_count(harness, OBSERVABILITY_SERIES), part != NULL);
+    if (part) harness_write_rows(harness, OBSERVABILITY_SERIES, &rows);
+    if (part && slice_find(buffer_slice(&rows), slice_from_string(part)) < 0) fail_msg("%.*s", SLICE_ARGS(buffer_slice(&rows)));
+    assert_int_equal(slice_find(buffer_slice(&rows), SLICE("\"is_described\":1")) >= 0, part && is_described);
+    buffer_free(&rows);
+}
+
+static void a_series_is_written_again_once_its_sender_says_what_it_is(void **state)
+{
+    expect_series(*state, false, "\"metric_type\":\"counter\"");
+    expect_series(*state, true, "\"metric_type\":\"gauge\",\"unit\":\"items\"");
+    expect_series(*state, false, NULL);
+    expect_series(*state, true, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -179,6 +245,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(new_series_need_no_memory_of_the_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(symbols_that_many_series_name_are_bounded_for_the_whole_request, set_up, tear_down),
         cmocka_unit_test_setup_teardown(help_that_many_series_name_is_bounded_for_the_whole_request, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(series_beyond_the_limit_of_a_day_are_refused_and_known_ones_go_on, set_up_three_series, tear_down),
+        cmocka_unit_test_setup_teardown(a_series_is_written_again_once_its_sender_says_what_it_is, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_symbol_longer_than_help_may_be_is_none, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -151,11 +151,11 @@ static void identity_add(struct buffer *out, struct slice text)
     buffer_append_slice(out, text);
 }
 
-static struct metrics_known *series_describe(struct remote_write *write, const struct remote_series *series, uint64_t key, enum remote_kind kind, uint16_t day)
+static struct metrics_known *series_describe(struct remote_write *write, struct remote_series *series, uint64_t key, enum remote_kind kind, uint16_t day)
 {
     struct buffer identity = {0}, target = {0};
     struct metrics_series row = {.source = "remote_write", .metric_name = series->name, .prometheus_name = series->name, .unit = series->unit,
-                                 .description = series->help, .temporality = "cumulative", .service_name = service_of(&series->labels),
+                                 .description = series->help, .is_described = series->is_described, .temporality = "cumulative", .service_name = service_of(&series->labels),
                                  .resource = SLICE_EMPTY, .resource_schema_url = SLICE_EMPTY, .scope_name = SLICE_EMPTY,
                                  .scope_version = SLICE_EMPTY, .scope_attributes = SLICE_EMPTY, .scope_schema_url = SLICE_EMPTY};
     row.metric_type = kind == REMOTE_HISTOGRAMS ? "exponential_histogram" : kind == REMOTE_CUSTOM_HISTOGRAMS ? "histogram"
@@ -174,11 +174,12 @@ static struct metrics_known *series_describe(struct remote_write *write, const s
     row.attributes = row.labels;
     identity_add(&target, metrics_labels_get(&row.labels, SLICE("job")));
     identity_add(&target, metrics_labels_get(&row.labels, SLICE("instance")));
-    row.target = buffer_slice(&target);
-    row.identity = buffer_slice(&identity);
-    struct metrics_known *known = NULL;
-    if (!identity.failed && !target.failed)
-        known = metrics_series_append(&write->writer, metrics_set_find(write->writer.set, key), key, &row, day);
+    row.id = metrics_series_id(buffer_slice(&target), buffer_slice(&identity));
+    struct metrics_known *known = metrics_set_find(write->writer.set, key);
+    bool failed = identity.failed || target.failed;
+    if (!failed) series->problem = metrics_series_refusal(&write->writer, known, row.id);
+    if (series->problem) remote_write_refuse(write, series, "%s", series->problem);
+    known = failed || series->problem ? NULL : metrics_series_append(&write->writer, known, key, &row, day);
     buffer_free(&identity);
     buffer_free(&target);
     return known;
@@ -192,7 +193,7 @@ bool remote_series_known(struct remote_write *write, struct remote_series *serie
         series->kind = kind;
         series->known = metrics_set_find(write->writer.set, key);
     }
-    if (__builtin_expect(series->known && metrics_known_has(series->known, day), 1)) return true;
+    if (__builtin_expect(series->known && metrics_known_has(series->known, day) && series->known->is_described >= series->is_described, 1)) return true;
     if (!remote_series_read(write, series)) return false;
     series->known = series_describe(write, series, key, kind, day);
     return series->known != NULL;

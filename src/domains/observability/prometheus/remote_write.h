@@ -30,6 +30,7 @@ struct remote_series {
     enum remote_kind kind;         /* of `known` */
     struct metrics_known *known;
     bool is_read, is_checked;
+    bool is_described;             /* 2.0: the metadata say something */
     const char *problem;           /* with its labels */
     struct metrics_labels labels;  /* sorted, __name__ among them */
     struct slice name;

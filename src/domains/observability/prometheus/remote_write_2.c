@@ -129,6 +129,7 @@ static enum error_code read_series(struct remote_write *write, struct slice mess
         if (field.number == 5) code = read_metadata(write, &series, field.bytes, error);
     }
     if (!code) code = series_key(write, &series, error);
+    series.is_described = (series.type && strcmp(series.type, remote_metadata_type(0)) != 0) || series.unit.size || series.help.size;
     write->series++;
     for (rest = message; !code && protobuf_next(&rest, &field) < PROTOBUF_END;)
         if (field.number == 2 || field.number == 3)
@@ -136,7 +137,7 @@ static enum error_code read_series(struct remote_write *write, struct slice mess
     for (rest = message; !code && protobuf_next(&rest, &field) < PROTOBUF_END;)
         if (field.number == 4) code = read_exemplar(write, &series, field.bytes, error);
     /* Labels were read when the series' row was written: then is the time for what describes it. */
-    if (!code && series.type && series.is_checked && !series.problem)
+    if (!code && series.is_described && series.is_checked && !series.problem)
         metrics_metadata_append(&write->writer, series.name, series.type, series.unit, series.help);
     return code;
 }

@@ -163,5 +163,5 @@ void metrics_series_write(struct query_text *text, const struct metrics_question
         query_text_add(text, " = ");
         query_text_value(text, question->filters[i].value);
     }
-    query_text_add(text, " ORDER BY series_id LIMIT 1 BY series_id)");
+    query_text_add(text, " ORDER BY series_id, is_described DESC LIMIT 1 BY series_id)");
 }

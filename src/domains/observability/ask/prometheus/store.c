@@ -195,7 +195,7 @@ enum error_code prometheus_store_find(struct prometheus_read *read, const struct
     write_days(&text, start_ms, end_ms);
     if (name.size) write_name_range(&text, name);
     prometheus_matchers_write(&text, selector, false);
-    query_text_printf(&text, " ORDER BY series_id LIMIT 1 BY series_id)\nARRAY JOIN %s AS part WHERE true", PARTS);
+    query_text_printf(&text, " ORDER BY series_id, is_described DESC LIMIT 1 BY series_id)\nARRAY JOIN %s AS part WHERE true", PARTS);
     prometheus_matchers_write(&text, selector, true);
     query_text_printf(&text, " ORDER BY series_id, number LIMIT %d", PROMETHEUS_SERIES_LIMIT + 1);
     enum error_code code = find_rows(read, &text, ret_found, ret_count, error);
