@@ -292,10 +292,10 @@ export class Server {
     const query = new URLSearchParams({ log_comment: tenant, output_format_json_quote_64bit_integers: '0', ...parameters });
     const answer = await send(
       { socketPath: join(this.directory, 'engine.sock'), path: `/?${query}` },
-      { method: 'POST', body: `${statement} FORMAT JSON` },
+      { method: 'POST', body: statement.startsWith('INSERT') ? statement : `${statement} FORMAT JSON` },
     );
     if (answer.status !== 200) throw new Error(`${statement}: ${answer.text}`);
-    return answer.json.data;
+    return answer.text ? answer.json.data : []; // an INSERT has none
   }
 
   /** The rows of analytics.events that fulfil the condition, when there are as many as expected. More of them fail. */

@@ -146,7 +146,7 @@ test('a body asks the same as an address', async () => {
 test('words that mean nothing, and values out of bounds, are refused and named', async () => {
   for (const [path, words, field] of [
     ['', { serviceNmae: 'x' }, 'serviceName'], ['', { limit: '0' }, 'limit'], ['', { limit: '1001' }, 'limit'], ['', { cursor: 'x' }, 'cursor'],
-    ['', { page: '2', cursor: '1.1' }, 'page'], ['', { page: '9999', limit: '1000' }, 'page'], ['', { traceId: 'xyz' }, 'traceId'], ['', { spanId: 'ab' }, 'spanId'],
+    ['', { page: '2', cursor: '1.1.1' }, 'page'], ['', { page: '9999', limit: '1000' }, 'page'], ['', { traceId: 'xyz' }, 'traceId'], ['', { spanId: 'ab' }, 'spanId'],
     ['', { minSeverity: 'loud' }, 'minSeverity'], ['', { from: 'yesterday' }, 'from'], ['', { from: '2026-01-02', to: '2026-01-01' }, 'from'],
     ['', { logAttributes: '{' }, 'logAttributes'], ['', { logAttributes: '3' }, 'logAttributes'], ['', { logAttributes: '[1]' }, 'logAttributes'],
     ['', { logAttributes: '{"a":{"operator":"near","value":1}}' }, 'operator'], ['', { logAttributes: '{"a":{"operator":"gt","value":"x"}}' }, 'logAttributes'],
@@ -156,7 +156,7 @@ test('words that mean nothing, and values out of bounds, are refused and named',
     ['/tail', { cursor: '1_x' }, 'cursor'], ['/tail', { from: '2026-01-01' }, 'from'], ['/tail', { cursor: `1${'_1'.repeat(100)}` }, 'cursor'],
     ['/context', {}, 'place'], ['/context', { place: '1.x' }, 'place'], ['/export', { limit: '1000000' }, 'limit'],
   ]) await refused(path, words, field);
-  assert.equal((await server.get(`${LOGS}/context?place=1.1`, a.secret_key)).status, 404);
+  assert.equal((await server.get(`${LOGS}/context?place=1.1.1`, a.secret_key)).status, 404);
 });
 
 test('what looks like SQL is a word', async () => {
@@ -189,6 +189,24 @@ test('pages by cursor show every record once while others arrive', async () => {
   const byPage = [];
   for (let page = 1; page <= 4; page++) byPage.push(...(await ask('', { serviceName: 'paged', limit: '100', page: String(page) })).data);
   assert.equal(new Set(byPage.map((row) => row.id)).size, 302);
+});
+
+test('records of two servers with the same time and id are both shown, each once', async () => {
+  await sendLogs(a, 'twins', Array.from({ length: 5 }, (_, i) => record(`twin ${i}`)));
+  await server.settle(a.write_key);
+  await server.sql("INSERT INTO observability.logs_v3 SELECT * REPLACE (segment + bitShiftLeft(toUInt64(1), 40) AS segment) FROM observability.logs_v3 WHERE service_name = 'twins'");
+  const seen = [];
+  for (let cursor, page; page === undefined || cursor; cursor = page.pagination.cursor) seen.push(...(page = await ask('', { serviceName: 'twins', limit: '3', ...(cursor ? { cursor } : {}) })).data);
+  assert.deepEqual([seen.length, new Set(seen.map((row) => row.id)).size, new Set(seen.map((row) => row.place)).size], [10, 5, 10]);
+  const { before, data, after } = await ask('/context', { place: seen[4].place });
+  assert.deepEqual([after, data, before].map((rows) => rows.map((row) => row.place)), [seen.slice(0, 4).reverse(), [seen[4]], seen.slice(5)].map((rows) => rows.map((row) => row.place)));
+});
+
+test('a record of an empty resource and scope has empty objects there', async () => {
+  assert.equal((await server.post('/v1/logs', { resourceLogs: [{ scopeLogs: [{ logRecords: [record('bare words')] }] }] }, { key: a.secret_key })).status, 200);
+  await server.settle(a.write_key);
+  const [row] = (await ask('', { query: '"bare words"' })).data;
+  assert.deepEqual([row.resourceAttributes, row.scope, row.serviceName], [{}, { name: '', version: '', attributes: {} }, 'unknown_service']);
 });
 
 test('the records around one are those of its service and resource, in order', async () => {

@@ -181,6 +181,7 @@ void ask_object_write_json(struct json_writer *writer, struct json_parser *parse
 {
     struct json_value root;
     struct error ignored;
+    if (!value.size) value = SLICE("{}");
     buffer_clear(scratch);
     buffer_append_slice(scratch, value);
     buffer_append_zeros(scratch, JSON_PADDING);

@@ -187,7 +187,7 @@ static void around_found(void *argument, const struct query_rows *rows)
 
 static void write_place_condition(struct logs_question *question, const struct logs_place *place)
 {
-    query_text_printf(&question->text, " AND id = %llu", (unsigned long long)place->id);
+    query_text_printf(&question->text, " AND id = %llu AND bitShiftRight(segment, %d) = %llu", (unsigned long long)place->id, LOGS_NODE_SHIFT, (unsigned long long)place->node);
 }
 
 /* The record itself, and what the lines around it share with it. */

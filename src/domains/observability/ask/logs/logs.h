@@ -9,14 +9,16 @@
 
 /*
  * A question about log records: a time, and conditions that were read once and stand in every statement of the question.
- * Places of records are (timestamp in ns, id): ids grow with arrival and are unique in a tenant.
+ * Places of records are (timestamp in ns, id, node): ids grow with arrival and are unique among those that one server took, whose node is in
+ * the number of the record's segment.
  */
 #define LOGS_LIMIT 1000            /* records of one page */
 #define LOGS_DEFAULT 100
 #define LOGS_PAGED_ROWS 10000      /* reachable by page and limit: each page costs all before it. A cursor has no end */
 #define LOGS_DEFAULT_DAYS 30       /* as long as logs are kept unless a tenant wishes otherwise */
 #define LOGS_FUTURE_MS (10 * 60 * 1000) /* what is accepted from clocks that are ahead */
-struct logs_place { int64_t timestamp_ns; uint64_t id; };
+#define LOGS_NODE_SHIFT 40         /* spool/directory.h */
+struct logs_place { int64_t timestamp_ns; uint64_t id, node; };
 struct logs_question {
     struct query_context *context;
     struct query_text text;       /* the statement being written; its parameters are those of the conditions too */
@@ -71,8 +73,8 @@ void logs_write_row(struct logs_writer *writer, const struct query_rows *rows, s
 struct logs_place logs_row_place(const struct query_rows *rows, size_t row);
 uint64_t logs_row_segment(const struct query_rows *rows, size_t row);
 int64_t logs_row_day(const struct query_rows *rows, size_t row);
-/* "1763700000000000000.1849..": a record's place, and a page's cursor. */
-#define LOGS_PLACE_SIZE 48
+/* "1763700000000000000.1849...7": a record's place, and a page's cursor. */
+#define LOGS_PLACE_SIZE 64
 void logs_place_format(const struct logs_place *place, char out[LOGS_PLACE_SIZE]);
 enum error_code logs_place_parse(const char *name, struct slice text, struct logs_place *ret_place, struct error *error) MUST_CHECK;
 

@@ -32,20 +32,20 @@ void logs_writer_end(struct logs_writer *writer)
 
 struct logs_place logs_row_place(const struct query_rows *rows, size_t row)
 {
-    return (struct logs_place){query_rows_integer(rows, row, TIMESTAMP), (uint64_t)query_rows_integer(rows, row, ID)};
+    return (struct logs_place){query_rows_integer(rows, row, TIMESTAMP), (uint64_t)query_rows_integer(rows, row, ID), logs_row_segment(rows, row) >> LOGS_NODE_SHIFT};
 }
 uint64_t logs_row_segment(const struct query_rows *rows, size_t row) { return (uint64_t)query_rows_integer(rows, row, SEGMENT); }
 int64_t logs_row_day(const struct query_rows *rows, size_t row) { return query_rows_integer(rows, row, DAY); }
 
 void logs_place_format(const struct logs_place *place, char out[LOGS_PLACE_SIZE])
 {
-    snprintf(out, LOGS_PLACE_SIZE, "%lld.%llu", (long long)place->timestamp_ns, (unsigned long long)place->id);
+    snprintf(out, LOGS_PLACE_SIZE, "%lld.%llu.%llu", (long long)place->timestamp_ns, (unsigned long long)place->id, (unsigned long long)place->node);
 }
 
 enum error_code logs_place_parse(const char *name, struct slice text, struct logs_place *ret_place, struct error *error)
 {
-    struct slice id = text, time = slice_cut(&id, '.');
-    if (slice_parse_int64(time, &ret_place->timestamp_ns) && slice_parse_uint64(id, &ret_place->id)) return ERROR_NONE;
+    struct slice node = text, time = slice_cut(&node, '.'), id = slice_cut(&node, '.');
+    if (slice_parse_int64(time, &ret_place->timestamp_ns) && slice_parse_uint64(id, &ret_place->id) && slice_parse_uint64(node, &ret_place->node)) return ERROR_NONE;
     return error_set_field(error, ERROR_INVALID, name, "%s=%s is not one that an answer about logs gave", name, query_words_show(text).text);
 }
 
@@ -72,7 +72,7 @@ void logs_write_row(struct logs_writer *writer, const struct query_rows *rows, s
     struct json_writer *json = &writer->json;
     struct logs_place place = logs_row_place(rows, row);
     char text[LOGS_PLACE_SIZE];
-    struct slice body_type = query_rows_text(rows, row, BODY_TYPE), scope_attributes = query_rows_text(rows, row, SCOPE_ATTRIBUTES);
+    struct slice body_type = query_rows_text(rows, row, BODY_TYPE);
     json_writer_object_begin(json);
     write_time(json, "timestamp", place.timestamp_ns);
     write_time(json, "observedTimestamp", query_rows_integer(rows, row, OBSERVED));
@@ -101,7 +101,7 @@ void logs_write_row(struct logs_writer *writer, const struct query_rows *rows, s
     write_text(json, "name", rows, row, SCOPE_NAME);
     write_text(json, "version", rows, row, SCOPE_VERSION);
     json_writer_key(json, "attributes");
-    ask_object_write_json(json, writer->parser, &writer->scratch, scope_attributes.size ? scope_attributes : SLICE("{}"));
+    ask_object_write_json(json, writer->parser, &writer->scratch, query_rows_text(rows, row, SCOPE_ATTRIBUTES));
     json_writer_object_end(json);
     logs_place_format(&place, text);
     json_writer_key(json, "place");

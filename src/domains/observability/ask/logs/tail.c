@@ -20,7 +20,6 @@
  * Nodes the cursor does not name (another server that began to write) are shown from `since` on, the time the tail began.
  * Segments put back from quarantine by a person have old numbers: a tail does not show them.
  */
-#define NODE_SHIFT 40
 #define NODE_LIMIT 16  /* servers that write to one event store */
 #define DAY_LIMIT 64   /* days of one segment: records are accepted for as long as they are kept */
 #define CURSOR_BYTES 8192
@@ -43,7 +42,7 @@ struct tail {
 static struct node *find_node(struct tail *tail, uint64_t segment)
 {
     for (size_t i = 0; i < tail->node_count; i++)
-        if (tail->nodes[i].segment >> NODE_SHIFT == segment >> NODE_SHIFT) return &tail->nodes[i];
+        if (tail->nodes[i].segment >> LOGS_NODE_SHIFT == segment >> LOGS_NODE_SHIFT) return &tail->nodes[i];
     if (tail->node_count == NODE_LIMIT) return NULL;
     tail->nodes[tail->node_count] = (struct node){.segment = segment};
     return &tail->nodes[tail->node_count++];
@@ -112,7 +111,7 @@ static void write_unseen(struct query_text *text, const struct tail *tail)
     query_text_add(text, "(");
     for (size_t i = 0; i < tail->node_count; i++) {
         const struct node *node = &tail->nodes[i];
-        uint64_t end = ((node->segment >> NODE_SHIFT) + 1) << NODE_SHIFT;
+        uint64_t end = ((node->segment >> LOGS_NODE_SHIFT) + 1) << LOGS_NODE_SHIFT;
         query_text_printf(text, "(segment >= %llu AND segment < %llu AND (segment != %llu", (unsigned long long)node->segment, (unsigned long long)end,
                           (unsigned long long)node->segment);
         query_text_add(text, " OR (1");
@@ -122,7 +121,7 @@ static void write_unseen(struct query_text *text, const struct tail *tail)
     }
     query_text_printf(text, "(id >= %llu", (unsigned long long)tail->since_ms << 20);
     for (size_t i = 0; i < tail->node_count; i++)
-        query_text_printf(text, " AND intDiv(segment, %llu) != %llu", 1ull << NODE_SHIFT, (unsigned long long)(tail->nodes[i].segment >> NODE_SHIFT));
+        query_text_printf(text, " AND intDiv(segment, %llu) != %llu", 1ull << LOGS_NODE_SHIFT, (unsigned long long)(tail->nodes[i].segment >> LOGS_NODE_SHIFT));
     query_text_add(text, "))");
 }
 
@@ -144,7 +143,7 @@ static enum error_code tail_begin(struct logs_question *question, struct tail *t
     write_source(&question->text);
     query_text_printf(&question->text, "id >= %llu AND segment IN (SELECT max(segment)", recent);
     write_source(&question->text);
-    query_text_printf(&question->text, "id >= %llu GROUP BY intDiv(segment, %llu)) GROUP BY segment, query_day ORDER BY segment LIMIT %d", recent, 1ull << NODE_SHIFT,
+    query_text_printf(&question->text, "id >= %llu GROUP BY intDiv(segment, %llu)) GROUP BY segment, query_day ORDER BY segment LIMIT %d", recent, 1ull << LOGS_NODE_SHIFT,
                       NODE_LIMIT * DAY_LIMIT);
     return logs_ask(question, 3, take_newest, tail, error);
 }
@@ -162,7 +161,7 @@ static enum error_code ask_reached(struct logs_question *question, const struct 
     logs_question_select(question, "max(segment) AS query_segment");
     write_source(&question->text);
     write_unseen(&question->text, tail);
-    query_text_printf(&question->text, " GROUP BY intDiv(segment, %llu)", 1ull << NODE_SHIFT);
+    query_text_printf(&question->text, " GROUP BY intDiv(segment, %llu)", 1ull << LOGS_NODE_SHIFT);
     return logs_ask(question, 1, take_reached, reached, error);
 }
 

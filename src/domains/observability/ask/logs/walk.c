@@ -53,10 +53,11 @@ static void write_statement(const struct logs_walk *walk, const struct logs_plac
     logs_question_select(walk->question, logs_columns);
     logs_question_where(walk->question, from_ns, to_ns);
     if (place)
-        query_text_printf(text, " AND (timestamp, id) %c (fromUnixTimestamp64Nano(toInt64(%lld), 'UTC'), toUInt64(%llu))", walk->forward ? '>' : '<',
-                          (long long)place->timestamp_ns, (unsigned long long)place->id);
+        query_text_printf(text, " AND (timestamp, id, bitShiftRight(segment, %d)) %c (fromUnixTimestamp64Nano(toInt64(%lld), 'UTC'), toUInt64(%llu), toUInt64(%llu))",
+                          LOGS_NODE_SHIFT, walk->forward ? '>' : '<', (long long)place->timestamp_ns, (unsigned long long)place->id,
+                          (unsigned long long)place->node);
     if (walk->more) query_text_add(text, walk->more);
-    query_text_printf(text, "\nORDER BY timestamp %s, id %s LIMIT %zu", direction, direction, limit);
+    query_text_printf(text, "\nORDER BY timestamp %s, id %s, bitShiftRight(segment, %d) %s LIMIT %zu", direction, direction, LOGS_NODE_SHIFT, direction, limit);
 }
 
 enum error_code logs_walk(const struct logs_walk *walk, logs_walk_each *each, void *argument, struct error *error)
