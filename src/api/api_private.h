@@ -53,7 +53,7 @@ struct api_call {
     struct slice headers;   /* lines of every answer to it */
     struct api_caller caller;
     int64_t deadline_ms;    /* of a question that is being computed, by the monotonic clock */
-    size_t answer_bytes;    /* that it got from the event store so far */
+    size_t answer_bytes;    /* that it got from the event store and holds */
     bool is_stored;         /* asks what somebody has stored: api_question_run_stored */
     struct tenant_credentials credentials; /* these two while it is found out who asks */
     struct tenant_verifier_wait wait;

@@ -26,7 +26,7 @@ struct api_question {
 /* False when the pool's queue is full: the caller refuses. Any thread. */
 bool api_question_submit(struct api_question *question);
 
-#define API_QUESTION_ANSWER_BYTES (128u << 20) /* of all a question gets from the event store: more is an export */
+#define API_QUESTION_ANSWER_BYTES (128u << 20) /* of all that a question holds of the event store's answers: more is an export */
 /* ERROR_TIMEOUT when the question's time is over, ERROR_CANCELLED when the client has gone. */
 enum error_code api_question_check(const struct api_call *call, struct error *error) MUST_CHECK;
 /*

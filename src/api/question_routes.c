@@ -40,6 +40,13 @@ static enum error_code asking_check(struct query_context *context, struct error 
     return api_question_check(call, error);
 }
 
+static void asking_release(struct query_context *context, size_t bytes)
+{
+    struct api_call *call = ((struct asking *)context)->call;
+    ASSERT(bytes <= call->answer_bytes);
+    call->answer_bytes -= bytes;
+}
+
 static enum error_code asking_definition(struct query_context *context, const char *plural, struct slice id, struct buffer *out,
                                          struct error *error)
 {
@@ -163,6 +170,7 @@ void api_question_handle(struct api_call *call)
         .accept = request_header_get(call->request, "accept"),
         .run = asking_run,
         .check = asking_check,
+        .release = asking_release,
         .definition = asking_definition,
         .status = 200,
         .content_type = "application/json",

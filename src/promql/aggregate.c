@@ -257,19 +257,8 @@ static enum error_code aggregate_count_values(struct promql_evaluator *e, const 
                 break;
             }
             if (place == value->count) {
-                if (value->count == capacity) {
-                    capacity = capacity ? capacity * 2 : 16;
-                    struct promql_row *rows = promql_allocate(e, capacity, sizeof *rows);
-                    if (!rows) {
-                        code = ERROR_MEMORY;
-                        break;
-                    }
-                    if (value->count) memcpy(rows, value->rows, value->count * sizeof *rows);
-                    value->rows = rows;
-                }
                 double *values = promql_row_values(e, g->frame);
-                if (!values) code = e->error->code;
-                else value->rows[value->count++] = (struct promql_row){labels, values};
+                code = values ? promql_add_row(e, value, &capacity, (struct promql_row){labels, values}) : e->error->code;
             }
             if (code) break;
             double *count = &value->rows[place].values[step];

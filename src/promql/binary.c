@@ -161,16 +161,10 @@ static enum error_code answer_row(struct match *m, struct answer *a, size_t many
         !promql_number_of(m->e, &a->numbers, &labels, row))
         return ERROR_MEMORY;
     if (*row == a->value->count) {
-        if (a->value->count == a->capacity) {
-            a->capacity = a->capacity ? a->capacity * 2 : 16;
-            struct promql_row *rows = promql_allocate(m->e, a->capacity, sizeof *rows);
-            if (!rows) return ERROR_MEMORY;
-            if (a->value->count) memcpy(rows, a->value->rows, a->value->count * sizeof *rows);
-            a->value->rows = rows;
-        }
         double *values = promql_row_values(m->e, m->frame);
         if (!values) return m->e->error->code;
-        a->value->rows[a->value->count++] = (struct promql_row){labels, values};
+        enum error_code code = promql_add_row(m->e, a->value, &a->capacity, (struct promql_row){labels, values});
+        if (code) return code;
     }
     a->last_one[many] = one + 1;
     a->last_row[many] = *row;

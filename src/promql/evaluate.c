@@ -55,7 +55,7 @@ enum error_code promql_count(struct promql_evaluator *e, uint64_t samples)
     return code;
 }
 
-static enum error_code count_loaded(struct promql_evaluator *e, uint64_t samples)
+enum error_code promql_count_kept(struct promql_evaluator *e, uint64_t samples)
 {
     e->samples += samples;
     if (e->samples > e->bounds.sample_limit)
@@ -67,7 +67,7 @@ static enum error_code count_loaded(struct promql_evaluator *e, uint64_t samples
 
 double *promql_row_values(struct promql_evaluator *e, const struct promql_frame *frame)
 {
-    if (count_loaded(e, frame->steps)) return NULL;
+    if (promql_count_kept(e, frame->steps)) return NULL;
     double absent = promql_absent(), *values = NULL;
     if (e->free_rows && e->free_rows->steps == frame->steps) {
         values = (double *)(void *)e->free_rows;
@@ -96,6 +96,20 @@ enum error_code promql_rows(struct promql_evaluator *e, size_t count, struct pro
     value->count = 0;
     value->rows = promql_allocate(e, count, sizeof *value->rows);
     return value->rows ? ERROR_NONE : ERROR_MEMORY;
+}
+
+enum error_code promql_add_row(struct promql_evaluator *e, struct promql_value *value, size_t *capacity,
+                               struct promql_row row)
+{
+    if (value->count == *capacity) {
+        *capacity = *capacity ? *capacity * 2 : 16;
+        struct promql_row *rows = promql_allocate(e, *capacity, sizeof *rows);
+        if (!rows) return ERROR_MEMORY;
+        if (value->count) memcpy(rows, value->rows, value->count * sizeof *rows);
+        value->rows = rows;
+    }
+    value->rows[value->count++] = row;
+    return ERROR_NONE;
 }
 
 static int64_t at_time(const struct promql_evaluator *e, const struct promql_node *node, int64_t time_ms)
@@ -148,68 +162,6 @@ enum error_code promql_subquery_frame(const struct promql_evaluator *e, const st
     return ERROR_NONE;
 }
 
-static enum error_code fetch(struct promql_evaluator *e, const struct promql_frame *frame,
-                             const struct promql_node *node, struct promql_series_list *series)
-{
-    struct promql_window window = promql_selector_window(e, frame, node);
-    *series = (struct promql_series_list){0};
-    enum error_code code = e->bounds.fetch(e->bounds.context, &window, e->arena, series, e->error);
-    if (code) return code;
-    if (series->count > e->bounds.series_limit)
-        return promql_failed(e, ERROR_TOO_LARGE,
-                             "a selector finds %zu series; a query may read %zu of one selector: add matchers",
-                             series->count, e->bounds.series_limit);
-    for (size_t i = 0; !code && i < series->count; i++) code = count_loaded(e, series->items[i].count);
-    return code;
-}
-
-enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame,
-                                    const struct promql_node *node, bool times, struct promql_value *value)
-{
-    struct promql_series_list series;
-    enum error_code code = fetch(e, frame, node, &series);
-    if (!code) code = promql_rows(e, series.count, value);
-    for (size_t i = 0; !code && i < series.count; i++) {
-        const struct promql_series *s = &series.items[i];
-        struct promql_row row = {s->labels, promql_row_values(e, frame)};
-        if (!row.values) return e->error ? e->error->code : ERROR_MEMORY;
-        bool any = false;
-        size_t next = 0; /* first sample behind the step */
-        for (size_t step = 0; step < frame->steps; step++) {
-            int64_t at = promql_reference_time(e, node, promql_frame_time(frame, step));
-            while (next < s->count && s->times_ms[next] <= at) next++;
-            if (next == 0 || s->times_ms[next - 1] < at - e->bounds.lookback_ms || promql_is_stale(s->values[next - 1]))
-                continue;
-            row.values[step] = times ? (double)s->times_ms[next - 1] / 1000 : s->values[next - 1];
-            any = true;
-        }
-        if (any) value->rows[value->count++] = row;
-    }
-    return code;
-}
-
-/* Without stale markers; arrays without any are used as they are. */
-static enum error_code drop_stale(struct promql_evaluator *e, const struct promql_series *from,
-                                  struct promql_series *to)
-{
-    *to = *from;
-    size_t stale = 0;
-    for (size_t i = 0; i < from->count; i++) stale += promql_is_stale(from->values[i]);
-    if (!stale) return ERROR_NONE;
-    int64_t *times = promql_allocate(e, from->count - stale, sizeof *times);
-    double *values = promql_allocate(e, from->count - stale, sizeof *values);
-    if (!times || !values) return ERROR_MEMORY;
-    to->count = 0;
-    for (size_t i = 0; i < from->count; i++) {
-        if (promql_is_stale(from->values[i])) continue;
-        times[to->count] = from->times_ms[i];
-        values[to->count++] = from->values[i];
-    }
-    to->times_ms = times;
-    to->values = values;
-    return ERROR_NONE;
-}
-
 /* Rows as series: only the steps that have a value. */
 static enum error_code rows_to_series(struct promql_evaluator *e, const struct promql_frame *frame,
                                       const struct promql_value *value, struct promql_series_list *series)
@@ -234,25 +186,6 @@ static enum error_code rows_to_series(struct promql_evaluator *e, const struct p
     }
     *series = (struct promql_series_list){items, kept};
     return ERROR_NONE;
-}
-
-enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame,
-                                    const struct promql_node *node, struct promql_series_list *series)
-{
-    if (node->kind == PROMQL_NODE_SUBQUERY) {
-        struct promql_frame inner;
-        struct promql_value value;
-        enum error_code code = promql_subquery_frame(e, frame, node, &inner);
-        if (!code) code = promql_eval(e, &inner, node->children[0], &value);
-        return code ? code : rows_to_series(e, &inner, &value, series);
-    }
-    struct promql_series_list fetched;
-    enum error_code code = fetch(e, frame, node, &fetched);
-    struct promql_series *items = code ? NULL : promql_allocate(e, fetched.count, sizeof *items);
-    if (!code && !items) code = ERROR_MEMORY;
-    for (size_t i = 0; !code && i < fetched.count; i++) code = drop_stale(e, &fetched.items[i], &items[i]);
-    *series = (struct promql_series_list){items, fetched.count};
-    return code;
 }
 
 static enum error_code eval_scalar(struct promql_evaluator *e, const struct promql_frame *frame, double number,
@@ -343,23 +276,47 @@ static int compare_series(const void *a, const void *b)
 }
 
 /* A range vector itself as the answer: the samples of its one range. */
+struct matrix {
+    struct promql_evaluator *e;
+    int64_t start_ms, end_ms;
+    struct promql_series *items;
+    size_t count, capacity;
+};
+
+static enum error_code keep_samples(void *taker, const struct promql_series *series)
+{
+    struct matrix *m = taker;
+    struct promql_series s = *series;
+    while (s.count && s.times_ms[0] < m->start_ms) s.times_ms++, s.values++, s.count--;
+    while (s.count && s.times_ms[s.count - 1] > m->end_ms) s.count--;
+    if (!s.count) return ERROR_NONE;
+    enum error_code code = promql_count_kept(m->e, s.count);
+    if (code) return code;
+    if (m->count == m->capacity) {
+        m->capacity = m->capacity ? m->capacity * 2 : 16;
+        struct promql_series *items = promql_allocate(m->e, m->capacity, sizeof *items);
+        if (!items) return ERROR_MEMORY;
+        if (m->count) memcpy(items, m->items, m->count * sizeof *items);
+        m->items = items;
+    }
+    int64_t *times = promql_allocate(m->e, s.count, sizeof *times);
+    double *values = promql_allocate(m->e, s.count, sizeof *values);
+    if (!times || !values) return ERROR_MEMORY;
+    memcpy(times, s.times_ms, s.count * sizeof *times);
+    memcpy(values, s.values, s.count * sizeof *values);
+    m->items[m->count++] = (struct promql_series){s.labels, times, values, s.count};
+    return ERROR_NONE;
+}
+
 static enum error_code give_matrix(struct promql_evaluator *e, const struct promql_frame *frame,
                                    const struct promql_node *node, struct promql_result *result)
 {
-    struct promql_series_list all;
-    enum error_code code = promql_eval_samples(e, frame, node, &all);
-    struct promql_series *items = code ? NULL : promql_allocate(e, all.count, sizeof *items);
-    if (!items) return code ? code : ERROR_MEMORY;
-    int64_t end = promql_reference_time(e, node, frame->start_ms), start = end - node->range_ms;
-    size_t kept = 0;
-    for (size_t i = 0; i < all.count; i++) {
-        struct promql_series s = all.items[i];
-        while (s.count && s.times_ms[0] < start) s.times_ms++, s.values++, s.count--;
-        while (s.count && s.times_ms[s.count - 1] > end) s.count--;
-        if (s.count) items[kept++] = s;
-    }
-    qsort(items, kept, sizeof *items, compare_series);
-    result->series = (struct promql_series_list){items, kept};
+    struct matrix m = {.e = e, .end_ms = promql_reference_time(e, node, frame->start_ms)};
+    m.start_ms = m.end_ms - node->range_ms;
+    enum error_code code = promql_eval_samples(e, frame, node, keep_samples, &m);
+    if (code) return code;
+    if (m.count) qsort(m.items, m.count, sizeof *m.items, compare_series);
+    result->series = (struct promql_series_list){m.items, m.count};
     return ERROR_NONE;
 }
 

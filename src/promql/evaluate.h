@@ -7,8 +7,8 @@
 
 /*
  * Model: promql_evaluate walks the tree once. Every node gives its values for all steps (start, start + step, .. end),
- * so a selector is fetched exactly once, with all samples its steps can see. All memory comes from the caller's arena:
- * its limit is the memory limit of the query, the result lives in it, and so may the series a fetch gives.
+ * so a selector is fetched exactly once, with all samples its steps can see; of each series only the values at the steps are
+ * kept. All memory comes from the caller's arena: its limit is the memory limit of the query, and the result lives in it.
  */
 struct promql_label {
     struct slice name, value; /* UTF-8; neither is empty */
@@ -47,18 +47,21 @@ struct promql_window {
     int64_t step_ms;     /* distance of the evaluations that look at it; 0: only one */
     int64_t lookback_ms; /* of an instant selector */
 };
+/* Takes one series of a fetch and is done with its samples when it returns. An error ends the fetch, which returns it. */
+typedef enum error_code promql_take(void *taker, const struct promql_series *series);
 /*
- * Fills `series` with the series that fit the selector and have samples (stale markers among them) in the window, each
- * label set once; samples outside the window may be given and are not looked at. Arrays must live as long as the arena.
+ * Gives `take` the series that fit the selector and have samples (stale markers among them) in the window, one by one in
+ * any order, each label set once; samples outside the window may be given and are not looked at. Labels must live as long
+ * as the arena, samples only while they are taken: a query may look at more of them than fit into memory.
  */
 typedef enum error_code promql_fetch(void *context, const struct promql_window *window, struct arena *arena,
-                                     struct promql_series_list *series, struct error *error);
+                                     promql_take *take, void *taker, struct error *error);
 /* Asked every some ten thousand samples; an error (ERROR_CANCELLED, ERROR_TIMEOUT) ends the evaluation. */
 typedef enum error_code promql_check(void *context, struct error *error);
 
 #define PROMQL_LOOKBACK_DEFAULT_MS 300000
 #define PROMQL_SUBQUERY_STEP_DEFAULT_MS 60000
-#define PROMQL_SAMPLE_LIMIT_DEFAULT 50000000 /* as Prometheus: some 800 MB of samples */
+#define PROMQL_SAMPLE_LIMIT_DEFAULT 50000000 /* at one time, as Prometheus: some 800 MB */
 #define PROMQL_SERIES_LIMIT_DEFAULT 200000   /* of one selector: their labels alone are some 100 MB */
 #define PROMQL_STEP_LIMIT 11000 /* points of a series of the answer: a week by the minute, more than a screen shows */
 struct promql_query {
@@ -66,7 +69,7 @@ struct promql_query {
     int64_t step_ms;          /* 0: an instant query at start_ms */
     int64_t lookback_ms;      /* 0: the default, as all below */
     int64_t subquery_step_ms; /* of subqueries that name none */
-    uint64_t sample_limit;    /* samples fetched plus points computed */
+    uint64_t sample_limit;    /* samples of the series that is looked at, plus points computed and kept */
     size_t series_limit;
     promql_fetch *fetch;
     promql_check *check;      /* may be NULL */

@@ -241,7 +241,7 @@ static enum error_code stop(void *context, struct error *error)
     return error_set(error, ERROR_CANCELLED, "the client went away");
 }
 static enum error_code broken(void *context, const struct promql_window *window, struct arena *arena,
-                              struct promql_series_list *series, struct error *error)
+                              promql_take *take, void *taker, struct error *error)
 {
     return error_set(error, ERROR_UNAVAILABLE, "the store is away");
 }
@@ -254,7 +254,7 @@ static void limits_and_interruptions_end_a_query(void **state)
                         f->error.message);
     assert_int_equal(ERROR_NONE, ask(f, "c[1h]", (struct promql_query){.start_ms = 240000, .sample_limit = 10}));
     assert_int_equal(ERROR_TOO_LARGE, ask(f, "c", (struct promql_query){.series_limit = 1}));
-    assert_non_null(strstr(f->error.message, "finds 2 series"));
+    assert_non_null(strstr(f->error.message, "finds more than 1 series"));
     assert_int_equal(ERROR_TOO_LARGE, ask(f, "time() + sum_over_time(vector(1)[10y:1ms])", (struct promql_query){0}));
     assert_int_equal(ERROR_CANCELLED, ask(f, "sum_over_time(vector(1)[1d:1s])", (struct promql_query){.check = stop}));
     assert_int_equal(ERROR_UNAVAILABLE, ask(f, "c", (struct promql_query){.fetch = broken}));

@@ -12,7 +12,7 @@ struct promql_evaluator {
     struct promql_query bounds;  /* the query with its defaults */
     struct arena *arena;
     struct error *error;
-    uint64_t samples;            /* fetched and computed */
+    uint64_t samples;            /* computed and kept */
     uint64_t since_check;
     struct promql_free_row {     /* given back, to be used again by rows of as many steps */
         struct promql_free_row *next;
@@ -60,9 +60,9 @@ enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct 
 /* The sample an instant selector sees at each step: its value, or its time in seconds. */
 enum error_code promql_eval_instant(struct promql_evaluator *e, const struct promql_frame *frame,
                                     const struct promql_node *node, bool times, struct promql_value *value) MUST_CHECK;
-/* Samples of a range selector or subquery, stale markers left out, over all the frame's ranges. */
+/* Gives the series of a range selector or subquery one by one, without stale markers, over all the frame's ranges. */
 enum error_code promql_eval_samples(struct promql_evaluator *e, const struct promql_frame *frame,
-                                    const struct promql_node *node, struct promql_series_list *series) MUST_CHECK;
+                                    const struct promql_node *node, promql_take *take, void *taker) MUST_CHECK;
 /* Where a modified node looks at a step: the end of its range. */
 int64_t promql_reference_time(const struct promql_evaluator *e, const struct promql_node *node, int64_t step_time_ms);
 /* The frame a subquery's inner expression is evaluated in. */
@@ -78,7 +78,14 @@ double *promql_row_values(struct promql_evaluator *e, const struct promql_frame 
 /* Gives the rows of a value back that nobody looks at any more. */
 void promql_release(struct promql_evaluator *e, const struct promql_frame *frame, const struct promql_value *value);
 enum error_code promql_rows(struct promql_evaluator *e, size_t count, struct promql_value *value) MUST_CHECK;
-/* Counts work against the sample limit and looks at the caller's check now and then. */
+/* One more row; `capacity` is the room of rows that come up one by one, 0 at first. */
+enum error_code promql_add_row(struct promql_evaluator *e, struct promql_value *value, size_t *capacity,
+                               struct promql_row row) MUST_CHECK;
+/* As Prometheus has series: by their labels. Which rows topk keeps of equal ones shall not follow from the store. */
+void promql_sort_rows(struct promql_value *value);
+/* Counts samples and points that are kept against the limit. */
+enum error_code promql_count_kept(struct promql_evaluator *e, uint64_t samples) MUST_CHECK;
+/* Counts work, and looks at the caller's check now and then. */
 enum error_code promql_count(struct promql_evaluator *e, uint64_t samples) MUST_CHECK;
 enum error_code promql_failed(struct promql_evaluator *e, enum error_code code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -180,7 +180,7 @@ static void selectors_tell_what_stands_around_them(void **state)
 }
 
 static enum error_code never_fetch(void *context, const struct promql_window *window, struct arena *arena,
-                                   struct promql_series_list *series, struct error *error)
+                                   promql_take *take, void *taker, struct error *error)
 {
     return error_set(error, ERROR_INTERNAL, "nobody asks");
 }

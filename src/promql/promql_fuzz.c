@@ -22,11 +22,11 @@ struct run {
 };
 
 static enum error_code fetch(void *context, const struct promql_window *window, struct arena *arena,
-                             struct promql_series_list *series, struct error *error)
+                             promql_take *take, void *taker, struct error *error)
 {
     struct run *run = context;
     ASSERT(window->start_ms <= window->end_ms);
-    return test_series_fetch(&run->series, window, arena, series, error);
+    return test_series_fetch(&run->series, window, arena, take, taker, error);
 }
 
 static enum error_code check(void *context, struct error *error)

@@ -235,62 +235,83 @@ bool promql_quantile_over_time(const struct promql_span *s, double *value)
     return true;
 }
 
+/* A call, and what it takes series by series. */
+struct ranging {
+    struct promql_evaluator *e;
+    const struct promql_frame *frame;
+    const struct promql_node *call, *range;
+    struct promql_value scalars[PROMQL_ARGUMENT_LIMIT];
+    size_t scalar_count;
+    double *scratch; /* of quantile_over_time */
+    size_t scratch_count;
+    struct promql_value *value;
+    size_t capacity;
+};
+
+/* The scalar arguments of one step. */
+static enum error_code scalars_at(const struct ranging *r, size_t step, double *now)
+{
+    for (size_t k = 0; k < r->scalar_count; k++) {
+        now[k] = r->scalars[k].rows[0].values[step];
+        if (r->call->function->scalars_are_factors && !(now[k] > 0 && now[k] < 1))
+            return promql_failed(r->e, ERROR_INVALID, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
+                                 k ? "trend" : "smoothing", k ? "tf" : "sf", now[k]);
+    }
+    return ERROR_NONE;
+}
+
+static enum error_code take_range(void *taker, const struct promql_series *s)
+{
+    struct ranging *r = taker;
+    struct promql_evaluator *e = r->e;
+    const struct promql_function *function = r->call->function;
+    struct promql_row row = {s->labels, promql_row_values(e, r->frame)};
+    if (!row.values) return e->error->code;
+    if (function->range == promql_quantile_over_time && s->count > r->scratch_count) {
+        r->scratch_count = s->count < 2 * r->scratch_count ? 2 * r->scratch_count : s->count;
+        r->scratch = promql_allocate(e, r->scratch_count, sizeof *r->scratch);
+        if (!r->scratch) return ERROR_MEMORY;
+    }
+    size_t first = 0, behind = 0;
+    bool any = false;
+    for (size_t step = 0; step < r->frame->steps; step++) {
+        double now[PROMQL_ARGUMENT_LIMIT], result;
+        int64_t time = promql_frame_time(r->frame, step);
+        int64_t end = promql_reference_time(e, r->range, time), start = end - r->range->range_ms;
+        while (behind < s->count && s->times_ms[behind] <= end) behind++;
+        while (first < behind && s->times_ms[first] < start) first++;
+        if (first == behind) continue;
+        enum error_code code = scalars_at(r, step, now);
+        if (code) return code;
+        struct promql_span span = {s->times_ms + first, s->values + first, behind - first, start, end,
+                                   r->range->range_ms, time, now, r->scratch};
+        if (function->range(&span, &result)) {
+            row.values[step] = result;
+            any = true;
+        }
+        if ((code = promql_count(e, span.count))) return code;
+    }
+    if (!any) {
+        promql_release(e, r->frame, &(struct promql_value){.rows = &row, .count = 1});
+        return ERROR_NONE;
+    }
+    if (!function->keeps_name && !promql_labels_drop_name(e, &row.labels, &row.labels)) return ERROR_MEMORY;
+    return promql_add_row(e, r->value, &r->capacity, row);
+}
+
 enum error_code promql_eval_range_call(struct promql_evaluator *e, const struct promql_frame *frame,
                                        const struct promql_node *call, struct promql_value *value)
 {
-    const struct promql_node *range = NULL;
-    struct promql_value scalars[PROMQL_ARGUMENT_LIMIT];
-    size_t scalar_count = 0;
-    enum error_code code = ERROR_NONE;
+    struct ranging r = {.e = e, .frame = frame, .call = call, .value = value};
+    enum error_code code = promql_rows(e, 0, value);
     for (size_t i = 0; !code && i < call->child_count; i++) {
         struct promql_node *inside = promql_node_inside(call->children[i]);
-        if (inside->type == PROMQL_MATRIX) range = inside;
-        else code = promql_eval(e, frame, inside, &scalars[scalar_count++]);
+        if (inside->type == PROMQL_MATRIX) r.range = inside;
+        else code = promql_eval(e, frame, inside, &r.scalars[r.scalar_count++]);
     }
-    struct promql_series_list series;
-    if (!code) code = promql_eval_samples(e, frame, range, &series);
-    if (!code) code = promql_rows(e, series.count, value);
+    if (!code) code = promql_eval_samples(e, frame, r.range, take_range, &r);
     if (code) return code;
-    size_t longest = 1;
-    for (size_t i = 0; i < series.count; i++)
-        longest = series.items[i].count > longest ? series.items[i].count : longest;
-    double now[PROMQL_ARGUMENT_LIMIT];
-    double *scratch =
-        call->function->range == promql_quantile_over_time ? promql_allocate(e, longest, sizeof *scratch) : NULL;
-    if (!scratch && call->function->range == promql_quantile_over_time) return ERROR_MEMORY;
-    for (size_t i = 0; i < series.count; i++) {
-        const struct promql_series *s = &series.items[i];
-        struct promql_row row = {s->labels, promql_row_values(e, frame)};
-        if (!row.values) return e->error->code;
-        size_t first = 0, behind = 0;
-        for (size_t step = 0; step < frame->steps; step++) {
-            int64_t time = promql_frame_time(frame, step);
-            int64_t end = promql_reference_time(e, range, time), start = end - range->range_ms;
-            while (behind < s->count && s->times_ms[behind] <= end) behind++;
-            while (first < behind && s->times_ms[first] < start) first++;
-            if (first == behind) continue;
-            for (size_t k = 0; k < scalar_count; k++) {
-                now[k] = scalars[k].rows[0].values[step];
-                if (call->function->scalars_are_factors && !(now[k] > 0 && now[k] < 1))
-                    return promql_failed(e, ERROR_INVALID, "invalid %s factor. Expected: 0 < %s < 1, got: %f",
-                                         k ? "trend" : "smoothing", k ? "tf" : "sf", now[k]);
-            }
-            struct promql_span span = {s->times_ms + first,
-                                       s->values + first,
-                                       behind - first,
-                                       start,
-                                       end,
-                                       range->range_ms,
-                                       time,
-                                       now,
-                                       scratch};
-            double result;
-            if (call->function->range(&span, &result)) row.values[step] = result;
-            if ((code = promql_count(e, span.count))) return code;
-        }
-        if (!call->function->keeps_name && !promql_labels_drop_name(e, &row.labels, &row.labels)) return ERROR_MEMORY;
-        value->rows[value->count++] = row;
-    }
+    promql_sort_rows(value);
     /* Who only asks whether something is there does not mind two of the same labels. */
     return call->function->call ? ERROR_NONE : promql_merge(e, frame, value, true);
 }

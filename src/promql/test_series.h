@@ -56,27 +56,35 @@ static inline bool test_series_read(struct slice text, struct test_series *serie
     return true;
 }
 
-/* A promql_fetch; the context is the store. Only samples of the window are given, so that a window too small shows. */
+/*
+ * A promql_fetch; the context is the store. Only samples of the window are given, so that a window too small shows, in
+ * memory that is gone once they are taken, so that whoever holds on to them shows too.
+ */
 static inline enum error_code test_series_fetch(void *context, const struct promql_window *window, struct arena *arena,
-                                                struct promql_series_list *list, struct error *error)
+                                                promql_take *take, void *taker, struct error *error)
 {
     struct test_series *series = context;
-    struct promql_series *items = arena_allocate(arena, (series->count + 1) * sizeof *items);
-    if (!items) return error_set(error, ERROR_MEMORY, "out of memory");
-    size_t count = 0;
-    for (size_t i = 0; i < series->count; i++) {
+    (void)arena;
+    enum error_code code = ERROR_NONE;
+    for (size_t i = 0; !code && i < series->count; i++) {
         bool fits;
-        enum error_code code = promql_selector_test(window->selector, &series->items[i].labels, &fits, error);
-        if (code) return code;
+        code = promql_selector_test(window->selector, &series->items[i].labels, &fits, error);
         const struct promql_series *s = &series->items[i];
         size_t first = 0, last = s->count;
         while (first < s->count && s->times_ms[first] < window->start_ms) first++;
         while (last > first && s->times_ms[last - 1] > window->end_ms) last--;
-        if (fits && first < last)
-            items[count++] = (struct promql_series){s->labels, s->times_ms + first, s->values + first, last - first};
+        size_t count = last - first;
+        if (code || !fits || !count) continue;
+        int64_t *times = malloc(count * sizeof *times);
+        double *values = malloc(count * sizeof *values);
+        ASSERT(times && values);
+        memcpy(times, s->times_ms + first, count * sizeof *times);
+        memcpy(values, s->values + first, count * sizeof *values);
+        code = take(taker, &(struct promql_series){s->labels, times, values, count});
+        free(times);
+        free(values);
     }
-    *list = (struct promql_series_list){items, count};
-    return ERROR_NONE;
+    return code;
 }
 
 #endif

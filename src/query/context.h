@@ -33,6 +33,8 @@ struct query_context {
      * value (a regular expression, a number) is ERROR_INVALID. */
     enum error_code (*run)(struct query_context *context, const struct query_text *text, const char *format,
                            struct buffer *out, struct error *error);
+    /* So many bytes of what `run` gave are looked at and freed: they no longer count against what a question may hold. */
+    void (*release)(struct query_context *context, size_t bytes);
     /* What computes long by itself asks this now and then: ERROR_TIMEOUT once the question's time is over, ERROR_CANCELLED when
      * nobody waits for the answer. */
     enum error_code (*check)(struct query_context *context, struct error *error);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Reads the samples of series: rows of fixed size, sorted by series and time, straight into arrays. */
+/* Reads the samples of some series: rows of fixed size, sorted by series and time, straight into arrays. */
 #include "domains/observability/ask/prometheus/store.h"
 #include "os/clock.h"
 
@@ -48,9 +48,9 @@ static void write_ids(struct query_text *text, const struct prometheus_found *fo
     }
 }
 
-/* The statement for samples of one part. `is_thin`: only the newest of each step, which is all that an instant selector sees. */
+/* The statement for samples of one part. `is_delta`: some are steps, of which every one counts. `is_thin`: only the newest of each step, which is all that an instant selector sees. */
 static void write_statement(struct query_text *text, const struct promql_window *window, const struct prometheus_found *found, size_t count,
-                            enum prometheus_part number, bool is_thin)
+                            enum prometheus_part number, bool is_thin, bool is_delta)
 {
     const struct part *part = &PARTS[number];
     const char *bound = part->bound ? ", bound" : "";
@@ -65,7 +65,12 @@ static void write_statement(struct query_text *text, const struct promql_window 
     query_text_instant(text, prometheus_time_clamp(window->start_ms));
     query_text_add(text, " AND timestamp < ");
     query_text_instant(text, prometheus_time_clamp(window->end_ms) + 1);
-    query_text_printf(text, "%s)", part->condition);
+    query_text_add(text, part->condition);
+    /* Of samples between the ranges nobody sees any. */
+    if (window->selector->range_ms && window->step_ms > window->selector->range_ms && !is_delta)
+        query_text_printf(text, " AND positiveModulo(%lld - ms, %lld) <= %lld", (long long)(window->start_ms + window->selector->range_ms),
+                          (long long)window->step_ms, (long long)window->selector->range_ms);
+    query_text_add(text, ")");
     if (is_thin) {
         query_text_printf(text, "\nGROUP BY series_id%s", bound);
         if (window->step_ms) query_text_printf(text, ", intDiv(ms - %lld, %lld)", (long long)(first - window->step_ms + 1), (long long)window->step_ms);
@@ -77,6 +82,7 @@ static void write_statement(struct query_text *text, const struct promql_window 
 
 struct reader {
     struct prometheus_read *read;
+    struct arena *arena;    /* of samples; labels are the reading's */
     const struct promql_selector *selector;
     const struct prometheus_found *found;
     size_t found_count;
@@ -91,7 +97,7 @@ static enum error_code reader_add(struct reader *reader, const struct promql_ser
     if (code || !fits) return code;
     if (reader->count == reader->capacity) {
         size_t capacity = reader->capacity ? 2 * reader->capacity : 64;
-        struct promql_series *items = arena_allocate(reader->read->arena, capacity * sizeof *items);
+        struct promql_series *items = arena_allocate(reader->arena, capacity * sizeof *items);
         if (!items) return error_set(error, ERROR_MEMORY, "no memory for series");
         if (reader->count) memcpy(items, reader->items, reader->count * sizeof *items);
         reader->items = items;
@@ -127,7 +133,7 @@ static const struct prometheus_found *find_series(const struct reader *reader, u
 static enum error_code take_series(struct reader *reader, enum prometheus_part part, const char *rows, size_t row_bytes, size_t row_count, size_t *at,
                                    struct error *error)
 {
-    struct arena *arena = reader->read->arena;
+    struct arena *arena = reader->arena;
     bool has_bound = PARTS[part].bound != NULL;
     struct sample first, sample;
     size_t end = *at;
@@ -158,7 +164,8 @@ static enum error_code take_series(struct reader *reader, enum prometheus_part p
     series.labels = found->labels;
     enum error_code code = ERROR_NONE;
     if (has_bound)
-        code = prometheus_labels_with(&found->labels, slice_from_string(PARTS[part].bound), prometheus_bound_text(first.bound, arena), arena, &series.labels, error);
+        code = prometheus_labels_with(&found->labels, slice_from_string(PARTS[part].bound), prometheus_bound_text(first.bound, reader->read->arena),
+                                      reader->read->arena, &series.labels, error);
     return code ? code : reader_add(reader, &series, error);
 }
 
@@ -173,11 +180,11 @@ struct slice prometheus_bound_text(double value, struct arena *arena)
 
 const char *prometheus_bound_label(enum prometheus_part part) { return PARTS[part].bound; }
 
-/* Asks with the memory of the reading, which may be more than a request's arena holds. */
+/* Asks with the memory of the text, which may be more than a request's arena holds. */
 static enum error_code read_rows(struct prometheus_read *read, struct query_text *text, size_t row_bytes, struct buffer *rows, struct error *error)
 {
     struct arena *own = read->context->arena;
-    read->context->arena = read->arena;
+    read->context->arena = text->arena;
     enum error_code code = read->context->run(read->context, text, "RowBinary", rows, error);
     read->context->arena = own;
     if (code == ERROR_TOO_LARGE)
@@ -213,46 +220,46 @@ enum error_code prometheus_store_bounds(struct prometheus_read *read, enum prome
     return code;
 }
 
-static enum error_code read_part(struct reader *reader, const struct promql_window *window, enum prometheus_part part, size_t from, size_t count, bool is_thin,
-                                 struct error *error)
+static enum error_code read_part(struct reader *reader, const struct prometheus_asked *asked, enum prometheus_part part, size_t from, size_t id_count,
+                                 size_t *row_limit, struct error *error)
 {
     struct query_text text;
     struct buffer rows = {0};
     size_t row_bytes = SAMPLE_BYTES + (PARTS[part].bound ? BOUND_BYTES : 0);
-    query_text_init(&text, reader->read->arena);
-    write_statement(&text, window, reader->found + from, count, part, is_thin);
+    query_text_init(&text, reader->arena);
+    write_statement(&text, asked->window, reader->found + from, id_count, part, asked->is_thin, asked->is_delta);
+    query_text_printf(&text, " LIMIT %zu", *row_limit + 1);
     enum error_code code = read_rows(reader->read, &text, row_bytes, &rows, error);
-    for (size_t at = 0; !code && at < rows.size / row_bytes;) code = take_series(reader, part, rows.data, row_bytes, rows.size / row_bytes, &at, error);
+    size_t count = rows.size / row_bytes;
+    if (!code && count > *row_limit)
+        code = error_set_field(error, ERROR_TOO_LARGE, "execution", "query processing would load too many samples of one series into memory in query execution: "
+                               "ask for less time");
+    for (size_t at = 0; !code && at < count;) code = take_series(reader, part, rows.data, row_bytes, count, &at, error);
+    if (!code) *row_limit -= count;
+    reader->read->context->release(reader->read->context, rows.size);
     buffer_free(&rows);
     return code;
 }
 
-enum error_code prometheus_fetch(void *context, const struct promql_window *window, struct arena *arena, struct promql_series_list *ret_series,
-                                 struct error *error)
+enum error_code prometheus_store_samples(struct prometheus_read *read, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
+                                         struct arena *arena, size_t *row_limit, struct promql_series_list *ret_series, struct error *error)
 {
-    struct prometheus_read *read = context;
-    struct prometheus_found *found = NULL;
-    struct reader reader = {.read = read, .selector = window->selector};
-    size_t parts[PROMETHEUS_PART_COUNT] = {0};
-    bool has_delta = false;
-    enum error_code code = prometheus_check(read, error);
-    if (!code) code = prometheus_store_find(read, window->selector, window->start_ms, window->end_ms, &found, &reader.found_count, error);
-    reader.found = found;
-    for (size_t i = 0; !code && i < reader.found_count; i++) {
-        parts[found[i].part]++;
-        has_delta |= found[i].is_delta;
-    }
-    bool is_thin = window->selector->range_ms == 0 && !has_delta && (window->step_ms == 0 || window->step_ms >= THIN_STEP_MS);
+    struct reader reader = {.read = read, .arena = arena, .selector = asked->window->selector, .found = found, .found_count = count};
+    enum error_code code = ERROR_NONE;
     for (int part = 0; !code && part < PROMETHEUS_PART_COUNT; part++) {
-        if (!parts[part]) continue;
-        for (size_t from = 0; !code && from < reader.found_count; from += LITERAL_IDS) {
-            size_t count = reader.found_count - from < LITERAL_IDS ? reader.found_count - from : LITERAL_IDS;
+        for (size_t from = 0; !code && from < count; from += LITERAL_IDS) {
+            size_t ids = count - from < LITERAL_IDS ? count - from : LITERAL_IDS;
             bool any = false;
-            for (size_t i = from; i < from + count; i++) any |= (int)found[i].part == part;
-            if (any) code = read_part(&reader, window, (enum prometheus_part)part, from, count, is_thin, error);
+            for (size_t i = from; i < from + ids; i++) any |= (int)found[i].part == part;
+            if (any) code = read_part(&reader, asked, (enum prometheus_part)part, from, ids, row_limit, error);
         }
     }
     if (!code) code = prometheus_merge(reader.items, &reader.count, arena, error);
     *ret_series = (struct promql_series_list){reader.items, reader.count};
     return code;
+}
+
+bool prometheus_may_be_thin(const struct promql_window *window)
+{
+    return window->selector->range_ms == 0 && (window->step_ms == 0 || window->step_ms >= THIN_STEP_MS);
 }

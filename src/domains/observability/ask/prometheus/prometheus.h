@@ -9,17 +9,19 @@
 /*
  * Model: promql/ knows the language, this room the store. A question makes a prometheus_read, which holds an arena of its own (a
  * query may need more than a request) and the deadline, and gives promql_evaluate the samples: prometheus_fetch turns a
- * selector's matchers into SQL over observability.metric_series, and reads the samples of the series found. What SQL says is
- * checked once more by promql_selector_test: the store only narrows.
+ * selector's matchers into SQL over observability.metric_series, and reads the samples of the series found, some series at a
+ * time (stream.c): memory is bound by series and steps, not by samples. What SQL says is checked once more by
+ * promql_selector_test: the store only narrows.
  */
-#define PROMETHEUS_MEMORY_BYTES (512u << 20) /* of one query: some twenty million samples and their labels */
+#define PROMETHEUS_MEMORY_BYTES (512u << 20) /* of one query: labels and values at steps, some 50 million; a fourth is for samples under way */
 #define PROMETHEUS_SHARED_BYTES (1024u << 20) /* of all queries under way: who comes while others work may have half of what is left */
 #define PROMETHEUS_LEAST_BYTES (16u << 20)   /* with less a query could not say much: it is to be asked again */
 #define PROMETHEUS_SERIES_LIMIT 200000       /* of one selector, as promql/ has it */
 struct prometheus_read {
     struct query_context *context;
     struct arena *arena;
-    size_t memory_bytes;      /* the arena's, of PROMETHEUS_SHARED_BYTES */
+    struct arena *samples;    /* of the series being read */
+    size_t memory_bytes, samples_bytes; /* of both arenas, out of PROMETHEUS_SHARED_BYTES; of the second */
     int64_t deadline_ms;      /* monotonic is not known here: wall clock; 0: none of the asker's own */
 };
 /* After an error there is nothing to end. Ending twice is harmless. */

@@ -24,10 +24,11 @@ static size_t memory_take(void)
 enum error_code prometheus_read_begin(struct prometheus_read *read, struct query_context *context, struct error *error)
 {
     size_t bytes = memory_take();
-    *read = (struct prometheus_read){.context = context, .memory_bytes = bytes};
+    *read = (struct prometheus_read){.context = context, .memory_bytes = bytes, .samples_bytes = bytes / 4};
     if (bytes == 0) return error_set(error, ERROR_UNAVAILABLE, "too many queries are under way; ask again in a moment");
-    read->arena = arena_create(bytes);
-    if (read->arena) return ERROR_NONE;
+    read->arena = arena_create(bytes - read->samples_bytes);
+    read->samples = arena_create(read->samples_bytes);
+    if (read->arena && read->samples) return ERROR_NONE;
     prometheus_read_end(read);
     return error_set(error, ERROR_MEMORY, "no memory for a question");
 }
@@ -35,6 +36,7 @@ enum error_code prometheus_read_begin(struct prometheus_read *read, struct query
 void prometheus_read_end(struct prometheus_read *read)
 {
     arena_destroy(read->arena);
+    arena_destroy(read->samples);
     atomic_fetch_sub(&memory_taken, read->memory_bytes);
     *read = (struct prometheus_read){0};
 }

@@ -23,6 +23,16 @@ struct prometheus_found {
 /* Series that fit the selector but for le and quantile, sorted by id and part. */
 enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
                                       struct prometheus_found **ret_found, size_t *ret_count, struct error *error) MUST_CHECK;
+/* fetch.c: samples of some of the found, sorted by id and part; series of the same labels, which must be asked for together, are one. */
+struct prometheus_asked {
+    const struct promql_window *window;
+    bool is_thin;                     /* only the newest sample of each step */
+    bool is_delta;                    /* some of the found are */
+};
+bool prometheus_may_be_thin(const struct promql_window *window);
+/* Samples are in `arena`, labels in the reading's. *row_limit loses the rows that were read; more of them is ERROR_TOO_LARGE. */
+enum error_code prometheus_store_samples(struct prometheus_read *read, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
+                                         struct arena *arena, size_t *row_limit, struct promql_series_list *ret_series, struct error *error) MUST_CHECK;
 /* Of series told apart by a bound (le, quantile): the label and its values between the two instants, as pairs of (series id, bound). */
 struct prometheus_bound { uint64_t series_id; double value; };
 const char *prometheus_bound_label(enum prometheus_part part); /* NULL: there is none */
