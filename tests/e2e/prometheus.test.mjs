@@ -2,6 +2,7 @@
 // Prometheus' HTTP API: the same samples by remote write to ours and to a real Prometheus, the same questions to both, equal answers.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
+import { join } from 'node:path';
 import { Server, send, waitFor } from './harness.mjs';
 import { missing as skip, snappyBlock, startPrometheus, writeRequest } from './prometheus_server.mjs';
 
@@ -65,7 +66,7 @@ function makeSeries() {
 before(async () => {
   if (skip) return;
   const series = makeSeries();
-  [server, oracle] = await Promise.all([Server.start({ tenants: ['a', 'b'], settings: ['--spool.seal_age', '100ms'] }), startPrometheus(series)]);
+  [server, oracle] = await Promise.all([Server.start({ tenants: ['a', 'b', 'many'], settings: ['--spool.seal_age', '100ms'] }), startPrometheus(series)]);
   key = server.tenants.a.secret_key;
   other = server.tenants.b.secret_key;
   const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' };
@@ -224,4 +225,25 @@ test('another tenant sees nothing of it', { skip }, async () => {
   assert.deepEqual(await get('labels'), []);
   assert.deepEqual(await get('label/__name__/values'), []);
   assert.deepEqual(await get(`series?match[]=${encodeURIComponent('{__name__=~".+"}')}`), []);
+});
+
+// 6 million samples are 144 MB as rows: a question may hold 128 MiB of them. Two series of the store each are one series of Prometheus.
+test('a query looks at more samples than a question may hold, and at those of series that are one', { skip }, async () => {
+  const { tenant, secret_key: own } = server.tenants.many, [series, samples] = [60, 100_000];
+  const day = Math.floor(END / 86_400_000) * 86_400 - 3 * 86_400, until = day + 2 * samples;
+  const run = async (body) => assert.equal((await send({ socketPath: join(server.directory, 'engine.sock'), path: '/?log_comment=*' }, { method: 'POST', body })).status, 200);
+  await run(`INSERT INTO observability.metric_series (tenant_id, retention_days, series_id, day, source, metric_type, prometheus_name, labels)
+    SELECT '${tenant}', 400, 7 + number * 1000003, toDate(${day}), 'prometheus', 'counter', 'many_total', map('job', 'many', 'n', toString(intDiv(number, 2))) FROM numbers(${series})`);
+  await run(`INSERT INTO observability.metric_samples (tenant_id, retention_days, series_id, timestamp, mantissa, scale, ulps, segment)
+    SELECT '${tenant}', 400, 7 + s * 1000003, fromUnixTimestamp64Nano(toInt64(${day} + 2 * i + s % 2) * 1000000000), toInt64(2 * i + s % 2), 0, 0, 1
+    FROM (SELECT intDiv(number, ${samples}) AS s, number % ${samples} AS i FROM numbers(${series * samples})) SETTINGS max_partitions_per_insert_block = 1000`);
+  const sum = async (query, step) => {
+    const answer = await server.get(`/api/v1/query_range?${new URLSearchParams({ query, start: day + 7200, end: until, step })}`, own);
+    assert.equal(answer.status, 200, answer.text.slice(0, 300));
+    const values = answer.json.data.result[0].values.map(([, value]) => Number(value));
+    assert.equal(values.length, Math.floor((until - day - 7200) / step) + 1);
+    return values;
+  };
+  assert.ok((await sum('sum(rate(many_total[1h]))', 3600)).every((value) => Math.abs(value - series / 2) < 1e-9), 'each of them rises by one a second');
+  assert.ok((await sum('sum(count_over_time(many_total[10s]))', 3600)).every((value) => value === (series / 2) * 11), 'ranges with gaps between them are whole');
 });
