@@ -58,6 +58,7 @@ enum error_code promql_count(struct promql_evaluator *e, uint64_t samples)
 enum error_code promql_count_kept(struct promql_evaluator *e, uint64_t samples)
 {
     e->samples += samples;
+    if (e->samples > e->samples_peak) e->samples_peak = e->samples;
     if (e->samples > e->bounds.sample_limit)
         return promql_failed(e, ERROR_TOO_LARGE,
                              "query processing would load too many samples into memory in query execution (limit %llu)",
@@ -258,7 +259,9 @@ enum error_code promql_eval(struct promql_evaluator *e, const struct promql_fram
     if (!node->invariant || frame->steps == 1) return eval_node(e, frame, node, value);
     /* Computed once, given at every step. */
     struct promql_frame first = {frame->start_ms, frame->start_ms, 1, 1};
+    uint64_t seen = e->samples_seen;
     enum error_code code = eval_node(e, &first, node, value);
+    e->samples_seen += (e->samples_seen - seen) * (frame->steps - 1);
     for (size_t i = 0; !code && i < value->count; i++) {
         double *values = promql_row_values(e, frame);
         if (!values) return e->error->code;
@@ -292,6 +295,7 @@ static enum error_code keep_samples(void *taker, const struct promql_series *ser
     if (!s.count) return ERROR_NONE;
     enum error_code code = promql_count_kept(m->e, s.count);
     if (code) return code;
+    m->e->samples_seen += s.count;
     if (m->count == m->capacity) {
         m->capacity = m->capacity ? m->capacity * 2 : 16;
         struct promql_series *items = promql_allocate(m->e, m->capacity, sizeof *items);
@@ -384,7 +388,12 @@ enum error_code promql_evaluate(const struct promql_expression *expression, cons
     struct promql_evaluator e = {.arena = arena, .error = error ? error : &unseen};
     struct promql_frame frame;
     enum error_code code = prepare(expression, query, &e, &frame);
-    return code ? code : give(&e, &frame, expression->root, result);
+    if (!code) code = give(&e, &frame, expression->root, result);
+    if (!code) {
+        result->samples_seen = e.samples_seen;
+        result->samples_peak = e.samples_peak;
+    }
+    return code;
 }
 
 static enum error_code note_windows(struct promql_evaluator *e, const struct promql_frame *frame,

@@ -82,6 +82,8 @@ struct promql_result {
     double scalar;
     struct slice string;
     struct promql_series_list series; /* of a vector one sample each; of a matrix sorted by labels */
+    uint64_t samples_seen;    /* by all steps together, as Prometheus counts them: once by each that sees it */
+    uint64_t samples_peak;    /* most that were held at one time, with the points computed */
 };
 /*
  * ERROR_INVALID: the query or its result breaks a rule (label sets that match twice, a range query of a range vector,
@@ -96,6 +98,8 @@ enum error_code promql_windows(const struct promql_expression *expression, const
 
 /* {"resultType":"vector","result":[..]}: numbers as Go's FormatFloat(v, 'f', -1, 64) writes them. */
 void promql_result_write_json(const struct promql_result *result, struct buffer *out);
+/* The same without the braces around it, for callers that say more. */
+void promql_result_write_members(const struct promql_result *result, struct buffer *out);
 /* One number in that form: "0.1", "+Inf", "NaN". */
 void promql_number_write(double value, struct buffer *out);
 /* One label set as a JSON object. */

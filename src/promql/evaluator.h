@@ -13,6 +13,7 @@ struct promql_evaluator {
     struct arena *arena;
     struct error *error;
     uint64_t samples;            /* computed and kept */
+    uint64_t samples_peak, samples_seen; /* promql/evaluate.h: struct promql_result */
     uint64_t since_check;
     struct promql_free_row {     /* given back, to be used again by rows of as many steps */
         struct promql_free_row *next;

@@ -289,6 +289,7 @@ static enum error_code take_range(void *taker, const struct promql_series *s)
             row.values[step] = result;
             any = true;
         }
+        e->samples_seen += span.count;
         if ((code = promql_count(e, span.count))) return code;
     }
     if (!any) {

@@ -74,7 +74,9 @@ enum error_code promql_eval_samples(struct promql_evaluator *e, const struct pro
     struct promql_frame inner;
     struct promql_value value;
     enum error_code code = promql_subquery_frame(e, frame, node, &inner);
+    uint64_t seen = e->samples_seen;
     if (!code) code = promql_eval(e, &inner, node->children[0], &value);
+    e->samples_seen = seen; /* what counts is who sees the points of the subquery */
     if (!code && value.count) code = make_room(&p, inner.steps);
     for (size_t i = 0; !code && i < value.count; i++) {
         struct promql_series series = {value.rows[i].labels, p.times, p.values, 0};
@@ -112,6 +114,7 @@ static enum error_code take_instants(void *taker, const struct promql_series *s)
         if (next == 0 || s->times_ms[next - 1] < at - e->bounds.lookback_ms || promql_is_stale(s->values[next - 1]))
             continue;
         row.values[step] = to->times ? (double)s->times_ms[next - 1] / 1000 : s->values[next - 1];
+        e->samples_seen++;
         any = true;
     }
     if (any) return promql_add_row(e, to->value, &to->capacity, row);

@@ -126,9 +126,9 @@ static void write_series(const struct promql_result *result, struct buffer *out)
     buffer_append_byte(out, ']');
 }
 
-void promql_result_write_json(const struct promql_result *result, struct buffer *out)
+void promql_result_write_members(const struct promql_result *result, struct buffer *out)
 {
-    buffer_printf(out, "{\"resultType\":\"%s\",\"result\":", promql_type_name(result->type));
+    buffer_printf(out, "\"resultType\":\"%s\",\"result\":", promql_type_name(result->type));
     if (result->type == PROMQL_SCALAR) {
         write_point(result->time_ms, result->scalar, promql_number_write, out);
     } else if (result->type == PROMQL_STRING) {
@@ -140,5 +140,11 @@ void promql_result_write_json(const struct promql_result *result, struct buffer 
     } else {
         write_series(result, out);
     }
+}
+
+void promql_result_write_json(const struct promql_result *result, struct buffer *out)
+{
+    buffer_append_byte(out, '{');
+    promql_result_write_members(result, out);
     buffer_append_byte(out, '}');
 }

@@ -60,6 +60,14 @@ function makeSeries() {
     add({ __name__: 'latency_seconds_sum', route }, (i) => scrapes[i].at(-1));
     add({ __name__: 'latency_seconds_count', route }, (i) => scrapes[i][bounds.length - 1]);
   }
+  for (const [city, note] of [['Zürich', 'a "b" \\c\n'], ['東京', '\u{1f30a}']]) add({ __name__: 'water_level', city, note }, (i) => i);
+  // Over days, with one in between on which nothing came.
+  for (const site of ['north', 'south']) {
+    const samples = [];
+    for (let i = 0, total = 0; i < 3 * 288; i++, total = i % 400 ? total + Math.floor(next() * 50) : 0)
+      if (site === 'north' || i < 250 || i > 600) samples.push([END - (3 * 288 - i) * 300_000 + 7, total]);
+    list.push({ labels: { __name__: 'slow_total', site, job: 'far' }, samples });
+  }
   return list;
 }
 
@@ -133,6 +141,23 @@ const FIXED = [
   'max_over_time(rate(http_requests_total[2m])[10m:1m])', 'avg_over_time(up[10m:30s])', 'sum(up) by (job) > 1 or vector(0)', '"text"', 'rate(nothing[5m])', 'sort_desc(http_requests_total)',
 ];
 
+const EDGES = [
+  '{__name__=~".+"}', '{__name__!~"http.*|slow.*"}', '{__name__=~"latency_seconds_(sum|count)"}', '{__name__=~".*_bucket",le="0.1"}', '{le=~"|0.1",__name__=~"latency.*"}', '{__name__!="up",job="node"}', '{le="+Inf"}',
+  '{__name__="up",__name__=~"u.*"}', 'count by (__name__) ({__name__=~".+"})', 'sum by (__name__) ({__name__=~"latency.*"})', 'count({job=""})', 'count({job=~".*",__name__!=""})', 'rate({__name__=~"latency_seconds_sum"}[5m])',
+  'rate({__name__=~"latency_seconds_(sum|count)"}[5m])', '{__name__=~"(?i)UP"}', '{__name__=~"up|"}', 'water_level{city="Zürich"}', 'water_level{city=~"Z.rich"}', 'water_level{city=~"..",note!=""}', 'water_level{note="a \\"b\\" \\\\c\\n"}',
+  'water_level{note=~"a.*"}', 'water_level{note=~"(?s)a.*"}', 'label_replace(water_level, "place", "$1", "city", "(.).*")', 'up @ end() offset -5m', 'rate(http_requests_total[5m] @ start() offset -10m)', 'slow_total', 'increase(slow_total[1d])',
+  'sum(increase(slow_total[36h]))', 'slow_total offset 1d', 'changes(slow_total[3d])', 'resets(slow_total[3d])', 'max_over_time(slow_total[2d:1h])', 'count_over_time(slow_total[1d])', 'slow_total - slow_total offset 1d', 'absent(slow_total{site="south"})',
+  'absent_over_time(slow_total{site="south"}[6h])', 'sum_over_time(temperature_celsius{room="garden"}[10m])', 'min(temperature_celsius{room="garden"})', 'count_values("v", temperature_celsius{room="garden"})', 'temperature_celsius{room="garden"} == temperature_celsius{room="garden"}',
+  'quantile_over_time(0.5, temperature_celsius{room="garden"}[10m])', 'last_over_time(temperature_celsius{room="garden"}[1h])', 'timestamp(temperature_celsius{room="garden"})',
+];
+
+test('edges: names as patterns, unusual texts, days, odd numbers', { skip }, async () => {
+  const day = 86_400_000;
+  const questions = EDGES.flatMap((query) => [{ query, time: seconds(END) }, { query, time: seconds(END - 1.2 * day) }, { query, start: seconds(END - 3 * day), end: seconds(END), step: '6h' },
+    { query, start: seconds(END - 3_600_000), end: seconds(END), step: '1000' }]);
+  await forAll(questions, async (words) => assertSame(...(await ask(words.step ? 'query_range' : 'query', words)), JSON.stringify(words)));
+});
+
 /** All of it, some at a time. */
 async function forAll(list, work) {
   const rest = [...list];
@@ -164,7 +189,7 @@ test('queries that follow from a seed have the answers of Prometheus', { skip },
   const questions = Array.from({ length: 120 }, () => {
     const query = next() < 0.3 ? `${outer()} ${pick(['+', '-', '*', '>', 'or', 'and'])} ${pick(['2', outer()])}` : outer();
     const end = END - Math.floor(next() * 1_200_000);
-    return { query, start: seconds(end - 900_000), end: seconds(end), step: pick(['15', '45', '60', '120', '450']) };
+    return { query, start: seconds(end - 900_000), end: seconds(end), step: pick(['15', '45', '60', '120', '450', '800']) };
   });
   await forAll(questions, async (words) => assertSame(...(await ask('query_range', words)), JSON.stringify(words)));
 });
@@ -212,11 +237,36 @@ test('what Grafana asks a data source is answered: forms, HTTP Basic, a prefix, 
   assert.equal((await form('/api/v1/query', { query: '1' }, { authorization: `Basic ${Buffer.from('anybody:nothing').toString('base64')}` })).status, 401);
   assert.equal((await server.get('/api/v1/status/buildinfo', key)).json.data.version, '2.42.0');
   assert.deepEqual((await server.get('/api/v1/rules', key)).json, { status: 'success', data: { groups: [] } });
-  assert.deepEqual((await server.get('/api/v1/alerts', key)).json, { status: 'success', data: { alerts: [] } });
+  for (const path of ['alerts', 'alertmanagers', 'targets', 'targets/metadata', 'rules?type=alert', 'rules?type=soon']) {
+    const [ours, theirs] = await ask(path, []);
+    assert.deepEqual([ours.status, ours.json], [theirs.status, theirs.json], path);
+  }
   assert.equal((await server.get('/api/v1/metadata?limit=5', key)).json.status, 'success');
   assert.deepEqual((await server.get(`/api/v1/query_exemplars?query=up&start=${seconds(BEGIN)}&end=${seconds(END)}`, key)).json, { status: 'success', data: [] });
   const pretty = 'sum by (job) (up)';
   assert.equal((await server.get(`/api/v1/format_query?query=${encodeURIComponent('sum(up)by(job)')}`, key)).json.data, pretty);
+});
+
+test('how much a query looked at is said as Prometheus counts it, when asked', { skip }, async () => {
+  for (const query of ['up', 'sum(up)', 'rate(http_requests_total[5m])', 'max_over_time(rate(http_requests_total[2m])[10m:1m])', `up @ ${seconds(END - 60_000)} + up`, 'avg_over_time(up[10m:30s])', 'absent(up)', '1 + 1', 'topk(2, temperature_celsius)'])
+    for (const words of [{ time: seconds(END) }, { start: seconds(END - 900_000), end: seconds(END), step: '60' }]) {
+      const [ours, theirs] = await ask(words.step ? 'query_range' : 'query', { query, stats: 'all', ...words });
+      assert.equal(ours.json.data.stats.samples.totalQueryableSamples, theirs.json.data.stats.samples.totalQueryableSamples, query);
+      assert.ok(ours.json.data.stats.timings.evalTotalTime >= 0);
+    }
+  assert.equal((await server.get('/api/v1/query?query=1', key)).json.data.stats, undefined);
+  assert.equal((await server.get('/api/v1/query?query=up&timeout=0', key)).json.errorType, 'timeout');
+});
+
+test('metrics and labels with many series are listed', { skip }, async () => {
+  const lists = (data) => Object.fromEntries(['seriesCountByMetricName', 'labelValueCountByLabelName', 'memoryInBytesByLabelName'].map((name) => [name, data[name].sort((a, b) => (a.name < b.name ? -1 : 1))]));
+  const [ours, theirs] = await ask('status/tsdb', []);
+  assert.equal(ours.status, 200, ours.text);
+  // Ours are those of the day that has begun; its first minutes have no samples yet.
+  if (Math.floor(END / 86_400_000) !== Math.floor(Date.now() / 86_400_000)) return;
+  assert.deepEqual(lists(ours.json.data), lists(theirs.json.data));
+  for (const count of ['numSeries', 'numLabelPairs']) assert.equal(ours.json.data.headStats[count], theirs.json.data.headStats[count], count);
+  assert.equal((await server.get('/api/v1/status/tsdb?limit=1', key)).json.data.seriesCountByLabelValuePair.length, 1);
 });
 
 test('another tenant sees nothing of it', { skip }, async () => {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* /metadata, /query_exemplars, and what clients ask to learn who answers. */
+/* /metadata and /query_exemplars. */
 #include "base/json_writer.h"
 #include "domains/observability/ask/prometheus/store.h"
 #include "query/rows.h"
@@ -156,22 +156,4 @@ enum error_code prometheus_query_exemplars(struct query_context *context, struct
     prometheus_read_end(&read);
     promql_expression_free(expression);
     return code;
-}
-
-static enum error_code answer_empty(struct buffer *out, const char *list)
-{
-    buffer_printf(out, "{\"status\":\"success\",\"data\":{\"%s\":[]}}", list);
-    return ERROR_NONE;
-}
-
-/* There are none here: alerts of this server have routes of their own. */
-enum error_code prometheus_rules(struct query_context *context, struct buffer *out, struct error *error) { return answer_empty(out, "groups"); }
-enum error_code prometheus_alerts(struct query_context *context, struct buffer *out, struct error *error) { return answer_empty(out, "alerts"); }
-
-/* Grafana asks which language it may speak: that of Prometheus 2.42. */
-enum error_code prometheus_buildinfo(struct query_context *context, struct buffer *out, struct error *error)
-{
-    buffer_append_string(out, "{\"status\":\"success\",\"data\":{\"version\":\"2.42.0\",\"revision\":\"millrace\",\"branch\":\"\",\"buildUser\":\"\",\"buildDate\":\"\","
-                              "\"goVersion\":\"\",\"features\":{}}}");
-    return ERROR_NONE;
 }

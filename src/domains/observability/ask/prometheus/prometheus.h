@@ -58,6 +58,7 @@ enum error_code prometheus_execution_error(enum error_code code, const struct pr
 
 typedef enum error_code prometheus_answer(struct query_context *context, struct buffer *out, struct error *error);
 prometheus_answer prometheus_query, prometheus_query_range, prometheus_format_query, prometheus_series, prometheus_labels, prometheus_label_values,
-    prometheus_metadata, prometheus_query_exemplars, prometheus_rules, prometheus_alerts, prometheus_buildinfo;
+    prometheus_metadata, prometheus_query_exemplars, prometheus_rules, prometheus_alerts, prometheus_alertmanagers, prometheus_targets,
+    prometheus_targets_metadata, prometheus_buildinfo, prometheus_tsdb;
 
 #endif

@@ -2,6 +2,7 @@
 /* /query, /query_range and /format_query. */
 #include "base/json_writer.h"
 #include "domains/observability/ask/prometheus/prometheus.h"
+#include "os/clock.h"
 
 static const char SUCCESS[] = "{\"status\":\"success\",\"data\":";
 
@@ -21,8 +22,16 @@ static enum error_code read_bounds(const struct query_context *context, struct p
     if (!code) code = prometheus_duration(context, "lookback_delta", 0, false, &query->lookback_ms, error);
     if (!code && (timeout_ms < 0 || query->lookback_ms < 0))
         code = error_set_field(error, ERROR_INVALID, "timeout", "invalid parameter \"%s\": must not be negative", timeout_ms < 0 ? "timeout" : "lookback_delta");
+    if (!code && !timeout_ms && query_context_text(context, "timeout").size)
+        code = error_set_field(error, ERROR_TIMEOUT, "timeout", "query timed out in query queue");
     if (!code && timeout_ms) read->deadline_ms = context->now_ms + timeout_ms;
     return code;
+}
+
+static void write_stats(const struct promql_result *result, int64_t microseconds, struct buffer *out)
+{
+    buffer_printf(out, ",\"stats\":{\"timings\":{\"evalTotalTime\":%.6f,\"execTotalTime\":%.6f},\"samples\":{\"totalQueryableSamples\":%llu,\"peakSamples\":%llu}}",
+                  (double)microseconds / 1e6, (double)microseconds / 1e6, (unsigned long long)result->samples_seen, (unsigned long long)result->samples_peak);
 }
 
 static enum error_code evaluate(struct query_context *context, const struct promql_expression *expression, struct promql_query *query, struct buffer *out,
@@ -30,6 +39,7 @@ static enum error_code evaluate(struct query_context *context, const struct prom
 {
     struct prometheus_read read;
     struct promql_result result;
+    int64_t started_us = os_clock_monotonic_us();
     enum error_code code = prometheus_read_begin(&read, context, error);
     if (!code) code = read_bounds(context, &read, query, error);
     if (!code) {
@@ -42,8 +52,10 @@ static enum error_code evaluate(struct query_context *context, const struct prom
     }
     if (!code) {
         buffer_append_string(out, SUCCESS);
-        promql_result_write_json(&result, out);
-        buffer_append_byte(out, '}');
+        buffer_append_byte(out, '{');
+        promql_result_write_members(&result, out);
+        if (query_context_text(context, "stats").size) write_stats(&result, os_clock_monotonic_us() - started_us, out);
+        buffer_append_string(out, "}}");
         context->to_ms = query->end_ms;
     }
     prometheus_read_end(&read);
