@@ -34,6 +34,7 @@ static const struct fixed server_defaults[] = {
     {"memory_worker_use_cgroup", "0"},
     {"cgroups_memory_usage_observer_wait_time", "0"},
     {"memory_worker_period_ms", "250"}, /* how often it looks; 50 would be 20 wake-ups a second for ever */
+    {"background_processing_pool_task_sleep_seconds_when_no_work_random_part", "0.1"}, /* how long a mutation waits to be looked at: up to a second, an erasure is ten of them */
 };
 
 /* Acknowledged inserts survive a power cut only with the fsync settings, on every table, targets of views too; the

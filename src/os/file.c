@@ -116,7 +116,7 @@ static enum error_code real_unlink(void *context, const char *path, struct error
 
 static enum error_code real_sync_directory(void *context, const char *path, struct error *error)
 {
-    int fd;
+    int fd = -1;
     enum error_code code = open_file(path, O_RDONLY | O_DIRECTORY, &fd, error);
     if (code) return code;
     if (fsync(fd) != 0) code = error_set_errno(error, errno, "cannot sync directory %s", path);
@@ -215,7 +215,7 @@ enum error_code os_directory_list(const char *path, struct arena *arena, char **
 
 enum error_code os_file_read(const char *path, size_t limit_bytes, struct buffer *out, struct error *error)
 {
-    int fd;
+    int fd = -1;
     enum error_code code = open_file(path, O_RDONLY, &fd, error);
     if (code) return code;
     /* Not by the size stat() tells: files in /proc say 0, and a file may grow while it is read. */

@@ -2,12 +2,13 @@
 // Databuddy's read API as its clients see it: shapes of answers, dates, what is refused and with which words.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { Server } from './harness.mjs';
+import { dayThatLasts, Server } from './harness.mjs';
 
 let server, key;
 // A Monday morning in Berlin, on the day its clocks went forward (29 March 2026 is a Sunday), and what lies around it.
 const sent = ['2026-03-28T22:59:59Z', '2026-03-28T23:00:00Z', '2026-03-29T00:30:00Z', '2026-03-29T21:59:59Z', '2026-03-29T22:00:00Z'];
 before(async () => {
+  await dayThatLasts();
   server = await Server.start({ tenants: ['main', 'other'], settings: ['--spool.seal_age', '100ms'] });
   key = server.tenants.main.secret_key;
   const { write_key } = server.tenants.main;

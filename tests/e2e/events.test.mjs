@@ -95,7 +95,7 @@ test('hashes one address always to the same, and two addresses to two', async ()
   await take(['203.0.113.1', '203.0.113.1', '203.0.113.2'].map((ip) => ({ name: 'address', ip })), { accepted: 3 });
   const rows = await server.events(3, `name = 'address'`);
   assert.equal(new Set(rows.map((row) => row.ip)).size, 2);
-  assert.ok(rows.every((row) => !row.ip.includes('203')), JSON.stringify(rows.map((row) => row.ip)));
+  for (const { ip } of rows) assert.match(ip, /^[0-9a-f]{12,64}$/, 'no address');
 });
 
 test('knows the names of both dialects and camelCase', async () => {

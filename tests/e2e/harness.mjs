@@ -18,7 +18,7 @@ const START_MS = Number(process.env.MILLRACE_TEST_START_MS ?? 90_000); // a star
 const STOP_MS = 30_000;
 const REQUEST_MS = 20_000;
 const COMMAND_MS = 60_000;
-export const VISIBLE_MS = 10_000; // far beyond the promise: a slow machine must not look like a lost row
+export const VISIBLE_MS = 30_000; // far beyond the promise: a slow machine must not look like a lost row
 
 /** Asks again and again until the answer is true. A condition that throws counts as false, and its last error is shown. */
 export async function waitFor(what, condition, deadlineMs = VISIBLE_MS) {
@@ -37,13 +37,21 @@ export async function waitFor(what, condition, deadlineMs = VISIBLE_MS) {
   }
 }
 
+/** For tests that say "today": waits for the next day of UTC where this one ends before the test would. */
+export async function dayThatLasts(ms = 120_000) {
+  const DAY = 86_400_000;
+  if (DAY - (Date.now() % DAY) < ms) await waitFor('it is past midnight', () => DAY - (Date.now() % DAY) >= ms, 2 * ms);
+}
+
 // Addresses of their own would make servers that run side by side meet.
 const NO_OTHER_ADDRESSES = { MILLRACE_OTLP_GRPC_LISTEN: '', MILLRACE_OTLP_HTTP_LISTEN: '' };
+// Whoever waits for rows of visits, an erasure too, would wait for the five seconds of a server that has many.
+const SOON = { MILLRACE_ANALYTICS_SESSION_FLUSH: '500ms' };
 
 // Settings of whoever runs the tests must not reach the program.
 export function environmentWith(extra) {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('MILLRACE_'));
-  return { ...Object.fromEntries(own), ...NO_OTHER_ADDRESSES, ...extra };
+  return { ...Object.fromEntries(own), ...NO_OTHER_ADDRESSES, ...SOON, ...extra };
 }
 
 /** Runs the program to its end: { code, stdout, stderr }. */

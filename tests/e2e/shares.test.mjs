@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { Server, waitFor } from './harness.mjs';
+import { dayThatLasts, Server, waitFor } from './harness.mjs';
 
 let server, main, other, owner;
 before(async () => {
+  await dayThatLasts();
   server = await Server.start({ tenants: ['main', 'other'] });
   ({ main, other } = server.tenants);
   owner = (await server.login(server.owner.email, server.owner.password)).token;
