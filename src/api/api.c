@@ -47,6 +47,7 @@ struct api *api_create(const struct api_settings *settings)
     api->not_found = metric_counter(metrics, "millrace_http_not_found_total", "", "Requests for a route nobody has.");
     api->limited = metric_counter(metrics, "millrace_http_limited_total", "",
                                   "Requests without a login refused because their address made too many.");
+    api->errors = metric_errors(metrics);
     if (settings->control) tenant_jwt_key(settings->control->secret, api->jwt_key);
     for (size_t i = 0; i < settings->domain_count; i++) api->catalog_count += settings->domains[i]->catalog_count;
     api->catalogs = calloc(api->catalog_count + 1, sizeof(void *));
@@ -100,6 +101,7 @@ static void api_answer_error(struct api_call *call, const struct error *error, i
                              struct slice more_headers, bool from_thread)
 {
     struct buffer headers = {0};
+    metric_count_error(call->loop->api->errors, error->code);
     buffer_append_slice(&headers, call->headers);
     buffer_append_slice(&headers, more_headers);
     bool has_retry = slice_find(call->headers, SLICE("Retry-After:")) >= 0;
@@ -236,6 +238,7 @@ static void api_call_begin(struct api_loop *loop, struct request *request, const
     struct api_call *call = arena_allocate(request->arena, sizeof *call);
     if (!call) {
         error_set(&error, ERROR_MEMORY, "out of memory for a request");
+        metric_count_error(loop->api->errors, error.code);
         request_respond_error(request, &error);
         return;
     }
@@ -245,7 +248,7 @@ static void api_call_begin(struct api_loop *loop, struct request *request, const
     call->headers = SLICE(API_PRIVATE_HEADERS);
     memcpy(call->values, match->values, sizeof call->values);
     api_caller_address(call);
-    if (match->route->is_cross_origin) call->route->handle(call);
+    if (match->route->is_cross_origin || match->route->is_grpc) call->route->handle(call);
     else if (match->route->access == API_OPEN) api_call_open(call);
     else if (match->route->local_is_open && api_caller_is_local(request)) call->route->handle(call);
     else api_authenticate(call);
@@ -276,17 +279,38 @@ bool api_is_cross_origin(void *context, const struct request *request)
     return match.route && match.route->is_cross_origin;
 }
 
+static void api_watch_begin(const struct api *api, struct request *request, const struct api_match *match)
+{
+    const struct api_watch *watch = &api->settings.watch;
+    if (watch->begin) watch->begin(watch->context, request, match->ingest ? match->ingest->path : match->route ? match->route->path : NULL);
+}
+
 void api_respond_error(void *context, struct request *request, const struct error *error)
 {
     struct api_loop *loop = context;
     struct api_match match;
     api_routes_find(loop->api->routes, request->method, request->path, &match);
-    if (match.ingest) ingest_refuse_early(loop->ingest, match.domain, match.ingest, request, error);
-    else request_respond_error(request, error);
+    api_watch_begin(loop->api, request, &match);
+    if (match.ingest) {
+        ingest_refuse_early(loop->ingest, match.domain, match.ingest, request, error);
+        return;
+    }
+    metric_count_error(loop->api->errors, error->code);
+    request_respond_error(request, error);
 }
 
-static void api_refuse_unknown(struct api *api, struct request *request, unsigned methods)
+/* A path to which rows are posted, by another method: in the words of its clients. */
+static bool api_refuse_ingest_method(struct api_loop *loop, struct request *request, unsigned methods, const struct error *error, struct slice headers)
 {
+    struct api_match match = {0};
+    if (methods & 1u << METHOD_POST) api_routes_find(loop->api->routes, METHOD_POST, request->path, &match);
+    if (match.ingest) ingest_refuse_with(loop->ingest, match.ingest, request, error, headers);
+    return match.ingest != NULL;
+}
+
+static void api_refuse_unknown(struct api_loop *loop, struct request *request, unsigned methods)
+{
+    struct api *api = loop->api;
     struct error error;
     struct buffer headers = {0};
     buffer_append_string(&headers, API_PRIVATE_HEADERS);
@@ -299,7 +323,11 @@ static void api_refuse_unknown(struct api *api, struct request *request, unsigne
     } else {
         error_set(&error, ERROR_NOT_FOUND, "there is nothing at %.*s", SLICE_ARGS(path));
     }
-    request_respond_error_with(request, &error, headers.failed ? SLICE_EMPTY : buffer_slice(&headers));
+    struct slice lines = headers.failed ? SLICE_EMPTY : buffer_slice(&headers);
+    if (!methods || !api_refuse_ingest_method(loop, request, methods, &error, lines)) {
+        metric_count_error(api->errors, error.code);
+        request_respond_error_with(request, &error, lines);
+    }
     buffer_free(&headers);
 }
 
@@ -310,9 +338,8 @@ void api_handle(void *context, struct request *request)
     metric_add(api->requests, 1);
     struct api_match match;
     api_routes_find(api->routes, request->method, request->path, &match);
-    const struct api_watch *watch = &api->settings.watch;
-    if (watch->begin) watch->begin(watch->context, request, match.ingest ? match.ingest->path : match.route ? match.route->path : NULL);
+    api_watch_begin(api, request, &match);
     if (match.ingest) ingest_handle(loop->ingest, match.domain, match.ingest, request);
     else if (match.route) api_call_begin(loop, request, &match);
-    else if (!api_page_serve(loop, request) && (match.methods || !api_link_serve(loop, request))) api_refuse_unknown(api, request, match.methods);
+    else if (!api_page_serve(loop, request) && (match.methods || !api_link_serve(loop, request))) api_refuse_unknown(loop, request, match.methods);
 }

@@ -23,6 +23,7 @@ struct api {
     struct api_limit *limit, *flag_limit, *link_limit;
     struct api_answers *answers;
     struct metric *requests, *not_found, *limited;
+    const struct metric_errors *errors;
     const struct query_catalog **catalogs; /* of all domains */
     size_t catalog_count;
     bool is_https;                         /* by us, or by public_url */
@@ -123,6 +124,9 @@ enum error_code api_read_json(const struct request *request, struct json_parser 
 /* The same, and it must be an object. */
 enum error_code api_read_body(const struct request *request, struct json_parser *parser, struct json_value *ret_body,
                               struct error *error);
+
+/* grpc_health.c */
+void api_grpc_health(struct api_call *call);
 
 /* flag_routes.c */
 void api_flag_evaluate(struct api_call *call);

@@ -314,6 +314,7 @@ static void openapi_path(struct json_writer *json, const struct api_openapi_sour
     const char *path = api_routes_at(source->routes, index)->path;
     for (size_t i = 0; i < index; i++)
         if (strcmp(api_routes_at(source->routes, i)->path, path) == 0) return;
+    if (api_routes_at(source->routes, index)->is_grpc) return;
     json_writer_key(json, path);
     json_writer_object_begin(json);
     for (size_t i = index; i < api_routes_count(source->routes); i++) {

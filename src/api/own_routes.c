@@ -91,6 +91,8 @@ static const struct api_route api_own_routes[] = {
     {API_OPEN_ROW, .path = "/readyz", .handle = api_ready,
      .summary = "Whether it answers questions and takes events; 503 when not",
      .answer = "{\"type\":\"object\"}"},
+    {.method = METHOD_POST, .access = API_OPEN, .permission = TENANT_NO_PERMISSION, .is_grpc = true, .body_limit_bytes = API_NO_BODY_BYTES,
+     .path = "/grpc.health.v1.Health/Check", .handle = api_grpc_health, .summary = "The same by gRPC"},
     {API_OPEN_ROW, .path = "/openapi.json", .handle = api_openapi, .summary = "This document",
      .answer = "{\"type\":\"object\"}"},
     {API_ROW, .access = API_PERMITTED, .scope = CONTROL_INSTALLATION, .permission = TENANT_PLATFORM_READ,

@@ -113,7 +113,7 @@ void api_routes_add(struct api_routes *routes, const struct api_route *route)
 {
     ASSERT(route->path && route->path[0] == '/' && route->handle && route->summary);
     ASSERT(route->access != API_ACCESS_UNSAID);
-    ASSERT(!route->is_cross_origin || route->access == API_OPEN);
+    ASSERT(!(route->is_cross_origin || route->is_grpc) || route->access == API_OPEN);
     ASSERT(route->access == API_PERMITTED ? route->permission < TENANT_PERMISSION_COUNT
                                           : route->permission == TENANT_NO_PERMISSION);
     struct slice rest = slice_from(slice_from_string(route->path), 1);

@@ -34,6 +34,7 @@ struct api_route {
     enum tenant_permission permission; /* of API_PERMITTED; TENANT_NO_PERMISSION otherwise */
     bool tenant_is_enough;             /* of CONTROL_ORGANIZATION: who names or has a tenant is asked about that alone */
     bool local_is_open;                /* from this machine itself nobody is asked who he is: Prometheus beside it */
+    bool is_grpc;                      /* of API_OPEN: a gRPC method; its handler looks at the type of the body. Not in the documentation */
     bool is_cross_origin;              /* of API_OPEN: pages of other sites may ask it; who asks is not looked at, nor any cookie */
     size_t body_limit_bytes;
     void (*handle)(struct api_call *call);

@@ -260,6 +260,20 @@ static void errors_name_the_field_and_map_to_statuses(void **state)
     assert_int_equal(error_code_grpc_status(ERROR_TOO_LARGE), 8);
 }
 
+static void errors_are_counted_by_their_codes_for_all_who_tell_them(void **state)
+{
+    struct metric_registry *registry = metric_registry_create();
+    struct buffer out = {0};
+    metric_count_error(metric_errors(registry), ERROR_NOT_FOUND);
+    metric_count_error(metric_errors(registry), ERROR_NOT_FOUND);
+    metric_registry_write(registry, &out);
+    assert_true(slice_find(buffer_slice(&out), SLICE("\nmillrace_http_errors_total{code=\"not_found\"} 2\n")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("\nmillrace_http_errors_total{code=\"gone\"} 0\n")) >= 0);
+    assert_true(slice_find(buffer_slice(&out), SLICE("\"ok\"")) < 0);
+    buffer_free(&out);
+    metric_registry_destroy(registry);
+}
+
 static void metrics_print_as_prometheus_text(void **state)
 {
     struct metric_registry *registry = metric_registry_create();
@@ -331,6 +345,7 @@ int main(void)
         cmocka_unit_test(queue_is_bounded_keeps_order_and_drains_after_close),
         cmocka_unit_test(errors_name_the_field_and_map_to_statuses),
         cmocka_unit_test(metrics_print_as_prometheus_text),
+        cmocka_unit_test(errors_are_counted_by_their_codes_for_all_who_tell_them),
         cmocka_unit_test(network_addresses_lie_in_prefixes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,7 +39,7 @@ static void error_format(struct error *error, enum error_code code, const char *
 {
     if (!error) return;
     error->code = code;
-    error->detail = 0;
+    error->retry_after_s = error->detail = 0;
     snprintf(error->field, sizeof error->field, "%s", field);
     vsnprintf(error->message, sizeof error->message, format, arguments);
 }

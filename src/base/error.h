@@ -38,6 +38,7 @@ enum error_code {
 
 struct error {
     enum error_code code;
+    int retry_after_s;  /* when the same request may be sent again; 0: soon, if its code allows that at all */
     int detail;         /* the other side's own number (errno, ClickHouse exception code), 0 when there is none */
     char field[80];     /* name of the offending field or setting, "" when there is none */
     char message[512];  /* one line, UTF-8, no trailing newline */

@@ -3,6 +3,7 @@
 #include "base/metric.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/error.h"
@@ -24,6 +25,8 @@ struct metric_registry {
     pthread_mutex_t lock; /* guards count; entries never move */
     size_t count;
     struct metric_entry entries[METRIC_LIMIT];
+    struct metric_errors errors;
+    char error_labels[ERROR_CODE_COUNT][32];
 };
 
 struct metric_registry *metric_registry_create(void)
@@ -69,6 +72,16 @@ struct metric *metric_gauge(struct metric_registry *registry, const char *name, 
 struct metric_histogram *metric_histogram(struct metric_registry *registry, const char *name, const char *help)
 {
     return &metric_add_entry(registry, METRIC_HISTOGRAM, name, "", help)->histogram;
+}
+
+const struct metric_errors *metric_errors(struct metric_registry *registry)
+{
+    for (size_t i = ERROR_NONE + 1; !registry->errors.by_code[ERROR_CODE_COUNT - 1] && i < ERROR_CODE_COUNT; i++) {
+        snprintf(registry->error_labels[i], sizeof registry->error_labels[i], "code=\"%s\"", error_code_name((enum error_code)i));
+        registry->errors.by_code[i] = metric_counter(registry, "millrace_http_errors_total", registry->error_labels[i],
+                                                     "Requests answered with an error, by its code; also those that no route saw.");
+    }
+    return &registry->errors;
 }
 
 void metric_observe_us(struct metric_histogram *histogram, uint64_t microseconds)

@@ -5,6 +5,7 @@
 
 #include <stdatomic.h>
 #include "base/buffer.h"
+#include "base/error.h"
 
 /*
  * Model: a registry made at start owns every metric; modules keep a pointer to theirs and update it without a lock.
@@ -36,6 +37,11 @@ static inline int64_t metric_get(struct metric *metric)
 {
     return atomic_load_explicit(&metric->value, memory_order_relaxed);
 }
+/* Errors that answers told, counted by their codes for the whole server: millrace_http_errors_total. */
+struct metric_errors { struct metric *by_code[ERROR_CODE_COUNT]; };
+/* The same each time; at start, on one thread. */
+const struct metric_errors *metric_errors(struct metric_registry *registry);
+static inline void metric_count_error(const struct metric_errors *errors, enum error_code code) { metric_add(errors->by_code[code], 1); }
 void metric_observe_us(struct metric_histogram *histogram, uint64_t microseconds);
 enum metric_type { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
 struct metric_reading {

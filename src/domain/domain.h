@@ -105,6 +105,7 @@ struct domain_route {
      * rows are not stored again. Except a body with an item whose time is that of its arrival: output->has_arrival_times. */
     bool body_is_id;
     const char *headers;                /* lines of every answer, each with its CRLF; NULL: none */
+    bool repeats_errors;                /* clients send again by themselves what is answered 5xx: no such answer for what is durable */
 };
 /* The path up to its parameter; the whole path of a route without one. */
 static inline struct slice domain_route_prefix(const struct domain_route *route)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "ingest/ingest_fixture.h"
+#include "ingest/ingest_private.h"
 #include "os/clock.h"
 #include "store/fake/fake_store.h"
 
@@ -142,6 +143,26 @@ static void wait_stored_answers_when_the_rows_can_be_selected(void **state)
     belt_destroy(belt);
 }
 
+static void wait_in_vain(const char *path, int status, const char *body)
+{
+    struct belt *belt = belt_create(0, 0);
+    belt->ingest->settings.wait_stored_ms = 1;
+    struct belt_request *request = belt_request_create(METHOD_POST, path, "", BELT_WRITE_KEY, "1 a\n", 0);
+    belt_request_header(request, "millrace-wait", "stored");
+    belt_handle(belt, 0, request); /* nobody takes its segment */
+    assert_true(belt_wait(belt, request));
+    assert_true(slice_find(buffer_slice(&request->extra_headers), SLICE("Millrace-Wait: timeout\r\n")) >= 0);
+    assert_true(slice_find(buffer_slice(&request->extra_headers), SLICE("Retry-After")) < 0);
+    assert_answer(belt, request, status, body, false);
+    belt_destroy(belt);
+}
+
+static void who_waits_in_vain_is_not_told_to_send_again_what_is_durable(void **state)
+{
+    wait_in_vain("/v1/lines", 504, NULL);
+    wait_in_vain("/v1/dialect", 200, "accepted 1, duplicates 0\n"); /* its clients repeat whatever is 5xx */
+}
+
 static struct ingest_answer answer_of(uint64_t body_hash, struct slice body)
 {
     return (struct ingest_answer){.body_hash = body_hash, .status = 200, .content_type = SLICE("text/plain"), .body = body};
@@ -251,6 +272,7 @@ int main(void)
         cmocka_unit_test(an_answer_without_rows_of_its_own_is_kept_too),
         cmocka_unit_test(keys_are_of_a_route_and_have_a_limit),
         cmocka_unit_test(wait_stored_answers_when_the_rows_can_be_selected),
+        cmocka_unit_test(who_waits_in_vain_is_not_told_to_send_again_what_is_durable),
         cmocka_unit_test(answers_are_read_back_at_start),
         cmocka_unit_test(kept_answers_are_bounded_and_the_newest_stay),
         cmocka_unit_test(kept_answers_are_bounded_in_bytes),

@@ -13,8 +13,9 @@
 
 /* How soon an answer is looked at again that depends on another loop's batch. */
 #define INGEST_DEFERRED_MS 2
-/* How long an answer waits for its rows to be selectable when the request asks for that. */
-#define INGEST_WAIT_STORED_US 30000000
+/* How long an answer waits for its rows to be selectable when the request asks for that, unless the settings say otherwise. */
+#define INGEST_WAIT_STORED_MS 30000
+#define INGEST_WAIT_TIMEOUT "Millrace-Wait: timeout\r\n"
 
 struct ingest_tables ingest_tables_make(const struct domain *const *domains, size_t domain_count)
 {
@@ -44,6 +45,7 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
     struct ingest *ingest = calloc(1, sizeof *ingest);
     if (!ingest) return NULL;
     ingest->settings = *settings;
+    if (!ingest->settings.wait_stored_ms) ingest->settings.wait_stored_ms = INGEST_WAIT_STORED_MS;
     ingest->tables = tables;
     struct metric_registry *metrics = settings->metrics;
     ingest->requests = metric_counter(metrics, "millrace_ingest_requests_total", "", "Requests taken on ingest routes.");
@@ -59,6 +61,7 @@ struct ingest *ingest_create(const struct ingest_settings *settings, const struc
                                       "Requests answered again from what their Idempotency-Key kept.");
     ingest->failed = metric_counter(metrics, "millrace_ingest_requests_failed_total", "",
                                     "Requests answered 503 because their rows could not be made durable.");
+    ingest->errors = metric_errors(metrics);
     ingest->latency = metric_histogram(metrics, "millrace_ingest_answer_seconds",
                                        "From the complete request to the answer, sync included.");
     return ingest;
@@ -81,6 +84,7 @@ static struct slice ingest_headers(const struct domain_route *route, struct slic
 void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
                         const struct error *error, struct slice extra_headers)
 {
+    metric_count_error(loop->ingest->errors, error->code);
     if (!route->refuse) {
         if (extra_headers.size) request_respond_error_with(request, error, extra_headers);
         else request_respond_error(request, error);
@@ -138,7 +142,7 @@ static void ingest_respond_timeout(struct ingest_loop *loop, struct ingest_waite
     struct error error;
     error_set(&error, ERROR_TIMEOUT, "the events are durable and will be stored, but cannot be selected yet; do not send them again");
     buffer_free(&waiter->large);
-    ingest_refuse(loop, waiter->route, waiter->request, &error);
+    ingest_refuse_with(loop, waiter->route, waiter->request, &error, SLICE(INGEST_WAIT_TIMEOUT)); /* no Retry-After */
 }
 
 static void ingest_keep_answer(struct ingest_loop *loop, const struct ingest_waiter *waiter)
@@ -167,10 +171,13 @@ static bool ingest_try_answer(struct ingest_loop *loop, struct ingest_waiter *wa
         return true;
     }
     if (waiter->wait_stored && !ingest_is_stored(loop, waiter)) {
-        if (os_clock_monotonic_us() - waiter->started_us < INGEST_WAIT_STORED_US) return false;
-        ingest_keep_answer(loop, waiter);
-        ingest_respond_timeout(loop, waiter);
-        return true;
+        if (os_clock_monotonic_us() - waiter->started_us < loop->ingest->settings.wait_stored_ms * 1000) return false;
+        if (!waiter->route->repeats_errors) {
+            ingest_keep_answer(loop, waiter);
+            ingest_respond_timeout(loop, waiter);
+            return true;
+        }
+        waiter->rate_headers = arena_printf(waiter->request->arena, INGEST_WAIT_TIMEOUT "%.*s", SLICE_ARGS(waiter->rate_headers));
     }
     ingest_keep_answer(loop, waiter);
     metric_observe_us(loop->ingest->latency, (uint64_t)(os_clock_monotonic_us() - waiter->started_us));

@@ -14,7 +14,8 @@
  * Two request headers work on every ingest route:
  *   Idempotency-Key: TEXT   the same key again gets the first answer again (header Idempotent-Replayed: true) and stores
  *                           nothing; with another body it is 409. Remembered as long as event ids are.
- *   Millrace-Wait: stored   the answer waits until the rows can be selected (504 after 30 s; the events are durable then)
+ *   Millrace-Wait: stored   the answer waits until the rows can be selected. After 30 s it does not: header Millrace-Wait: timeout, 504 (the
+ *                           events are durable then), or on routes with repeats_errors the answer of what is durable
  * On routes with body_is_id a body is its own key: it is remembered in the window of ids and in millrace.bodies, 16 bytes each, and decoded
  * again for its answer.
  *
@@ -42,6 +43,7 @@ struct ingest_settings {
     const struct geo *geo;
     size_t batch_bytes_limit;         /* of one loop's open batch: more is answered 503 until the spool catches up */
     struct metric_registry *metrics;
+    int64_t wait_stored_ms;           /* of Millrace-Wait; 0: 30 s */
     const struct ingest_states *states; /* may be NULL: then no domain has a state */
 };
 
@@ -70,6 +72,9 @@ void ingest_handle(struct ingest_loop *ingest_loop, const struct domain *domain,
 /* Answers a request of the route with an error, in the words of its clients. On the loop's thread. */
 void ingest_refuse(struct ingest_loop *ingest_loop, const struct domain_route *route, struct request *request,
                    const struct error *error);
+/* With these headers (complete lines) instead of a Retry-After. */
+void ingest_refuse_with(struct ingest_loop *ingest_loop, const struct domain_route *route, struct request *request,
+                        const struct error *error, struct slice extra_headers);
 /* The same for one that is refused before ingest_handle; the domain may write that down. */
 void ingest_refuse_early(struct ingest_loop *ingest_loop, const struct domain *domain, const struct domain_route *route,
                          struct request *request, const struct error *error);

@@ -91,7 +91,7 @@ static const struct domain_table TABLES[] = {
     {.schema = &SCHEMA, .tenant_column = "tenant_id", .id_column = "id", .received_column = "received_at"}};
 static const struct domain_route ROUTES[] = {
     {METHOD_POST, "/v1/lines", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL},
-    {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, TENANT_NO_PERMISSION, decode, refuse},
+    {METHOD_POST, "/v1/dialect", BELT_BODY_LIMIT, BELT_LINE_LIMIT, NULL, TENANT_NO_PERMISSION, decode, refuse, .repeats_errors = true},
     {METHOD_POST, "/v1/bodies", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL, .body_is_id = true},
     {METHOD_POST, "/v2/bodies", BELT_BODY_LIMIT, BELT_LINE_LIMIT, find_key, TENANT_EVENTS_WRITE, decode, NULL, .body_is_id = true},
 };

@@ -15,6 +15,7 @@ struct ingest {
     size_t requests_table; /* index of millrace.requests, or tables->count when it is not there; millrace.bodies follows it */
     struct metric *requests, *accepted, *refused, *duplicates, *untracked, *filtered, *failed, *replayed;
     struct metric_histogram *latency;
+    const struct metric_errors *errors;
 };
 
 /* A request whose answer is written and waits for durability. Lives in the request's arena. */
@@ -105,9 +106,6 @@ struct ingest_loop {
 /* As ingest_handle. `is_repeated`: its key was checked and counted before. */
 void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
                  struct request *request, bool is_repeated);
-/* As ingest_refuse. `extra_headers` empty: those of the error's code. */
-void ingest_refuse_with(struct ingest_loop *loop, const struct domain_route *route, struct request *request,
-                        const struct error *error, struct slice extra_headers);
 
 /* What all domains get with this request; no key yet. */
 struct domain_input ingest_input(struct ingest_loop *loop, const struct domain *domain, struct request *request);

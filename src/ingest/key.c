@@ -2,6 +2,8 @@
 /* The key of a request at the belt: checked at once, or after its secret was verified elsewhere. */
 #include "ingest/ingest_private.h"
 
+#include <limits.h>
+
 static void ingest_key_verified(struct tenant_verifier_wait *wait, enum error_code code, const struct error *error)
 {
     struct ingest_parked *parked = (struct ingest_parked *)wait;
@@ -39,6 +41,7 @@ bool ingest_check_key(struct ingest_loop *loop, const struct domain *domain, con
     if (outcome == TENANT_KEY_PENDING) ingest_wait_for_key(loop, domain, route, request, wanted.key);
     if (outcome == TENANT_KEY_REFUSED) {
         input->key = result.refused;
+        error.retry_after_s = result.rate.retry_after_ms > INT_MAX ? INT_MAX : (int)((result.rate.retry_after_ms + 999) / 1000);
         ingest_note_refusal(loop, domain, input, &error);
         ingest_refuse_with(loop, route, request, &error, tenant_rate_headers(&result.rate, headers));
     }

@@ -2,6 +2,7 @@
 /* gRPC's framing, timeouts and statuses. */
 #include "proto/grpc.h"
 
+#include "base/protobuf_writer.h"
 #include "decode/json.h"
 
 enum grpc_content grpc_content_of(struct slice content_type)
@@ -173,31 +174,28 @@ static struct slice message_of_json(struct slice body, struct arena *arena)
     return message;
 }
 
-static void write_bytes_field(struct buffer *out, unsigned field, struct slice bytes)
+void grpc_status_write(int code, struct slice message, uint64_t retry_after_s, struct buffer *out)
 {
-    buffer_append_varint(out, field << 3 | 2);
-    buffer_append_varint(out, bytes.size);
-    buffer_append_slice(out, bytes);
-}
-
-/* google.rpc.Status {code, message, details: [RetryInfo {retry_delay: Duration {seconds}}]}. */
-static struct slice status_with_retry(int code, struct slice message, uint64_t seconds, struct arena *arena)
-{
-    struct buffer duration = {0}, retry = {0}, any = {0}, status = {0};
-    buffer_append_varint(&duration, 1 << 3);
-    buffer_append_varint(&duration, seconds);
-    write_bytes_field(&retry, 1, buffer_slice(&duration));
-    write_bytes_field(&any, 1, SLICE("type.googleapis.com/google.rpc.RetryInfo"));
-    write_bytes_field(&any, 2, buffer_slice(&retry));
-    buffer_append_varint(&status, 1 << 3);
-    buffer_append_varint(&status, (uint64_t)code);
-    write_bytes_field(&status, 2, message);
-    write_bytes_field(&status, 3, buffer_slice(&any));
-    bool failed = duration.failed || retry.failed || any.failed || status.failed;
-    struct slice copy = failed ? SLICE_EMPTY : arena_copy(arena, buffer_slice(&status));
+    protobuf_write_varint(out, 1, (uint64_t)code);
+    protobuf_write_bytes(out, 2, message);
+    if (!retry_after_s) return;
+    struct buffer duration = {0}, retry = {0}, any = {0};
+    protobuf_write_varint(&duration, 1, retry_after_s);
+    protobuf_write_bytes(&retry, 1, buffer_slice(&duration));
+    protobuf_write_text(&any, 1, GRPC_RETRY_INFO);
+    protobuf_write_bytes(&any, 2, buffer_slice(&retry));
+    protobuf_write_bytes(out, 3, buffer_slice(&any));
+    out->failed |= duration.failed || retry.failed || any.failed;
     buffer_free(&duration);
     buffer_free(&retry);
     buffer_free(&any);
+}
+
+static struct slice status_with_retry(int code, struct slice message, uint64_t seconds, struct arena *arena)
+{
+    struct buffer status = {0};
+    grpc_status_write(code, message, seconds ? seconds : 1, &status);
+    struct slice copy = status.failed ? SLICE_EMPTY : arena_copy(arena, buffer_slice(&status));
     buffer_free(&status);
     return copy;
 }

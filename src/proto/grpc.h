@@ -52,6 +52,9 @@ struct grpc_status {
     struct slice message;
     struct slice details; /* an encoded google.rpc.Status, or empty */
 };
+/* Appends an encoded google.rpc.Status {code, message}, with RetryInfo {retry_delay {seconds}} among its details unless `retry_after_s` is 0. */
+#define GRPC_RETRY_INFO "type.googleapis.com/google.rpc.RetryInfo"
+void grpc_status_write(int code, struct slice message, uint64_t retry_after_s, struct buffer *out);
 /* Reads an encoded google.rpc.Status; false when the bytes are not one. Slices point into `body`. */
 bool grpc_status_read(struct slice body, struct grpc_status *ret_status);
 /*

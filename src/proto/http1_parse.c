@@ -68,7 +68,7 @@ void http1_refuse(struct http1_connection *connection, const struct error *error
     connection->reading = NULL;
     connection->waiting++;
     exchange->handed_over = true;
-    exchange->status_override = status;
+    exchange->request.status_override = status;
     if (settings->respond_error) settings->respond_error(settings->context, &exchange->request, error);
     else request_respond_error(&exchange->request, error);
 }

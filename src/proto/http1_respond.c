@@ -52,7 +52,7 @@ static bool sends_body(const struct http_exchange *exchange, const struct respon
 void http1_answer_write(struct http_exchange *exchange, const struct response *response, bool with_body,
                         struct buffer *out)
 {
-    int status = exchange->status_override ? exchange->status_override : response->status;
+    int status = exchange->request.status_override ? exchange->request.status_override : response->status;
     append_head(exchange, status, exchange->last, response->content_type, response->extra_headers, out);
     if (http_status_has_body(status)) {
         append_literal(out, SLICE("Content-Length: "));

@@ -110,7 +110,7 @@ void http2_grpc_answer(struct http_exchange *exchange, const struct response *re
 {
     struct http2_part *part = &exchange->http2;
     struct grpc_status status = {.code = GRPC_OK};
-    int http_status = exchange->status_override ? exchange->status_override : response->status;
+    int http_status = exchange->request.status_override ? exchange->request.status_override : response->status;
     part->status = 200;
     http_head_write(exchange, "application/grpc", response->extra_headers, &part->lines);
     buffer_append_string(&part->lines, "grpc-accept-encoding: " GRPC_ENCODINGS "\r\n");

@@ -25,7 +25,7 @@ void http2_refuse(struct http_exchange *exchange, const struct error *error, int
     const struct http_settings *settings = exchange->http2.connection->settings;
     exchange->http2.refused = true;
     exchange->handed_over = true;
-    exchange->status_override = status;
+    exchange->request.status_override = status;
     if (settings->respond_error) settings->respond_error(settings->context, &exchange->request, error);
     else request_respond_error(&exchange->request, error);
 }
@@ -99,7 +99,7 @@ static int field_arrived(nghttp2_session *session, const nghttp2_frame *frame, c
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     bool is_long_path = slice_equal(name, SLICE(":path")) && value_size > connection->settings->target_limit_bytes;
-    if (is_long_path) exchange->status_override = 414;
+    if (is_long_path) exchange->request.status_override = 414;
     if (part->too_large || is_long_path) return 0;
     if (slice_equal(name, SLICE(":authority"))) {
         part->has_authority = true;
@@ -159,7 +159,7 @@ static enum error_code check_header(struct http_exchange *exchange, int *ret_sta
         return error_set(error, ERROR_TOO_LARGE, "the header is larger than %zu bytes or has more than %d lines",
                          settings->header_limit_bytes, HTTP_HEADER_LIMIT);
     }
-    if (exchange->status_override == 414) {
+    if (exchange->request.status_override == 414) {
         *ret_status = 414;
         return error_set(error, ERROR_TOO_LARGE, "the address is longer than %zu bytes: send it in the body",
                          settings->target_limit_bytes);
@@ -207,7 +207,7 @@ static void header_completed(struct http_exchange *exchange, bool has_body)
     exchange->body.limit_bytes = settings->body_limit_bytes;
     exchange->body.ratio_limit = settings->body_ratio_limit;
     enum error_code code = check_header(exchange, &status, &error);
-    exchange->status_override = 0;
+    exchange->request.status_override = 0;
     if (!code) code = http2_grpc_begin(exchange, &error);
     if (code) {
         http2_refuse(exchange, &error, status);

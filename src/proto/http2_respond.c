@@ -14,7 +14,7 @@ static void make_answer(struct http_exchange *exchange, const struct response *r
         http2_grpc_answer(exchange, response);
         return;
     }
-    part->status = exchange->status_override ? exchange->status_override : response->status;
+    part->status = exchange->request.status_override ? exchange->request.status_override : response->status;
     http_head_write(exchange, response->content_type, response->extra_headers, &part->lines);
     if (!http_status_has_body(part->status)) return;
     buffer_printf(&part->lines, "Content-Length: %zu\r\n", response->body.size);

@@ -134,7 +134,7 @@ void http_exchange_give(struct http_exchange *exchange)
     exchange->header_complete = exchange->handed_over = exchange->answered = exchange->streaming = false;
     exchange->expects_continue = exchange->last = exchange->is_http10 = exchange->has_origin = false;
     exchange->last_was_value = false;
-    exchange->status_override = 0;
+    exchange->request.status_override = 0;
     exchange->target_size = 0;
     exchange->field_count = 0;
     exchange->stream.in_flight = 0;

@@ -110,7 +110,6 @@ struct http_exchange {
     bool has_origin;
     bool cross_origin;                  /* what the setting said, for writers on other threads */
     struct slice common_headers;        /* the setting, likewise */
-    int status_override;                /* a status that no error code stands for, or 0 */
     size_t target_size;                 /* bytes at the front of `head` */
     struct buffer head;                 /* target, names and values as they arrive */
     size_t field_count;

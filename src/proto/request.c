@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include "base/json_writer.h"
+#include "proto/grpc.h"
 
 static const char *const method_names[METHOD_COUNT] = {
     [METHOD_GET] = "GET",     [METHOD_HEAD] = "HEAD",     [METHOD_POST] = "POST",       [METHOD_PUT] = "PUT",
@@ -112,11 +113,29 @@ static struct slice error_headers(const struct error *error)
     return error_code_is_retryable(error->code) ? SLICE("Retry-After: 1\r\n") : SLICE_EMPTY;
 }
 
+/* Who sends protobuf reads google.rpc.Status: OTLP asks for that, also where no route is. */
+static void answer_status(struct request *request, const struct error *error, struct slice extra_headers, answer *answer_with)
+{
+    struct buffer body = {0};
+    int retry_after_s = error->retry_after_s ? error->retry_after_s : 1;
+    grpc_status_write(error_code_grpc_status(error->code), slice_from_string(error->message),
+                      error_code_is_retryable(error->code) ? (uint64_t)retry_after_s : 0, &body);
+    struct response response = {.status = error_code_http_status(error->code), .content_type = "application/x-protobuf",
+                                .extra_headers = extra_headers, .body = body.failed ? SLICE_EMPTY : buffer_slice(&body)};
+    answer_with(request, &response);
+    buffer_free(&body);
+}
+
 static void answer_error(struct request *request, const struct error *error, struct slice extra_headers, answer *answer_with)
 {
     struct buffer body = {0};
     struct json_writer json = {.out = &body};
     char id[17];
+    struct slice type = request_header_get(request, "content-type");
+    if (slice_equal_ignore_case(slice_trim(slice_cut(&type, ';')), SLICE("application/x-protobuf"))) {
+        answer_status(request, error, extra_headers, answer_with);
+        return;
+    }
     snprintf(id, sizeof id, "%016llx", (unsigned long long)request->id);
 
     json_writer_object_begin(&json);

@@ -47,6 +47,7 @@ struct request {
     atomic_bool cancelled;     /* any thread may read it */
     uint64_t id;               /* unique in this process: for logs and for the event store's log_comment */
     void *user;                /* the handler's */
+    int status_override;       /* of the protocol, for an error whose code has another status (408, 414, 431), or 0 */
     void *watch;               /* of who watches requests (api.h, struct api_watch) */
     void *exchange;            /* the protocol's */
     const struct request_transport *transport;
@@ -70,7 +71,7 @@ struct response {
 void request_respond(struct request *request, const struct response *response);
 /* The standard error body for our own routes:
  * {"error":{"code":"invalid","message":"...","field":"..."},"request_id":"..."}; retryable codes add Retry-After: 1, 401
- * adds WWW-Authenticate: Bearer. */
+ * adds WWW-Authenticate: Bearer. To who sends application/x-protobuf it is a google.rpc.Status in that type. */
 void request_respond_error(struct request *request, const struct error *error);
 /* The same with these headers (complete lines) in place of the ones above. */
 void request_respond_error_with(struct request *request, const struct error *error, struct slice extra_headers);

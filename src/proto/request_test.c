@@ -64,12 +64,31 @@ static void standard_error_names_code_message_field_and_request(void **state)
     assert_true(slice_equal(answered.extra_headers, SLICE("Retry-After: 1\r\n")));
 }
 
+static void who_sends_protobuf_reads_errors_as_status(void **state)
+{
+    struct request_transport transport = {.respond = note};
+    struct request_header headers[] = {{SLICE("content-type"), SLICE("Application/x-protobuf; charset=utf-8")}};
+    struct request request = {.transport = &transport, .headers = headers, .header_count = 1};
+    struct error error;
+    error_set(&error, ERROR_METHOD_NOT_ALLOWED, "no");
+    request_respond_error(&request, &error);
+    assert_int_equal(answered.status, 405);
+    assert_string_equal(answered.content_type, "application/x-protobuf");
+    assert_string_equal(answered_body, "\x08\x0c\x12\x02no");
+    error_set(&error, ERROR_RATE_LIMITED, "no");
+    error.retry_after_s = 7;
+    request_respond_error(&request, &error);
+    assert_int_equal(answered.body.size, 4 + 4 + 48);
+    assert_string_equal(answered_body, "\x08\x0e\x12\x02no\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x07");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_first_header_of_a_name),
         cmocka_unit_test(decodes_query_parameters),
         cmocka_unit_test(standard_error_names_code_message_field_and_request),
+        cmocka_unit_test(who_sends_protobuf_reads_errors_as_status),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

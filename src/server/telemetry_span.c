@@ -62,7 +62,7 @@ static struct watched *restore(struct request *request, int status)
     struct watched *watched = request->watch;
     request->transport = watched->transport;
     request->watch = NULL;
-    if (status) watched->span.status = status;
+    if (status) watched->span.status = request->status_override ? request->status_override : status;
     return watched;
 }
 

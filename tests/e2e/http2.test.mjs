@@ -125,6 +125,18 @@ test('a span that cannot be stored is counted in the answer of the call', async 
   assert.match(answer.body.toString('latin1'), /trace_id must be 16 bytes/);
 });
 
+test('the health service says that the server and what it takes are serving, and what it does not know', async () => {
+  const check = (service, method = 'Check') => call(framed(service === undefined ? Buffer.alloc(0) : bytes(1, service)), { path: `/grpc.health.v1.Health/${method}`, headers: { authorization: '' } });
+  for (const service of [undefined, '', ...['trace', 'metrics', 'logs'].map((signal) => `opentelemetry.proto.collector.${signal}.v1.${signal[0].toUpperCase()}${signal.slice(1)}Service`)]) {
+    const { code, body } = await check(service);
+    assert.deepEqual([code, body], [0, framed(Buffer.from([8, 1]))], service); // SERVING
+  }
+  for (const service of ['grpc.health.v1.Health', 'opentelemetry', 'v1']) assert.deepEqual([(await check(service)).code, (await check(service)).message], [5, `there is no service ${service} here`]);
+  assert.equal((await check('', 'Watch')).code, 12);
+  assert.equal((await call(framed(Buffer.from([0x0a, 9])), { path: '/grpc.health.v1.Health/Check' })).code, 3);
+  assert.equal((await server.post('/grpc.health.v1.Health/Check', {})).status, 415);
+});
+
 test('calls that cannot be taken say why in gRPC', async () => {
   const message = framed(spans(['d'.repeat(32), '1'.repeat(16), 'x']));
   const cases = [

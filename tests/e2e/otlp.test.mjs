@@ -154,7 +154,11 @@ test('errors are a Status in the type of the request, with the status that tells
   assert.deepEqual([nobody.status, nobody.text.slice(0, 3)], [401, '\x08\x10\x12']);
   assert.equal((await json('/v1/traces', '{}', { headers: { 'content-type': 'text/plain' } })).status, 415);
   const got = await server.get('/v1/traces', a.secret_key);
-  assert.deepEqual([got.status, got.headers.allow], [405, 'POST']);
+  assert.deepEqual([got.status, got.headers.allow, got.headers['content-type'], got.json.code], [405, 'POST', 'application/json', 12], got.text);
+  const put = await server.send('/v1/metrics', { method: 'PUT', headers: PROTOBUF, body: '' });
+  assert.deepEqual([put.status, put.headers['content-type'], put.text.slice(0, 3)], [405, 'application/x-protobuf', '\x08\x0c\x12']);
+  const elsewhere = await server.post('/v1development/profiles', '', { headers: PROTOBUF });
+  assert.deepEqual([elsewhere.status, elsewhere.headers['content-type'], elsewhere.text.slice(0, 3)], [404, 'application/x-protobuf', '\x08\x05\x12']);
   assert.equal((await json('/v1/profiles', '{}')).status, 404);
 });
 

@@ -92,6 +92,19 @@ test('requests become spans with the route as their name', async () => {
   assert.match(received['/v1/traces'][0].headers.authorization, /^Bearer some-key$/);
 });
 
+test('requests that no route sees become spans too, and every refusal is counted', async () => {
+  const counts = async () => Object.fromEntries([...(await server.get('/metrics')).text.matchAll(/^millrace_http_errors_total\{code="(\w+)"\} (\d+)$/gm)].map(([, code, count]) => [code, Number(count)]));
+  const before = await counts();
+  const answers = [await server.post('/v1/events', Buffer.alloc((10 << 20) + 1, ' ')), await server.get(`/?${'x'.repeat(20_000)}`), await server.post('/v1/events', {}, { key: 'mrw_nobody' }),
+    await server.get('/nothing/there'), await server.post('/v1/traces', '', { headers: { 'content-type': 'text/plain' } }), await server.send('/v1/traces', { method: 'DELETE' })];
+  assert.deepEqual(answers.map(({ status }) => status), [413, 414, 401, 404, 401, 405]);
+  const more = await counts();
+  assert.deepEqual(Object.keys(more).filter((code) => more[code] !== before[code]).map((code) => [code, more[code] - before[code]]).sort(),
+    [['method_not_allowed', 1], ['not_found', 1], ['too_large', 2], ['unauthenticated', 2]]);
+  for (const status of [413, 414]) await waitFor(`a span of ${status}`, () => spans().find((span) => span['http.response.status_code'] === status));
+  assert.equal(spans().find((span) => span['http.response.status_code'] === 413).name, 'POST /v1/events');
+});
+
 test('traceparent decides: whose child, and whether at all', async () => {
   const trace = '4bf92f3577b34da6a3ce929d0e0e4736';
   const parent = '00f067aa0ba902b7';

@@ -37,7 +37,7 @@ static const struct domain_view views[] = {
 /* OTLP over HTTP, the same with a key header, as a path of a platform's port, and over gRPC: one decoder. */
 #define OTLP_ROUTE(route_path, needed, function)                                                                               \
     {.method = METHOD_POST, .path = route_path, .body_limit_bytes = OBSERVABILITY_BODY_LIMIT_BYTES, .item_limit = OBSERVABILITY_ITEM_LIMIT, \
-     .find_key = observability_find_key, .permission = needed, .decode = function, .refuse = otlp_refuse, .body_is_id = true}
+     .find_key = observability_find_key, .permission = needed, .decode = function, .refuse = otlp_refuse, .body_is_id = true, .repeats_errors = true}
 #define OTLP_ROUTES(signal, service, needed, function)                                                                         \
     OTLP_ROUTE("/v1/" signal, needed, function), OTLP_ROUTE("/v2/" signal, needed, function),                                  \
     OTLP_ROUTE("/v1/otlp/" signal, needed, function), OTLP_ROUTE("/api/v2/otlp/" signal, needed, function),                    \
@@ -45,15 +45,15 @@ static const struct domain_view views[] = {
 /* Bodies are no ids: equal samples are one when they are read. */
 #define REMOTE_WRITE_ROUTE(route_path)                                                                                         \
     {.method = METHOD_POST, .path = route_path, .body_limit_bytes = OBSERVABILITY_BODY_LIMIT_BYTES, .item_limit = OBSERVABILITY_ITEM_LIMIT, \
-     .find_key = observability_find_key, .permission = TENANT_METRICS_WRITE, .decode = prometheus_write_decode, .refuse = prometheus_write_refuse}
+     .find_key = observability_find_key, .permission = TENANT_METRICS_WRITE, .decode = prometheus_write_decode, .refuse = prometheus_write_refuse, .repeats_errors = true}
 static const struct domain_route routes[] = {
     OTLP_ROUTES("traces", "trace.v1.TraceService", TENANT_TRACES_WRITE, otlp_traces_decode)
     OTLP_ROUTES("metrics", "metrics.v1.MetricsService", TENANT_METRICS_WRITE, otlp_metrics_decode)
     OTLP_ROUTES("logs", "logs.v1.LogsService", TENANT_LOGS_WRITE, otlp_logs_decode)
     {METHOD_POST, "/api/v2/spans", OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, TENANT_TRACES_WRITE, zipkin_decode,
-     dialect_refuse, .body_is_id = true},
+     dialect_refuse, .body_is_id = true, .repeats_errors = true},
     {METHOD_POST, "/loki/api/v1/push", OBSERVABILITY_BODY_LIMIT_BYTES, OBSERVABILITY_ITEM_LIMIT, observability_find_key, TENANT_LOGS_WRITE, loki_decode,
-     dialect_refuse, .body_is_id = true},
+     dialect_refuse, .body_is_id = true, .repeats_errors = true},
     REMOTE_WRITE_ROUTE("/api/v1/write"), REMOTE_WRITE_ROUTE("/api/v1/push"), REMOTE_WRITE_ROUTE("/prometheus/api/v1/write"),
 };
 

@@ -4,6 +4,7 @@
 
 #include "base/json_writer.h"
 #include "domains/observability/otlp/message.h"
+#include "proto/grpc.h"
 
 #define OTLP_PROTOBUF "application/x-protobuf"
 #define OTLP_JSON "application/json"
@@ -62,39 +63,24 @@ static int grpc_code(enum error_code code, int *status)
 }
 static bool is_retryable(int status) { return status == 429 || (status >= 502 && status <= 504); }
 
-/* google.rpc.Status{code 1, message 2, details 3: Any{type_url 1, value 2}}; with RetryInfo{retry_delay 1: Duration{seconds 1}}
- * where the same request may be sent again. */
-#define RETRY_INFO "type.googleapis.com/google.rpc.RetryInfo"
-static void status_write(int code, bool is_retryable, struct slice message, struct buffer *body)
-{
-    struct buffer any = {0};
-    buffer_append_varint(body, 1 << 3);
-    buffer_append_varint(body, (uint64_t)code);
-    append_bytes(body, 2, message);
-    if (!is_retryable) return;
-    append_bytes(&any, 1, SLICE(RETRY_INFO));
-    append_bytes(&any, 2, SLICE("\x0a\x02\x08\x01"));
-    append_bytes(body, 3, buffer_slice(&any));
-    body->failed |= any.failed;
-    buffer_free(&any);
-}
-
-static void status_write_json(int code, bool is_retryable, struct slice message, struct buffer *body)
+/* As grpc_status_write, in JSON. */
+static void status_write_json(int code, struct slice message, uint64_t retry_after_s, struct buffer *body)
 {
     struct json_writer writer = {.out = body};
+    char delay[24];
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "code");
     json_writer_int(&writer, code);
     json_writer_key(&writer, "message");
     json_writer_string(&writer, message);
-    if (is_retryable) {
+    if (retry_after_s) {
         json_writer_key(&writer, "details");
         json_writer_array_begin(&writer);
         json_writer_object_begin(&writer);
         json_writer_key(&writer, "@type");
-        json_writer_string(&writer, SLICE(RETRY_INFO));
+        json_writer_string(&writer, SLICE(GRPC_RETRY_INFO));
         json_writer_key(&writer, "retryDelay");
-        json_writer_string(&writer, SLICE("1s"));
+        json_writer_string(&writer, slice_make(delay, (size_t)snprintf(delay, sizeof delay, "%llus", (unsigned long long)retry_after_s)));
         json_writer_object_end(&writer);
         json_writer_array_end(&writer);
     }
@@ -107,7 +93,9 @@ const char *otlp_refuse(const struct error *error, const struct request *request
     int size = snprintf(text, sizeof text, "%s%s%s", error->field, error->field[0] ? ": " : "", error->message);
     struct slice message = slice_make(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1);
     int code = grpc_code(error->code, status);
-    bool is_json = otlp_is_json(request);
-    (is_json ? status_write_json : status_write)(code, is_retryable(*status), message, body);
+    /* A person with a browser says no type. */
+    bool is_json = otlp_is_json(request) || !request_header_get(request, "content-type").size;
+    uint64_t retry_after_s = !is_retryable(*status) ? 0 : error->retry_after_s ? (uint64_t)error->retry_after_s : 1;
+    (is_json ? status_write_json : grpc_status_write)(code, message, retry_after_s, body);
     return is_json ? OTLP_JSON : OTLP_PROTOBUF;
 }

@@ -137,8 +137,10 @@ static void the_type_decides_and_others_are_415(void **state)
     post("/v1/traces", "application/x-protobuf;x=y", SLICE(""), 200);
     post("/v1/traces", "application/grpc+proto", SLICE(""), 200);
     static const char *const wrong[] = {NULL, "text/plain", "application/jsonx", ""};
-    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) post("/v1/traces", wrong[i], SLICE("{}"), 415);
-    assert_string_equal(harness.content_type, PROTOBUF);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        post("/v1/traces", wrong[i], SLICE("{}"), 415);
+        assert_string_equal(harness.content_type, wrong[i] && wrong[i][0] ? PROTOBUF : JSON);
+    }
 }
 
 static void what_cannot_be_decoded_is_400_in_the_type_of_the_request(void **state)
@@ -162,6 +164,22 @@ static void what_cannot_be_decoded_is_400_in_the_type_of_the_request(void **stat
         if (!answer_has("{\"code\":3,\"message\":\"")) fail_msg("%s: %.*s", texts[i], (int)harness.body.size, harness.body.data);
         assert_int_equal(harness_row_count(&harness, OBSERVABILITY_TRACES), 0);
     }
+}
+
+static void how_long_to_wait_is_said_as_in_retry_after(void **state)
+{
+    struct error error;
+    int status = 429;
+    error_set(&error, ERROR_RATE_LIMITED, "m");
+    error.retry_after_s = 41;
+    begin(JSON);
+    buffer_clear(&harness.body);
+    otlp_refuse(&error, &harness.request, &status, &harness.body);
+    assert_answer("{\"code\":14,\"message\":\"m\",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"41s\"}]}");
+    begin(PROTOBUF);
+    buffer_clear(&harness.body);
+    otlp_refuse(&error, &harness.request, &status, &harness.body);
+    assert_answer("\x08\x0e\x12\x01m\x1a\x30\x0a\x28type.googleapis.com/google.rpc.RetryInfo\x12\x04\x0a\x02\x08\x29");
 }
 
 static void what_may_be_sent_again_says_when(void **state)
@@ -520,6 +538,7 @@ int main(void)
         cmocka_unit_test(an_empty_request_succeeds_with_an_empty_answer),
         cmocka_unit_test(the_type_decides_and_others_are_415),
         cmocka_unit_test(what_cannot_be_decoded_is_400_in_the_type_of_the_request),
+        cmocka_unit_test(how_long_to_wait_is_said_as_in_retry_after),
         cmocka_unit_test(what_may_be_sent_again_says_when),
         cmocka_unit_test(unknown_fields_are_skipped_and_the_last_value_stands),
         cmocka_unit_test(every_field_of_a_span_is_stored),
