@@ -207,6 +207,22 @@ test('the example requests land field by field', { skip }, async () => {
     ['I am a Counter', 'I am an Exponential Histogram', 'I am a Gauge', 'I am a Histogram']);
 });
 
+test('attributes that repeat come back whatever their text, and are found by it', async () => {
+  const trace = 'c1'.repeat(16), odd = 'a\u0001b\u0002c', long = 'x'.repeat(1025), name = 'odd \u0002\u0002 name';
+  const sent = { 'http.route': odd, 'db.name': long, 'rpc.method': 'x'.repeat(1024), 'db.system': "it's", 'peer.service': 'payments' };
+  const attributes = Object.entries(sent).map(([key, stringValue]) => ({ key, value: { stringValue } }));
+  assert.equal((await server.post('/v1/traces', request(span(trace, 'c1c1c1c1c1c1c1c1', { attributes, name, kind: 9 })), { key: a.secret_key })).status, 200);
+  await server.settle(a.write_key);
+  const [row] = await server.sql(`SELECT span_name, kind, http_route, span_attributes FROM observability.traces_v3 WHERE trace_id = '${trace}'`);
+  assert.deepEqual(row, { span_name: name, kind: 9, http_route: '', span_attributes: sent });
+  const [found] = (await server.get(`/api/v2/query/signals/traces/${trace}`, a.secret_key)).json.data;
+  assert.deepEqual([found.spanName, found.spanKind, found.attributes], [name, 9, sent]);
+  for (const [key, value, count] of [['rpc.method', 'x'.repeat(1024), 1], ['db.system', "it's", 1], ['peer.service', 'payments', 1], ['peer.service', 'payment', 0]]) {
+    const { json } = await server.api('POST', '/api/v2/query/signals/traces', { attributes: { [key]: value }, spanName: name }, a.secret_key);
+    assert.equal(json.data.length, count, key);
+  }
+});
+
 test('attributes with columns of their own come back like all others: their types, doubles of a key, empty text', async () => {
   const trace = 'c0'.repeat(16), key = (name, value) => ({ key: name, value });
   const sent = [key('http.route', { stringValue: '/cart/{id}' }), key('app.cart', { stringValue: 'x' }), key('http.response.status_code', { intValue: '200' }),
@@ -217,8 +233,8 @@ test('attributes with columns of their own come back like all others: their type
   const [row] = await server.sql(`SELECT http_route, http_response_status_code AS status, url_path, user_id, rpc_service, session_id, mapKeys(span_attributes) AS keys,
     mapValues(span_attributes) AS texts, span_attribute_types AS types FROM observability.traces_v3 WHERE trace_id = '${trace}'`);
   assert.deepEqual(row, { http_route: '/cart/{id}', status: '200', url_path: '', user_id: '1.5', rpc_service: '', session_id: 'true',
-    keys: ['http.response.status_code', 'http.route', 'user.id', 'session.id', 'app.cart', 'url.path', 'http.route', 'rpc.service', 'retries'],
-    texts: ['200', '/cart/{id}', '1.5', 'true', 'x', '', 'again', '[1]', '3'], types: 'isdbsssai' });
+    keys: ['http.route', 'http.response.status_code', 'user.id', 'session.id', 'app.cart', 'url.path', 'http.route', 'rpc.service', 'retries'],
+    texts: ['/cart/{id}', '200', '1.5', 'true', 'x', '', 'again', '[1]', '3'], types: 'sidbsssai' });
   const found = (await server.get(`/api/v2/query/signals/traces/${trace}`, a.secret_key)).json.data[0].attributes;
   assert.deepEqual([found['http.response.status_code'], found['user.id'], found['session.id'], found['rpc.service'], found.retries, found['url.path']], [200, 1.5, true, [1], 3, '']);
   const search = async (attributes) => (await server.api('POST', '/api/v2/query/signals/traces', { attributes }, a.secret_key)).json.data.filter((each) => each.traceId === trace).length;

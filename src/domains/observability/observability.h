@@ -35,18 +35,6 @@ enum observability_table {
 #undef COLUMN
 #undef TABLE_END
 
-/*
- * Attributes of spans that have columns of their own: the same bytes of CPU, 2 bytes a span less, and looking for one reads a column
- * and not all attributes (docs/benchmarks.md). Their text stands in the column, "" when the span has none; all others, and
- * what has no text (lists, bytes, empty text), stand in `other_attributes`. `span_attributes` shows all of them.
- */
-struct observability_span_column { const char *key, *column; };
-#define OBSERVABILITY_SPAN_COLUMN_COUNT 11
-#define OBSERVABILITY_SPAN_COLUMN_FIRST TRACES_HTTP_REQUEST_METHOD
-extern const struct observability_span_column observability_span_columns[OBSERVABILITY_SPAN_COLUMN_COUNT];
-/* The index of an attribute's column, or -1. */
-ptrdiff_t observability_span_column_find(struct slice key);
-
 /* tables.c */
 extern const struct block_schema observability_schemas[OBSERVABILITY_TABLE_COUNT];
 /* Begins a row: the first four columns of every table. */

@@ -73,25 +73,3 @@ const char *observability_time_refusal(const char *field, uint64_t unix_nano, in
     else return NULL;
     return reason;
 }
-
-const struct observability_span_column observability_span_columns[OBSERVABILITY_SPAN_COLUMN_COUNT] = {
-    {"http.request.method", "http_request_method"},
-    {"http.response.status_code", "http_response_status_code"},
-    {"http.route", "http_route"},
-    {"url.path", "url_path"},
-    {"server.address", "server_address"},
-    {"client.address", "client_address"},
-    {"db.system.name", "db_system_name"},
-    {"db.query.text", "db_query_text"},
-    {"rpc.service", "rpc_service"},
-    {"user.id", "user_id"},
-    {"session.id", "session_id"},
-};
-_Static_assert(TRACES_SESSION_ID - OBSERVABILITY_SPAN_COLUMN_FIRST + 1 == OBSERVABILITY_SPAN_COLUMN_COUNT, "columns of attributes stand side by side");
-
-ptrdiff_t observability_span_column_find(struct slice key)
-{
-    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT; i++)
-        if (slice_equal(key, slice_from_string(observability_span_columns[i].key))) return (ptrdiff_t)i;
-    return -1;
-}

@@ -91,7 +91,7 @@ static void add_exponential_buckets(size_t count)
     wire_close(&wire);
 }
 static void add_attribute(size_t size) { attribute_of(9, "k", size); }
-static void add_attribute_with_a_column(size_t size) { attribute_of(9, "http.request.method", size); }
+static void add_attribute_with_a_column(size_t size) { attribute_of(9, "url.path", size); }
 static void add_long_event(size_t size)
 {
     wire_list(&wire, "events");

@@ -218,8 +218,8 @@ static void unknown_fields_are_skipped_and_the_last_value_stands(void **state)
     wire_integer(&wire, 99, "", 7);
     attribute_end();
     post("/v1/traces", PROTOBUF, all_end(), 200);
-    assert_rows(OBSERVABILITY_TRACES, 1, "\"span_name\":\"last\"");
-    assert_non_null(strstr(rows.data, "\"other_attributes\":{\"k\":\"7\"},\"span_attribute_types\":\"i\""));
+    assert_rows(OBSERVABILITY_TRACES, 1, "\"shape\":\"0 i\\u0002\\u0002last\"");
+    assert_non_null(strstr(rows.data, "\"other_attributes\":{\"k\":\"7\"}"));
     /* Explicit zeros are values like others; a field in another wire type is not. */
     one_span(NOW);
     wire_integer(&wire, 6, "kind", 0);
@@ -283,7 +283,7 @@ static void every_field_of_a_span_is_stored(void **state)
     post("/v1/traces", PROTOBUF, all_end(), 200);
     assert_rows(OBSERVABILITY_TRACES, 1,
         "\"timestamp\":1780920010000000000,\"trace_id_bytes\":\"5b8efff798038103d269b633813fc60c\",\"span_ids\":\"eee19b7ec3c1b1740102030405060708\",\"trace_state\":\"a=b\","
-        "\"span_name\":\"GET /cart\",\"kind\":77,\"service_name\":\"cart\",\"resource\":\"{\\\"service.name\\\":\\\"cart\\\"}\",\"resource_schema_url\":\"https://r\","
+        "\"shape\":\"77 \\u0002\\u0002GET /cart\",\"service_name\":\"cart\",\"resource\":\"{\\\"service.name\\\":\\\"cart\\\"}\",\"resource_schema_url\":\"https://r\","
         "\"scope_name\":\"lib\",\"scope_version\":\"1\",\"scope_attributes\":\"{\\\"sa\\\":1}\",\"scope_schema_url\":\"https://s\",\"duration_nano\":1500,\"status\":2,"
         "\"status_message\":\"no stock\",\"flags\":257,\"dropped_attributes_count\":1,\"dropped_events_count\":3,\"dropped_links_count\":5,"
         "\"events.timestamp\":[1780920010000000007],\"events.name\":[\"miss\"],\"events.attributes\":[{\"e\":\"true\"}],\"events.attribute_types\":[\"b\"],"
@@ -306,7 +306,7 @@ static void attributes_of_every_type_keep_it(void **state)
         struct buffer body = {0};
         char expected[160];
         buffer_printf(&body, JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":%s}]"), cases[i].value);
-        snprintf(expected, sizeof expected, "\"other_attributes\":{\"k\":%s},\"span_attribute_types\":\"%s\"", cases[i].text, cases[i].letter);
+        snprintf(expected, sizeof expected, "\"shape\":\"0 %s\\u0002\\u0002\",\"service_name\":\"unknown_service\",\"other_attributes\":{\"k\":%s}}", cases[i].letter, cases[i].text);
         post("/v1/traces", JSON, buffer_slice(&body), 200);
         assert_rows(OBSERVABILITY_TRACES, 1, expected);
         buffer_free(&body);
@@ -480,7 +480,7 @@ static void bytes_that_are_no_text_become_replacement_characters(void **state)
     attribute_end();
     post("/v1/traces", PROTOBUF, all_end(), 200);
     assert_answer("");
-    assert_rows(OBSERVABILITY_TRACES, 1, "\"span_name\":\"a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\"");
+    assert_rows(OBSERVABILITY_TRACES, 1, "\"shape\":\"0 s\\u0002\\u0002a\xef\xbf\xbd" "b\xef\xbf\xbd\xef\xbf\xbd\"");
     assert_non_null(strstr(rows.data, "{\"k\xef\xbf\xbd\xef\xbf\xbd\":\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd ok \xf0\x9f\x9a\x80\"}"));
     assert_non_null(strstr(rows.data, "\"service_name\":\"s\xef\xbf\xbd\""));
 }

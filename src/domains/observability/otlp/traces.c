@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spans to rows of traces_v3. */
 #include "domains/observability/otlp/message.h"
+#include "domains/observability/spans.h"
 
 struct otlp_event {
     uint64_t time_unix_nano;
@@ -146,7 +147,7 @@ static enum error_code links_append(struct otlp_decoder *decoder, struct block *
 static const struct otlp_common_columns common_columns = {
     TRACES_SERVICE_NAME, TRACES_RESOURCE, TRACES_RESOURCE_SCHEMA_URL, TRACES_SCOPE_NAME, TRACES_SCOPE_VERSION, TRACES_SCOPE_ATTRIBUTES, TRACES_SCOPE_SCHEMA_URL};
 
-/* Whether a value has text that can stand in a column; "" there means that the span has no such attribute. */
+/* Whether a value has text that can stand outside the map; "" there means that the span has no such attribute. */
 static bool has_text(const struct otlp_value *value)
 {
     switch (value->type) {
@@ -156,36 +157,90 @@ static bool has_text(const struct otlp_value *value)
     }
 }
 
-/* Those with columns go there, the others into the map. Changes `attributes`. */
-static enum error_code attributes_append(struct otlp_decoder *decoder, struct block *block, struct otlp_attributes *attributes, struct error *error)
+/* What a span's attributes come to: those of the shape and those with columns by their place in the tables, the others in the list. */
+struct places {
+    uint64_t in_shape, in_columns; /* bits of the places that are taken */
+    size_t shape_bytes;
+    struct otlp_attribute shape[OBSERVABILITY_SHAPE_KEY_COUNT], columns[OBSERVABILITY_SPAN_COLUMN_COUNT];
+};
+_Static_assert(OBSERVABILITY_SHAPE_KEY_COUNT <= 64, "a bit each");
+
+static bool fits_shape(const struct places *places, const struct otlp_value *value)
 {
-    struct otlp_attribute own[OBSERVABILITY_SPAN_COLUMN_COUNT];
-    char letters[OBSERVABILITY_SPAN_COLUMN_COUNT];
-    uint32_t found = 0;
-    size_t others = 0, letter_count = 0;
-    enum error_code code = ERROR_NONE;
+    if (!has_text(value) || value->type != OTLP_STRING) return has_text(value); /* numbers are short */
+    struct slice text = value->text;
+    for (size_t i = 0; i < text.size && text.size <= OBSERVABILITY_SHAPE_VALUE_BYTES; i++)
+        if (text.data[i] >= 1 && text.data[i] <= OBSERVABILITY_SHAPE_QUOTE) return false;
+    return text.size <= OBSERVABILITY_SHAPE_VALUE_BYTES && places->shape_bytes + text.size <= OBSERVABILITY_SHAPE_BYTES;
+}
+
+/* Takes what has a place of its own; the others move to the front and remain. */
+static void places_take(struct places *places, struct otlp_attributes *attributes)
+{
+    size_t others = 0;
+    places->in_shape = places->in_columns = places->shape_bytes = 0;
     for (size_t i = 0; i < attributes->count; i++) {
         const struct otlp_attribute *attribute = &attributes->items[i];
-        ptrdiff_t column = observability_span_column_find(attribute->key);
-        if (column >= 0 && !(found & 1u << column) && has_text(&attribute->value)) {
-            own[column] = *attribute;
-            found |= 1u << column;
+        ptrdiff_t at = observability_shape_key_find(attribute->key);
+        if (at >= 0 && !(places->in_shape & UINT64_C(1) << at) && fits_shape(places, &attribute->value)) {
+            places->in_shape |= UINT64_C(1) << at;
+            places->shape[at] = *attribute;
+            if (attribute->value.type == OTLP_STRING) places->shape_bytes += attribute->value.text.size;
+        } else if (at < 0 && (at = observability_span_column_find(attribute->key)) >= 0 && !(places->in_columns & UINT64_C(1) << at) &&
+                   has_text(&attribute->value)) {
+            places->in_columns |= UINT64_C(1) << at;
+            places->columns[at] = *attribute;
         } else {
             attributes->items[others++] = *attribute;
         }
     }
     attributes->count = others;
-    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT && !code; i++) {
-        if (!(found & 1u << i)) continue;
-        letters[letter_count++] = (char)own[i].value.type;
-        code = otlp_value_append(decoder, block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, &own[i].value, error);
+}
+
+/* spans.h says what it looks like. */
+static enum error_code shape_append(struct otlp_decoder *decoder, struct block *block, const struct places *places, const struct otlp_attributes *others,
+                                    struct error *error)
+{
+    const struct otlp_span *span = &((struct otlp_traces *)decoder->root)->span;
+    struct buffer *text = &decoder->text;
+    enum error_code code = ERROR_NONE;
+    buffer_clear(text);
+    if (span->kind < 10) buffer_append_byte(text, (char)('0' + span->kind));
+    else buffer_printf(text, "%u", span->kind);
+    buffer_append_byte(text, ' ');
+    for (uint64_t left = places->in_shape; left; left &= left - 1)
+        buffer_append_byte(text, (char)places->shape[__builtin_ctzll(left)].value.type);
+    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT; i++)
+        if (places->in_columns & UINT64_C(1) << i) buffer_append_byte(text, (char)places->columns[i].value.type);
+    for (size_t i = 0; i < others->count; i++) buffer_append_byte(text, (char)others->items[i].value.type);
+    buffer_append_byte(text, OBSERVABILITY_SHAPE_END);
+    for (uint64_t left = places->in_shape; left && !code; left &= left - 1) {
+        int key = __builtin_ctzll(left);
+        buffer_append_slice(text, observability_shape_keys[key]);
+        buffer_append_byte(text, OBSERVABILITY_SHAPE_VALUE);
+        size_t before = text->size;
+        code = otlp_value_write(&places->shape[key].value, text, error);
+        decoder->own_bytes += text->size - before;
+        buffer_append_byte(text, OBSERVABILITY_SHAPE_END);
     }
-    if (!code) code = otlp_attributes_append(decoder, block, TRACES_OTHER_ATTRIBUTES, attributes, error);
-    buffer_clear(&decoder->text);
-    buffer_append(&decoder->text, letters, letter_count);
-    for (size_t i = 0; i < attributes->count; i++) buffer_append_byte(&decoder->text, (char)attributes->items[i].value.type);
-    block_append_string(block, TRACES_SPAN_ATTRIBUTE_TYPES, buffer_slice(&decoder->text));
+    buffer_append_byte(text, OBSERVABILITY_SHAPE_END);
+    if (!code) code = otlp_value_write(&(struct otlp_value){.type = OTLP_STRING, .text = span->name}, text, error);
+    if (text->failed && !code) code = no_memory(error);
+    decoder->own_bytes += span->name.size;
+    block_append_string(block, TRACES_SHAPE, buffer_slice(text));
     return code;
+}
+
+/* Changes `attributes`: what remains is what the map holds. */
+static enum error_code attributes_append(struct otlp_decoder *decoder, struct block *block, struct otlp_attributes *attributes, struct error *error)
+{
+    struct places places;
+    places_take(&places, attributes);
+    enum error_code code = shape_append(decoder, block, &places, attributes, error);
+    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT && !code; i++)
+        if (places.in_columns & UINT64_C(1) << i)
+            code = otlp_value_append(decoder, block, OBSERVABILITY_SPAN_COLUMN_FIRST + i, &places.columns[i].value, error);
+    return code ? code : otlp_attributes_append(decoder, block, TRACES_OTHER_ATTRIBUTES, attributes, error);
 }
 
 static enum error_code span_append(struct otlp_decoder *decoder, struct otlp_traces *traces, struct error *error)
@@ -200,8 +255,6 @@ static enum error_code span_append(struct otlp_decoder *decoder, struct otlp_tra
     block_append_string(block, TRACES_TRACE_ID_BYTES, span->trace_id);
     block_append_string(block, TRACES_SPAN_IDS, slice_make(ids, 16));
     otlp_common_append(decoder, block, &common_columns);
-    otlp_text_append(decoder, block, TRACES_SPAN_NAME, span->name);
-    block_append_uint(block, TRACES_KIND, span->kind);
     if (otlp_time(span->end_time_unix_nano) > otlp_time(span->start_time_unix_nano)) /* a clock that went back: no time passed */
         block_append_uint(block, TRACES_DURATION_NANO, (uint64_t)(otlp_time(span->end_time_unix_nano) - otlp_time(span->start_time_unix_nano)));
     if (span->trace_state.size) otlp_text_append(decoder, block, TRACES_TRACE_STATE, span->trace_state);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Conditions on spans: our own words, and what other dialects' words are made of. */
 #include "domains/observability/ask/traces/search.h"
-#include "domains/observability/observability.h"
+#include "domains/observability/spans.h"
 #include "query/words.h"
 
 #define DAY_NS (INT64_C(86400000) * TRACES_MS_NS)
@@ -56,12 +56,13 @@ struct slice traces_attribute_expression(struct query_text *text, enum traces_pl
     struct slice of_resource =
         arena_printf(text->arena, "JSONExtract(toString(resource), %.*s, 'String')", SLICE_ARGS(bound));
     if (place == TRACES_OF_RESOURCE) return of_resource;
-    ptrdiff_t column = observability_span_column_find(key);
-    if (column >= 0) {
-        const char *own = observability_span_columns[column].column;
-        return place == TRACES_OF_SPAN
-                   ? slice_from_string(own)
-                   : arena_printf(text->arena, "if(%s != '', toString(%s), %.*s)", own, own, SLICE_ARGS(of_resource));
+    ptrdiff_t column = observability_span_column_find(key), in_shape = observability_shape_key_find(key);
+    if (column >= 0 || in_shape >= 0) {
+        struct slice own = column >= 0 ? slice_from_string(observability_span_columns[column].column)
+                                       : observability_shape_expression(text->arena, in_shape);
+        return place == TRACES_OF_SPAN ? own
+                                       : arena_printf(text->arena, "if(%.*s != '', toString(%.*s), %.*s)",
+                                                      SLICE_ARGS(own), SLICE_ARGS(own), SLICE_ARGS(of_resource));
     }
     if (place == TRACES_OF_SPAN) return arena_printf(text->arena, "other_attributes[%.*s]", SLICE_ARGS(bound));
     return arena_printf(text->arena, "if(mapContains(other_attributes, %.*s), other_attributes[%.*s], %.*s)",

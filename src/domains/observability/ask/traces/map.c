@@ -2,6 +2,7 @@
 /* The service map: who calls whom, found by joining spans with their parents. */
 #include "domains/observability/ask/traces/map.h"
 #include "domains/observability/ask/ask.h"
+#include "domains/observability/spans.h"
 #include "query/rows.h"
 
 /*
@@ -13,10 +14,11 @@
  * Beyond MAP_SPANS spans every n-th trace is looked at, whole, and counts are multiplied: the answer says n.
  */
 #define MAP_SPANS 3000000
+#define PEER_OF(key, type) "(toString(" OBSERVABILITY_SHAPE_SQL(key) "), '" type "')"
 #define PEER \
-    "arrayFirst(query_peer -> query_peer.1 != '', [(other_attributes['peer.service'], 'service'), (toString(db_system_name), 'database'), " \
-    "(other_attributes['db.system'], 'database'), (other_attributes['messaging.system'], 'messaging'), (toString(rpc_service), 'service'), " \
-    "(toString(server_address), 'host'), (other_attributes['net.peer.name'], 'host')])"
+    "arrayFirst(query_peer -> query_peer.1 != '', [" PEER_OF("peer\\\\.service", "service") ", " PEER_OF("db\\\\.system\\\\.name", "database") ", " \
+    PEER_OF("db\\\\.system", "database") ", " PEER_OF("messaging\\\\.system", "messaging") ", " PEER_OF("rpc\\\\.service", "service") ", " \
+    PEER_OF("server\\\\.address", "host") ", " PEER_OF("net\\\\.peer\\\\.name", "host") "])"
 #define NO_PARENT "toFixedString('', 8)"
 #define FIGURES \
     "count() * query_nth AS calls, countIf(status = 2) * query_nth AS errors, " \

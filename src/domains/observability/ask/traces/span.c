@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads spans from the event store, block by block, into one flat struct. */
 #include "domains/observability/ask/traces/traces.h"
+#include "domains/observability/spans.h"
 
 #include <ctype.h>
 
-/* SQL keeps columns by name: COLUMN(position, expression). */
+/* SQL keeps columns by name: COLUMN(position, expression). Those of attributes stand in the order of observability_span_columns. */
+// clang-format off
 #define SPAN_COLUMNS(COLUMN) \
-    COLUMN(TRACE_ID, "trace_id") \
-    COLUMN(SPAN_ID, "span_id") COLUMN(PARENT_SPAN_ID, "parent_span_id") COLUMN(TRACE_STATE, "trace_state") \
-        COLUMN(NAME, "span_name") COLUMN(SERVICE_NAME, "service_name") COLUMN(RESOURCE, "resource") \
-            COLUMN(RESOURCE_SCHEMA_URL, \
-                   "resource_schema_url") COLUMN(SCOPE_NAME, "scope_name") COLUMN(SCOPE_VERSION, "scope_version") \
-                COLUMN(SCOPE_ATTRIBUTES, "scope_attributes") COLUMN(SCOPE_SCHEMA_URL, "scope_schema_url") \
-                    COLUMN(STATUS_MESSAGE, "status_message") COLUMN(ATTRIBUTES, "span_attributes") \
-                        COLUMN(ATTRIBUTE_TYPES, "span_attribute_types") COLUMN(KIND, "kind") COLUMN(STATUS, "status") \
-                            COLUMN(FLAGS, "flags") COLUMN(DROPPED_ATTRIBUTES, "dropped_attributes_count") COLUMN( \
-                                DROPPED_EVENTS, "dropped_events_count") COLUMN(DROPPED_LINKS, "dropped_links_count") \
-                                COLUMN(TIMESTAMP, "timestamp") COLUMN(DURATION, "duration_nano") \
-                                    COLUMN(EVENT_TIMES, "`events.timestamp`") COLUMN(EVENT_NAMES, "`events.name`") \
-                                        COLUMN(EVENT_ATTRIBUTES, "`events.attributes`") \
-                                            COLUMN(EVENT_TYPES, "`events.attribute_types`") \
-                                                COLUMN(EVENT_DROPPED, "`events.dropped_attributes_count`") \
-                                                    COLUMN(LINK_TRACE_IDS, "`links.trace_id`") \
-                                                        COLUMN(LINK_SPAN_IDS, "`links.span_id`") \
-                                                            COLUMN(LINK_STATES, "`links.state`") \
-                                                                COLUMN(LINK_ATTRIBUTES, "`links.attributes`") \
-                                                                    COLUMN(LINK_TYPES, "`links.attribute_types`") \
-                                                                        COLUMN(LINK_FLAGS, "`links.flags`") \
-                                                                            COLUMN(LINK_DROPPED, \
-                                                                                   "`links.dropped_attributes_count`")
+    COLUMN(TRACE_ID, "trace_id_bytes") COLUMN(IDS, "span_ids") COLUMN(SHAPE, "shape") COLUMN(URL_PATH, "url_path") \
+    COLUMN(CLIENT_ADDRESS, "client_address") COLUMN(DB_QUERY_TEXT, "db_query_text") COLUMN(USER_ID, "user_id") \
+    COLUMN(SESSION_ID, "session_id") COLUMN(TRACE_STATE, "trace_state") COLUMN(SERVICE_NAME, "service_name") \
+    COLUMN(RESOURCE, "resource") COLUMN(RESOURCE_SCHEMA_URL, "resource_schema_url") COLUMN(SCOPE_NAME, "scope_name") \
+    COLUMN(SCOPE_VERSION, "scope_version") COLUMN(SCOPE_ATTRIBUTES, "scope_attributes") \
+    COLUMN(SCOPE_SCHEMA_URL, "scope_schema_url") COLUMN(STATUS_MESSAGE, "status_message") \
+    COLUMN(ATTRIBUTES, "other_attributes") COLUMN(STATUS, "status") COLUMN(FLAGS, "flags") \
+    COLUMN(DROPPED_ATTRIBUTES, "dropped_attributes_count") COLUMN(DROPPED_EVENTS, "dropped_events_count") \
+    COLUMN(DROPPED_LINKS, "dropped_links_count") COLUMN(TIMESTAMP, "timestamp") COLUMN(DURATION, "duration_nano") \
+    COLUMN(EVENT_TIMES, "`events.timestamp`") COLUMN(EVENT_NAMES, "`events.name`") \
+    COLUMN(EVENT_ATTRIBUTES, "`events.attributes`") COLUMN(EVENT_TYPES, "`events.attribute_types`") \
+    COLUMN(EVENT_DROPPED, "`events.dropped_attributes_count`") COLUMN(LINK_TRACE_IDS, "`links.trace_id`") \
+    COLUMN(LINK_SPAN_IDS, "`links.span_id`") COLUMN(LINK_STATES, "`links.state`") \
+    COLUMN(LINK_ATTRIBUTES, "`links.attributes`") COLUMN(LINK_TYPES, "`links.attribute_types`") \
+    COLUMN(LINK_FLAGS, "`links.flags`") COLUMN(LINK_DROPPED, "`links.dropped_attributes_count`")
+// clang-format on
 #define POSITION(name, expression) SPAN_##name,
 enum { SPAN_COLUMNS(POSITION) SPAN_COLUMN_COUNT };
 #define EXPRESSION(name, expression) expression,
@@ -48,9 +43,9 @@ static bool columns_fit(const struct native_block *block)
         unsigned first, last;
         enum block_kind kind;
     } kinds[] = {
-        {SPAN_TRACE_ID, SPAN_STATUS_MESSAGE, BLOCK_STRING},         {SPAN_ATTRIBUTES, SPAN_ATTRIBUTES, BLOCK_MAP},
-        {SPAN_ATTRIBUTE_TYPES, SPAN_ATTRIBUTE_TYPES, BLOCK_STRING}, {SPAN_KIND, SPAN_DROPPED_LINKS, BLOCK_UINT32},
-        {SPAN_TIMESTAMP, SPAN_TIMESTAMP, BLOCK_DATETIME64},         {SPAN_DURATION, SPAN_DURATION, BLOCK_UINT64},
+        {SPAN_TRACE_ID, SPAN_IDS, BLOCK_FIXED_STRING},    {SPAN_SHAPE, SPAN_STATUS_MESSAGE, BLOCK_STRING},
+        {SPAN_ATTRIBUTES, SPAN_ATTRIBUTES, BLOCK_MAP},    {SPAN_STATUS, SPAN_DROPPED_LINKS, BLOCK_UINT32},
+        {SPAN_TIMESTAMP, SPAN_TIMESTAMP, BLOCK_DATETIME64}, {SPAN_DURATION, SPAN_DURATION, BLOCK_UINT64},
         {SPAN_EVENT_TIMES, SPAN_LINK_DROPPED, BLOCK_ARRAY}};
     if (block->column_count != SPAN_COLUMN_COUNT) return false;
     for (size_t i = 0; block->rows && i < sizeof kinds / sizeof *kinds; i++)
@@ -64,15 +59,62 @@ static struct traces_attributes attributes_of(const struct native_value *map, st
     return (struct traces_attributes){.items = map->array.items, .count = map->array.count / 2, .types = types};
 }
 
-static struct traces_span span_at(const struct native_value *const *columns, size_t row)
+/* Sixteen small digits per eight bytes. */
+static struct slice hexadecimal(struct arena *arena, struct slice bytes)
+{
+    static const char digits[] = "0123456789abcdef";
+    char *text = arena_allocate(arena, 2 * bytes.size);
+    if (!text) return SLICE_EMPTY;
+    for (size_t i = 0; i < bytes.size; i++) {
+        text[2 * i] = digits[(unsigned char)bytes.data[i] >> 4];
+        text[2 * i + 1] = digits[bytes.data[i] & 15];
+    }
+    return slice_make(text, 2 * bytes.size);
+}
+
+static struct native_value text_value(struct slice text)
+{
+    return (struct native_value){.kind = BLOCK_STRING, .s = text};
+}
+
+/* Of the shape, of the columns, of the map: the order that the letters have. */
+static struct traces_attributes all_attributes(const struct native_value *const *columns, size_t row,
+                                               const struct observability_shape *shape, struct arena *arena)
+{
+    const struct native_value *map = &columns[SPAN_ATTRIBUTES][row];
+    struct slice values = shape->values, key, value;
+    size_t room = OBSERVABILITY_SPAN_COLUMN_COUNT, at = 0;
+    for (size_t i = 0; i < values.size; i++) room += values.data[i] == OBSERVABILITY_SHAPE_END;
+    struct native_value *items = arena_allocate(arena, (2 * room + map->array.count) * sizeof *items);
+    if (!items) return (struct traces_attributes){0};
+    while (observability_shape_next(&values, &key, &value)) {
+        items[at++] = text_value(key);
+        items[at++] = text_value(value);
+    }
+    for (size_t i = 0; i < OBSERVABILITY_SPAN_COLUMN_COUNT; i++) {
+        struct slice own = columns[SPAN_URL_PATH + i][row].s;
+        if (!own.size) continue;
+        items[at++] = text_value(observability_span_columns[i].key);
+        items[at++] = text_value(own);
+    }
+    if (map->array.count) memcpy(items + at, map->array.items, map->array.count * sizeof *items);
+    return (struct traces_attributes){.items = items, .count = (at + map->array.count) / 2, .types = shape->letters};
+}
+_Static_assert(SPAN_SESSION_ID - SPAN_URL_PATH + 1 == OBSERVABILITY_SPAN_COLUMN_COUNT, "in the order of their table");
+
+static struct traces_span span_at(const struct native_value *const *columns, size_t row, struct arena *arena)
 {
 #define TEXT(name) columns[SPAN_##name][row].s
 #define NUMBER(name) (uint32_t) columns[SPAN_##name][row].u
-    return (struct traces_span){.trace_id = TEXT(TRACE_ID),
-                                .span_id = TEXT(SPAN_ID),
-                                .parent_span_id = TEXT(PARENT_SPAN_ID),
+    static const char no_parent[8];
+    struct slice ids = TEXT(IDS), parent = slice_from(ids, 8);
+    struct observability_shape shape;
+    observability_shape_read(TEXT(SHAPE), &shape);
+    return (struct traces_span){.trace_id = hexadecimal(arena, TEXT(TRACE_ID)),
+                                .span_id = hexadecimal(arena, slice_first(ids, 8)),
+                                .parent_span_id = slice_equal(parent, slice_make(no_parent, 8)) ? SLICE_EMPTY : hexadecimal(arena, parent),
                                 .trace_state = TEXT(TRACE_STATE),
-                                .name = TEXT(NAME),
+                                .name = shape.name,
                                 .service_name = TEXT(SERVICE_NAME),
                                 .resource = TEXT(RESOURCE),
                                 .resource_schema_url = TEXT(RESOURCE_SCHEMA_URL),
@@ -81,8 +123,8 @@ static struct traces_span span_at(const struct native_value *const *columns, siz
                                 .scope_attributes = TEXT(SCOPE_ATTRIBUTES),
                                 .scope_schema_url = TEXT(SCOPE_SCHEMA_URL),
                                 .status_message = TEXT(STATUS_MESSAGE),
-                                .attributes = attributes_of(&columns[SPAN_ATTRIBUTES][row], TEXT(ATTRIBUTE_TYPES)),
-                                .kind = NUMBER(KIND),
+                                .attributes = all_attributes(columns, row, &shape, arena),
+                                .kind = shape.kind,
                                 .status = NUMBER(STATUS),
                                 .flags = NUMBER(FLAGS),
                                 .dropped_attributes_count = NUMBER(DROPPED_ATTRIBUTES),
@@ -148,8 +190,8 @@ enum error_code traces_spans_ask(struct query_context *context, const struct que
         if (code || !block.rows) continue;
         for (size_t i = 0; i < SPAN_COLUMN_COUNT; i++) columns[i] = block.columns[i].values;
         for (size_t row = 0; row < block.rows && !code; row++) {
-            struct traces_span span = span_at(columns, row);
-            code = take(user, &span, error);
+            struct traces_span span = span_at(columns, row, arena);
+            code = arena_failed(arena) ? error_set(error, ERROR_MEMORY, "no memory for an answer") : take(user, &span, error);
         }
     }
     arena_destroy(arena);
