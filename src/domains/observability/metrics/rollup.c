@@ -80,14 +80,14 @@ static void add(struct metrics_rollup *rollup, bool is_day, int64_t time, struct
     buffer_append(&rollup->work, &work, sizeof work);
 }
 
-/* Lines of "time<TAB>'id','id'". */
-static enum error_code add_lines(struct metrics_rollup *rollup, bool is_day, struct slice lines, struct error *error)
+/* Lines of "is_day<TAB>time<TAB>'id','id'". */
+static enum error_code add_lines(struct metrics_rollup *rollup, struct slice lines, struct error *error)
 {
     while (lines.size) {
-        struct slice rest = slice_cut(&lines, '\n'), time = slice_cut(&rest, '\t');
+        struct slice rest = slice_cut(&lines, '\n'), is_day = slice_cut(&rest, '\t'), time = slice_cut(&rest, '\t');
         int64_t seconds;
         if (!slice_parse_int64(time, &seconds) || !rest.size) return error_set(error, ERROR_CORRUPT, "the answer about late samples is malformed");
-        add(rollup, is_day, seconds, rest);
+        add(rollup, slice_equal(is_day, SLICE("1")), seconds, rest);
     }
     return rollup->work.failed || rollup->tenants.failed ? error_set(error, ERROR_MEMORY, "out of memory for rollups") : ERROR_NONE;
 }
@@ -96,17 +96,21 @@ static enum error_code add_lines(struct metrics_rollup *rollup, bool is_day, str
 #define TENANT_LIST "arrayStringConcat(groupUniqArray(concat('\\'', tenant_id, '\\'')), ',')"
 #define TENANT_IS_SOUND "match(tenant_id, '^[0-9a-zA-Z-]+$')"
 
-/* Hours with samples that are new since the last look, and hours that have closed since; with the hour after each. */
-static void changed_hours_sql(const struct metrics_rollup *rollup, const char *start, struct buffer *sql)
+/*
+ * Hours with samples that are new since the last look, and hours that have closed since; with the hour after each. And days of those hours
+ * that were over at the last look. Hours come first, the earliest before the others: each needs the one before.
+ */
+static void changed_sql(const struct metrics_rollup *rollup, int64_t first_day, struct buffer *sql)
 {
     buffer_printf(sql,
-                  "SELECT DISTINCT tenant_id, %s AS time FROM (SELECT DISTINCT tenant_id, toInt64(toUnixTimestamp(toStartOfHour(timestamp))) AS hour "
+                  "SELECT one.1 AS is_day, one.2 AS time, " TENANT_LIST " FROM (SELECT DISTINCT tenant_id, toInt64(toUnixTimestamp(toStartOfHour(timestamp))) AS hour "
                   "FROM observability.metric_samples WHERE timestamp < toDateTime64(%lld, 9, 'UTC') AND timestamp >= toDateTime64(%lld, 9, 'UTC') "
                   "AND ((segment %s %llu AND segment <= %llu) OR timestamp >= toDateTime64(%lld, 9, 'UTC')) AND " TENANT_IS_SOUND
-                  ") ARRAY JOIN [hour, hour + %d] AS either WHERE either < %lld",
-                  start, (long long)rollup->wanted_closed, (long long)(rollup->wanted_closed - DAYS_LIMIT * (int64_t)DAY), rollup->grew ? ">=" : ">",
-                  (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (long long)rollup->closed, HOUR,
-                  (long long)rollup->wanted_closed);
+                  ") ARRAY JOIN [hour, hour + %d] AS either ARRAY JOIN [(0, either), (1, intDiv(either, %d) * %d)] AS one "
+                  "WHERE either < %lld AND (is_day = 0 OR time < %lld) GROUP BY is_day, time ORDER BY is_day, time",
+                  (long long)rollup->wanted_closed, (long long)(rollup->wanted_closed - DAYS_LIMIT * (int64_t)DAY), rollup->grew ? ">=" : ">",
+                  (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (long long)rollup->closed, HOUR, DAY, DAY,
+                  (long long)rollup->wanted_closed, (long long)first_day);
 }
 
 static enum error_code find_work(struct metrics_rollup *rollup, struct domain_host *host, struct error *error)
@@ -115,20 +119,11 @@ static enum error_code find_work(struct metrics_rollup *rollup, struct domain_ho
     buffer_clear(&rollup->work);
     buffer_clear(&rollup->tenants);
     rollup->done = 0;
-    buffer_append_string(&sql, "SELECT time, " TENANT_LIST " FROM (");
-    changed_hours_sql(rollup, "either", &sql);
-    buffer_append_string(&sql, ") GROUP BY time ORDER BY time");
-    enum error_code code = run(host, &sql, &out, error);
-    if (!code) code = add_lines(rollup, false, buffer_slice(&out), error);
-    /* Days of those hours that are over; and days that ended since the last look, for all tenants. */
-    buffer_clear(&out);
     int64_t last_day = rollup->wanted_closed - rollup->wanted_closed % DAY, first_day = rollup->closed ? rollup->closed - rollup->closed % DAY : last_day;
-    buffer_append_string(&sql, "SELECT time, " TENANT_LIST " FROM (");
-    changed_hours_sql(rollup, "intDiv(either, 86400) * 86400", &sql);
-    buffer_printf(&sql, ") WHERE time < %lld GROUP BY time ORDER BY time", (long long)first_day);
-    if (code) buffer_free(&sql);
-    else code = run(host, &sql, &out, error);
-    if (!code) code = add_lines(rollup, true, buffer_slice(&out), error);
+    changed_sql(rollup, first_day, &sql);
+    enum error_code code = run(host, &sql, &out, error);
+    if (!code) code = add_lines(rollup, buffer_slice(&out), error);
+    /* Days that ended since the last look, for all tenants. */
     if (last_day - first_day > DAYS_LIMIT * (int64_t)DAY) first_day = last_day - DAYS_LIMIT * (int64_t)DAY;
     for (int64_t day = first_day; !code && day < last_day; day += DAY) add(rollup, true, day, SLICE_EMPTY);
     buffer_free(&out);
@@ -145,32 +140,45 @@ static void tenants_sql(const struct metrics_rollup *rollup, const struct rollup
     buffer_append_string(sql, ")");
 }
 
+/*
+ * Only the hour's own samples are read: of the sample before it its rollup knows, which is made first. Arrays of numbers, because functions
+ * of arrays are then loops over columns; they are sorted only where samples did not come in order or came twice.
+ */
 static void hour_sql(const struct metrics_rollup *rollup, const struct rollup_work *work, struct buffer *sql)
 {
-    long long from = (long long)(work->time - HOUR), start = (long long)work->time, end = (long long)(work->time + HOUR);
+    long long start = (long long)work->time, end = start + HOUR, before = start - HOUR;
     buffer_printf(sql,
                   "INSERT INTO observability.metric_samples_hourly (tenant_id, series_id, hour, version, count, sum, min, max, first_value, "
-                  "first_timestamp, last_value, last_timestamp, increase, resets)\n"
-                  "WITH toDateTime64(%lld, 9, 'UTC') AS start, toDateTime64(%lld, 9, 'UTC') AS looked_from, toDateTime64(0, 9, 'UTC') AS never,\n"
-                  "    arrayFilter((p, n) -> p.1 != n.1, points, arrayPushBack(arrayPopFront(points), (never, toUInt64(0), toFloat64(0), never))) AS p,\n"
-                  "    arrayPushFront(arrayPopBack(p), (never, toUInt64(0), toFloat64(0), never)) AS before,\n"
-                  "    arrayMap(x -> x.3, arrayFilter(x -> x.1 >= start, p)) AS v,\n"
-                  "    arrayMap(x -> x.1, arrayFilter(x -> x.1 >= start, p)) AS t,\n"
-                  "    arrayMap((x, b) -> b.1 != never AND (x.3 < b.3 OR (x.4 > b.4 AND x.4 >= b.1)), p, before) AS is_reset\n"
-                  "SELECT tenant_id, series_id, toDateTime(start, 'UTC'), %llu, length(v), arraySum(v), arrayMin(v), arrayMax(v), v[1], t[1], v[-1], t[-1],\n"
-                  "    if(is_delta, arraySum(v), arraySum((x, b, r) -> multiIf(x.1 < start, 0., b.1 = never, if(x.4 >= looked_from AND x.4 < x.1, x.3, 0.), r, x.3, x.3 - b.3), p, "
-                  "before, is_reset)),\n"
-                  "    if(is_delta, 0, arrayCount((x, r) -> r AND x.1 >= start, p, is_reset))\n"
-                  "FROM (SELECT tenant_id, series_id, arraySort(groupArray((timestamp, segment, value, start_timestamp))) AS points,\n"
-                  "    (tenant_id, series_id) IN (SELECT tenant_id, series_id FROM observability.metric_series WHERE temporality = 'delta'",
-                  start, from, (unsigned long long)rollup->wanted_segment);
+                  "first_timestamp, last_value, last_timestamp, last_start_timestamp, increase, resets)\n"
+                  "WITH arrayDifference(t) AS dt, arrayDifference(v) AS dv, arrayDifference(s) AS ds,\n"
+                  "    arrayMap((d, e, x, y, z) -> d < 0 OR (e > 0 AND x - y + z >= 0), dv, ds, s, t, dt) AS is_reset,\n"
+                  "    b.time != 0 AND (v[1] < b.value OR (s[1] > b.start AND s[1] >= b.time)) AS is_first_reset,\n"
+                  "    multiIf(b.time = 0, if(s[1] >= %lld000000000 AND s[1] < t[1], v[1], 0.), is_first_reset, v[1], v[1] - b.value) AS first_step,\n"
+                  "    (p.tenant_id, p.series_id) IN (SELECT tenant_id, series_id FROM observability.metric_series WHERE temporality = 'delta'",
+                  before);
     tenants_sql(rollup, work, sql);
     buffer_printf(sql,
                   ") AS is_delta\n"
-                  "FROM observability.metric_samples WHERE timestamp >= toDateTime64(%lld, 9, 'UTC') AND timestamp < toDateTime64(%lld, 9, 'UTC') AND NOT isNaN(value)",
-                  from, end);
+                  "SELECT p.tenant_id, p.series_id, toDateTime(%lld, 'UTC'), %llu, length(v), arraySum(v), arrayMin(v), arrayMax(v), v[1], fromUnixTimestamp64Nano(t[1], 'UTC'),\n"
+                  "    v[-1], fromUnixTimestamp64Nano(t[-1], 'UTC'), fromUnixTimestamp64Nano(s[-1], 'UTC'),\n"
+                  "    if(is_delta, arraySum(v), first_step + arraySum(arrayMap((r, x, d) -> if(r, x, d), is_reset, v, dv))), if(is_delta, 0, is_first_reset + arraySum(is_reset))\n"
+                  "FROM (WITH arrayAll(d -> d > 0, arrayPopFront(arrayDifference(times))) AS is_plain,\n"
+                  "        arraySort(arrayFilter(x -> NOT is_plain, arrayZip(times, segments, numbers, starts))) AS o,\n"
+                  "        arrayFilter((x, n) -> x.1 != n.1, o, arrayPushBack(arrayPopFront(o), (toInt64(0), toUInt64(0), 0., toInt64(0)))) AS u\n"
+                  "    SELECT tenant_id, series_id, if(is_plain, times, arrayMap(x -> x.1, u)) AS t, if(is_plain, numbers, arrayMap(x -> x.3, u)) AS v,\n"
+                  "        if(is_plain, starts, arrayMap(x -> x.4, u)) AS s\n"
+                  "    FROM (SELECT tenant_id, series_id, groupArray(toUnixTimestamp64Nano(timestamp)) AS times, groupArray(segment) AS segments, groupArray(value) AS numbers,\n"
+                  "            groupArray(toUnixTimestamp64Nano(start_timestamp)) AS starts\n"
+                  "        FROM observability.metric_samples WHERE timestamp >= toDateTime64(%lld, 9, 'UTC') AND timestamp < toDateTime64(%lld, 9, 'UTC') AND NOT isNaN(value)",
+                  start, (unsigned long long)rollup->wanted_segment, start, end);
     tenants_sql(rollup, work, sql);
-    buffer_append_string(sql, "\nGROUP BY tenant_id, series_id) WHERE notEmpty(v) SETTINGS optimize_aggregation_in_order = 1");
+    buffer_append_string(sql,
+                         "\n        GROUP BY tenant_id, series_id)) AS p\n"
+                         "LEFT JOIN (SELECT tenant_id, series_id, toUnixTimestamp64Nano(last_timestamp) AS time, last_value AS value, "
+                         "toUnixTimestamp64Nano(last_start_timestamp) AS start\n");
+    buffer_printf(sql, "    FROM observability.metric_samples_hourly FINAL WHERE hour = toDateTime(%lld, 'UTC')", before);
+    tenants_sql(rollup, work, sql);
+    buffer_append_string(sql, ") AS b ON p.tenant_id = b.tenant_id AND p.series_id = b.series_id\nSETTINGS optimize_aggregation_in_order = 1");
 }
 
 static void day_sql(const struct metrics_rollup *rollup, const struct rollup_work *work, struct buffer *sql)
