@@ -25,6 +25,7 @@ struct loader {
     atomic_bool stopping;
     struct queue *wake; /* always empty: closing it ends a pause */
     struct buffer native;
+    bool rows_differ; /* those in `native` */
     struct metric *segments, *rows, *retries, *refused;
     struct metric_histogram *seconds;
 };
@@ -92,7 +93,7 @@ static enum error_code loader_insert(struct loader *loader, const struct block_s
     int size = snprintf(token, sizeof token, "%016llx-%s.%s", (unsigned long long)segment, schema->database, schema->table);
     if (round) snprintf(token + size, sizeof token - (size_t)size, "-%u", round);
     struct store_insert insert = {.database = schema->database, .table = schema->table, .token = token,
-                                  .native = buffer_slice(&loader->native)};
+                                  .native = buffer_slice(&loader->native), .rows_differ = loader->rows_differ};
     return store_session_insert(loader->session, &insert, error);
 }
 
@@ -148,6 +149,7 @@ static enum error_code loader_insert_table(struct loader *loader, const struct s
     buffer_clear(&loader->native);
     block_write_native(block, "segment", segment->number, &loader->native);
     size_t rows = block->rows;
+    loader->rows_differ = kind->key_count && !block_rows_may_equal(block, kind->key_columns, kind->key_count);
     block_destroy(block);
     if (loader->native.failed) return error_set(error, ERROR_MEMORY, "out of memory for an insert of %zu rows", rows);
     if (!again) code = loader_insert(loader, schema, segment->number, 0, error);

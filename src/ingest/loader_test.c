@@ -237,6 +237,24 @@ static void rows_that_replace_each_other_are_not_counted(void **state)
     end(&setup);
 }
 
+static void the_event_store_is_told_that_no_row_replaces_another(void **state)
+{
+    struct setup setup = start();
+    setup.kinds[FIXTURE_EVENTS].rows_replace = setup.kinds[FIXTURE_METRICS].rows_replace = true;
+    setup.kinds[FIXTURE_EVENTS].key_count = 1; /* by the first column, a number of its own in each row; of the other table nothing is known */
+    start_loader(&setup);
+    uint64_t segment = commit_segment(&setup, BOTH, 1, 10);
+    assert_true(wait_done(&setup, segment));
+    assert_int_equal(store_fake_differing_inserts(setup.store), 1);
+    uint64_t number = spool_current_segment(setup.spool);
+    assert_int_equal(fixture_commit(setup.spool, 1u << FIXTURE_EVENTS, 1, 10), ERROR_NONE);
+    if (spool_current_segment(setup.spool) == number) assert_int_equal(fixture_commit(setup.spool, 1u << FIXTURE_EVENTS, 5, 1), ERROR_NONE);
+    spool_seal_now(setup.spool);
+    assert_true(wait_done(&setup, number));
+    assert_int_equal(store_fake_differing_inserts(setup.store), 1);
+    end(&setup);
+}
+
 static void rows_whose_time_is_over_are_not_missed(void **state)
 {
     struct setup setup = start();
@@ -386,6 +404,7 @@ int main(void)
         cmocka_unit_test(a_store_that_is_away_gets_the_rows_when_it_is_back),
         cmocka_unit_test(a_lost_answer_leads_to_the_same_token_and_no_duplicate),
         cmocka_unit_test(rows_that_replace_each_other_are_not_counted),
+        cmocka_unit_test(the_event_store_is_told_that_no_row_replaces_another),
         cmocka_unit_test(rows_whose_time_is_over_are_not_missed),
         cmocka_unit_test(a_passing_refusal_is_tried_again),
         cmocka_unit_test(what_the_store_will_never_take_goes_to_quarantine_with_the_reason),

@@ -146,13 +146,25 @@ static void insert_sends_rows_table_and_token(void **state)
     static const struct scripted_answer answers[] = {{.bytes = OK_HEAD "Content-Length: 0\r\n\r\n"}};
     struct setup setup;
     start(&setup, true, answers, 1);
-    struct store_insert insert = {"analytics", "ev`ents", "17-analytics.events", {"\0\1\2rows", 7}, 10000};
+    struct store_insert insert = {"analytics", "ev`ents", "17-analytics.events", {"\0\1\2rows", 7}, .timeout_ms = 10000};
     assert_int_equal(store_session_insert(setup.session, &insert, &setup.error), ERROR_NONE);
     assert_true(request_has(&setup, 0, "query=INSERT%20INTO%20%60analytics%60.%60ev%5C%60ents%60%20FORMAT%20Native&"));
     assert_true(request_has(&setup, 0, "insert_deduplicate=1&insert_deduplication_token=17-analytics.events&"));
     assert_true(request_has(&setup, 0, "log_comment=%2A%20"));
+    assert_false(request_has(&setup, 0, "optimize_on_insert"));
     struct slice request = buffer_slice(&setup.server.requests[0]);
     assert_true(slice_ends_with(request, (struct slice){"\r\n\r\n\0\1\2rows", 11}));
+    stop(&setup);
+}
+
+static void rows_that_differ_are_inserted_as_they_are(void **state)
+{
+    static const struct scripted_answer answers[] = {{.bytes = OK_HEAD "Content-Length: 0\r\n\r\n"}};
+    struct setup setup;
+    start(&setup, true, answers, 1);
+    struct store_insert insert = {"d", "t", "1", {"rows", 4}, .rows_differ = true};
+    assert_int_equal(store_session_insert(setup.session, &insert, &setup.error), ERROR_NONE);
+    assert_true(request_has(&setup, 0, "&optimize_on_insert=0&"));
     stop(&setup);
 }
 
@@ -518,6 +530,7 @@ int main(void)
         cmocka_unit_test(parameters_beyond_the_servers_limit_are_refused_here),
         cmocka_unit_test(one_connection_serves_many_calls),
         cmocka_unit_test(insert_sends_rows_table_and_token),
+        cmocka_unit_test(rows_that_differ_are_inserted_as_they_are),
         cmocka_unit_test(exceptions_become_errors_with_number_and_text),
         cmocka_unit_test(streamed_answer_comes_in_pieces),
         cmocka_unit_test(exception_in_the_middle_of_an_answer_is_found),

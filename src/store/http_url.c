@@ -159,6 +159,7 @@ enum error_code http_url_write_insert(const struct store_insert *insert, const s
     append_text(out, "insert_deduplication_token", insert->token);
     append_text(out, "async_insert", "0");        /* "stored" must mean stored, whatever the server's profile says */
     append_text(out, "wait_end_of_query", "1");
+    if (insert->rows_differ) append_text(out, "optimize_on_insert", "0");
     /* A repeated insert must complete what hangs on the table; older servers have it off by default. */
     append_text(out, "deduplicate_blocks_in_dependent_materialized_views", "1");
     /* Through a Distributed table "stored" must mean stored on the shards, not queued on the node that was asked. */

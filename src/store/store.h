@@ -79,6 +79,7 @@ struct store_insert {
     const char *table;
     const char *token;       /* insert_deduplication_token */
     struct slice native;     /* one or more Native blocks */
+    bool rows_differ;        /* no row replaces another of these: the store need not look */
     int64_t timeout_ms;      /* 0: 120 s */
 };
 

@@ -116,6 +116,9 @@ test('times far ahead or older than metrics are kept are refused; late ones, out
   await refused(writeRequest([{ labels, samples: [[-5, 3]] }]), /timestamp -5 is older/);
   await sent(write(server, a.secret_key, writeRequest([{ labels, samples: [[NOW - 3600_000, 5], [NOW - 7200_000, 6], [NOW, 1], [NOW - 80 * 86400_000, 7]] }])), 204);
   assert.equal(await count('times'), 5);
+  // Of equal times of one request the last counts, which is neither the largest nor the smallest.
+  await sent(write(server, a.secret_key, writeRequest([{ labels: labelsOf('once'), samples: [[NOW, 1], [NOW, 9], [NOW - 1000, 3], [NOW, 5]] }])), 204);
+  assert.deepEqual(await rows("SELECT value FROM observability.metric_samples WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'once') ORDER BY timestamp"), [{ value: 3 }, { value: 5 }]);
   assert.equal((await rows("SELECT count() AS n, uniq(series_id) AS ids FROM observability.metric_series FINAL WHERE metric_name = 'times'"))[0].ids, 1);
 });
 

@@ -12,8 +12,9 @@
 extern const struct embedded_file observability_migrations[];
 
 static const struct domain_table tables[] = {
-#define TABLE(symbol, table, replaces)                                                                                         \
-    [OBSERVABILITY_##symbol] = {.schema = &observability_schemas[OBSERVABILITY_##symbol], .tenant_column = "tenant_id", .rows_replace = replaces, .rows_expire = true},
+#define TABLE(symbol, table, replaces, ...)                                                                                    \
+    [OBSERVABILITY_##symbol] = {.schema = &observability_schemas[OBSERVABILITY_##symbol], .tenant_column = "tenant_id", .rows_replace = replaces, \
+                                .key_columns = {__VA_ARGS__}, .key_count = sizeof((const uint8_t[]){__VA_ARGS__}), .rows_expire = true},
 #define COLUMN(symbol, column, name, type)
 #define TABLE_END(symbol)
 #include "domains/observability/tables.def"

@@ -38,7 +38,7 @@ struct fake_store {
     struct script *scripts, **scripts_end;
     store_fake_answer *answer;
     void *answer_context;
-    size_t attempts;
+    size_t attempts, differing;
     bool is_unreachable;
 };
 
@@ -90,6 +90,7 @@ static enum error_code store_rows(struct fake_store *fake, const struct store_in
     insert->table = strdup(request->table);
     snprintf(insert->token, sizeof insert->token, "%s", request->token);
     insert->is_token_known = true;
+    fake->differing += request->rows_differ;
     insert->rows = rows;
     buffer_append_slice(&insert->native, request->native);
     ASSERT(insert->database && insert->table && !insert->native.failed);
@@ -286,6 +287,14 @@ size_t store_fake_attempts(struct store *store)
     size_t attempts = fake->attempts;
     pthread_mutex_unlock(&fake->lock);
     return attempts;
+}
+
+size_t store_fake_differing_inserts(struct store *store)
+{
+    struct fake_store *fake = lock_fake(store);
+    size_t differing = fake->differing;
+    pthread_mutex_unlock(&fake->lock);
+    return differing;
 }
 
 static uint64_t sum(struct fake_store *fake, const char *database, const char *table, bool of_rows)

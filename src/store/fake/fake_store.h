@@ -24,6 +24,8 @@ void store_fake_set_answer(struct store *store, store_fake_answer *answer, void 
 
 /* Inserts that were tried, failed and deduplicated ones included. */
 size_t store_fake_attempts(struct store *store);
+/* Inserts that are stored and were said to hold rows that differ. */
+size_t store_fake_differing_inserts(struct store *store);
 /* Inserts that are stored in the table, and their rows. */
 size_t store_fake_insert_count(struct store *store, const char *database, const char *table);
 uint64_t store_fake_row_count(struct store *store, const char *database, const char *table);

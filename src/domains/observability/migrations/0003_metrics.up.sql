@@ -38,7 +38,8 @@ ORDER BY (tenant_id, prometheus_name, day, series_id)
 TTL day + toIntervalDay(greatest(retention_days, 400))
 SETTINGS non_replicated_deduplication_window = 10000;
 
--- Compressed by the MiB: series of one target have the same times, and they stand side by side. Merged ten at a time: rows are rewritten less often.
+-- Granules of 32,768 rows, which are the blocks that are compressed: series of one target have the same times, and they stand side by side. Merged ten at a
+-- time: rows are rewritten less often. No sparse columns: they cost an eighth of an insert and save nothing that ZSTD does not.
 -- value = the double that is `ulps` doubles beyond mantissa / 10^scale; scale 126: the series is stale, 127: mantissa holds the bits of the double.
 CREATE TABLE IF NOT EXISTS observability.metric_samples
 (
@@ -48,7 +49,7 @@ CREATE TABLE IF NOT EXISTS observability.metric_samples
     `timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `mantissa` Int64 CODEC(Delta(8), T64('bit'), ZSTD(1)),
     `scale` UInt8 CODEC(ZSTD(1)),
-    `ulps` Int16 CODEC(Delta(2), ZSTD(1)),
+    `ulps` Int16 CODEC(Delta(2), T64('bit'), ZSTD(1)),
     `start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `segment` UInt64 CODEC(Delta(8), ZSTD(3)),
 
@@ -61,7 +62,8 @@ ENGINE = ReplacingMergeTree
 PARTITION BY toDate(timestamp)
 ORDER BY (tenant_id, series_id, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(retention_days)
-SETTINGS non_replicated_deduplication_window = 10000, min_compress_block_size = 1048576, merge_selector_base = 10;
+SETTINGS non_replicated_deduplication_window = 10000, index_granularity = 32768, min_compress_block_size = 262144, merge_selector_base = 10,
+    ratio_of_defaults_for_sparse_serialization = 1;
 
 CREATE TABLE IF NOT EXISTS observability.metric_histogram_samples
 (
