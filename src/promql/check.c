@@ -47,8 +47,6 @@ static enum error_code check_call(struct promql_expression *x, struct promql_nod
     const struct promql_function *f = promql_function_find(node->text);
     int shown = (int)(node->text.size < 60 ? node->text.size : 60);
     if (!f) FAIL_AT(node->position, "unknown function with name \"%.*s\"", shown, node->text.data);
-    if (!promql_function_supported(f))
-        FAIL_AT(node->position, "function \"%s\" is not supported: %s", f->name, f->without);
     size_t most = f->argument_count, least = most - (f->optional < 0 ? 1 : (size_t)f->optional);
     if (node->child_count < least || (f->optional >= 0 && node->child_count > most)) {
         const char *bound = f->optional == 0 ? "" : node->child_count < least ? "at least " : "at most ";
@@ -169,20 +167,24 @@ enum error_code promql_check_tree(struct promql_expression *expression, struct p
 
 static void note_hints(struct promql_node *node, struct promql_hints hints)
 {
+    bool parts;
     switch (node->kind) {
     case PROMQL_NODE_SELECTOR:
     case PROMQL_NODE_RANGE: node->selector->hints = hints; return;
     case PROMQL_NODE_PAREN: break;
     case PROMQL_NODE_CALL:
+        parts = node->function->takes_histograms || (hints.histograms && node->function->is_linear);
         /* A second function sees values of the first, not samples: the aggregation around both is no hint any more. */
         if (hints.function) hints = (struct promql_hints){0};
         hints.function = node->function->name;
+        hints.histograms = parts;
         break;
     case PROMQL_NODE_AGGREGATE:
         hints = (struct promql_hints){.aggregation = promql_token_facts[node->operator].text,
                                       .grouping = node->grouping.items,
                                       .grouping_count = node->grouping.count,
-                                      .without = node->without};
+                                      .without = node->without,
+                                      .histograms = hints.histograms && node->operator == PROMQL_SUM};
         note_hints(node->children[0], hints);
         if (node->child_count > 1) note_hints(node->children[1], (struct promql_hints){0});
         return;

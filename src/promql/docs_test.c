@@ -24,8 +24,7 @@ static void write_rows(struct buffer *rows, size_t *count)
             buffer_printf(rows, "%s%s%s%s", i ? ", " : "", may_lack ? "[" : "", words[note.arguments[i]],
                           !may_lack ? "" : note.optional < 0 ? " ..]" : "]");
         }
-        if (note.supported) buffer_printf(rows, " | %s |\n", words[note.returns]);
-        else buffer_printf(rows, " | no: %s |\n", note.without);
+        buffer_printf(rows, " | %s |\n", words[note.returns]);
     }
 }
 

@@ -36,6 +36,29 @@ struct promql_series_list {
     const struct promql_series *items;
     size_t count;
 };
+/*
+ * A native histogram is several series here: its labels and one more, which says what part of it the series is. All that may stand
+ * between a store and a function of histograms (rate, increase, delta, sum) is linear and done part by part. A store gives parts
+ * only to selectors with hints.histograms; those of one series have the same times. Where hints.function is rate or increase
+ * they never fall: whether a counter began anew can be said of a histogram, not of a part.
+ */
+enum promql_part_kind {
+    PROMQL_PART_COUNT,
+    PROMQL_PART_SUM,
+    PROMQL_PART_NEGATIVE, /* [-2^(2^-schema * index), -2^(2^-schema * (index - 1))) */
+    PROMQL_PART_ZERO,     /* [-threshold, threshold] */
+    PROMQL_PART_POSITIVE  /* (2^(2^-schema * (index - 1)), 2^(2^-schema * index)] */
+};
+struct promql_part {
+    enum promql_part_kind kind;
+    int32_t schema, index;
+    double threshold;
+};
+extern const struct slice promql_part_label; /* the name of that label, which no expression can write */
+/* Its value; empty when the arena is full. */
+struct slice promql_part_value(enum promql_part_kind kind, int32_t schema, int32_t index, double threshold,
+                               struct arena *arena);
+
 /* The value that says "this series ended here" (remote write sends it): a NaN told apart by its bits only. */
 #define PROMQL_STALE_BITS 0x7ff0000000000002ull
 bool promql_is_stale(double value);
@@ -112,8 +135,6 @@ struct promql_function_note {
     size_t argument_count;
     int optional;             /* how many of the last may be left out; below 0: the last may come any number of times */
     enum promql_type returns;
-    bool supported;
-    const char *without;      /* why it is not supported */
 };
 bool promql_function_at(size_t index, struct promql_function_note *note);
 

@@ -123,6 +123,9 @@ bool promql_number_of(struct promql_evaluator *e, struct promql_numbers *numbers
 size_t promql_number_find(struct promql_numbers *numbers, const struct promql_labels *labels);
 void promql_numbers_free(struct promql_numbers *numbers);
 
+/* False: the series is none of a histogram's parts. */
+bool promql_part_of(const struct promql_labels *labels, struct promql_part *part);
+
 extern const struct slice promql_metric_name; /* "__name__" */
 
 #endif

@@ -59,6 +59,7 @@ struct promql_hints {
     const struct slice *grouping; /* labels of that aggregation, as written */
     size_t grouping_count;
     bool without;            /* grouping lists what is dropped */
+    bool histograms;         /* a function of native histograms is around it: they are given by parts (promql/evaluate.h) */
 };
 enum promql_at { PROMQL_AT_NONE, PROMQL_AT_TIME, PROMQL_AT_START, PROMQL_AT_END };
 struct promql_selector {

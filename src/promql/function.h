@@ -15,6 +15,7 @@ struct promql_span {
     size_t count;           /* at least 1 */
     int64_t start_ms, end_ms; /* of the range */
     int64_t range_ms;
+    bool is_part;           /* of a histogram: a counter that never falls, and may begin anywhere */
     int64_t step_time_ms;   /* of the evaluation, which the offset does not move */
     const double *scalars;  /* the scalar arguments, in their order */
     double *scratch;        /* room for `count` doubles */
@@ -33,15 +34,15 @@ struct promql_function {
     enum promql_type arguments[PROMQL_ARGUMENT_LIMIT];
     bool of_the_time;     /* its value depends on the time of evaluation even when its arguments do not */
     bool keeps_name;
+    bool takes_histograms; /* native ones, by their parts */
+    bool is_linear;       /* of each of their parts it makes the part of what it makes of the whole */
     bool scalars_are_factors; /* they must lie between 0 and 1 */
-    /* At least one; with none Prometheus knows the function and this program does not. `call` may use the others. */
+    /* At least one; `call` may use the others. */
     promql_range_function *range;
     promql_map_function *map;
     promql_call_function *call;
-    const char *without;  /* why it is not supported */
 };
 /* NULL when there is none. */
 const struct promql_function *promql_function_find(struct slice name);
-static inline bool promql_function_supported(const struct promql_function *f) { return f->range || f->map || f->call; }
 
 #endif

@@ -16,13 +16,16 @@ static double map_rad(double v) { return v * M_PI / 180; }
 #define T PROMQL_STRING
 #define RANGE(word, code) {.name = word, .returns = V, .argument_count = 1, .arguments = {M}, .range = code}
 #define MAP(word, code) {.name = word, .returns = V, .argument_count = 1, .arguments = {V}, .map = code}
+#define LINEAR(word, code)                                                                                             \
+    {.name = word, .returns = V, .argument_count = 1, .arguments = {M}, .range = code, .is_linear = true}
+#define HISTOGRAM(word, code, count, ...)                                                                              \
+    {.name = word, .returns = V, .argument_count = count, .arguments = {__VA_ARGS__}, .takes_histograms = true,        \
+     .call = code}
 #define CALL(word, gives, code, count, ...) \
     {.name = word, .returns = gives, .argument_count = count, .arguments = {__VA_ARGS__}, .call = code}
 #define DATE(word, formula)                                                                                            \
     {.name = word, .returns = V, .argument_count = 1, .optional = 1, .arguments = {V}, .of_the_time = true,            \
      .map = formula, .call = promql_call_date}
-#define MISSING(word, reason) {.name = word, .returns = V, .without = reason}
-#define NATIVE "it needs native histograms, and series here are numbers"
 
 /* Sorted by name. */
 static const struct promql_function functions[] = {
@@ -50,19 +53,19 @@ static const struct promql_function functions[] = {
     DATE("day_of_year", promql_map_day_of_year),
     DATE("days_in_month", promql_map_days_in_month),
     MAP("deg", map_deg),
-    RANGE("delta", promql_delta),
+    LINEAR("delta", promql_delta),
     RANGE("deriv", promql_deriv),
     MAP("exp", exp),
     MAP("floor", floor),
-    MISSING("histogram_count", NATIVE),
-    MISSING("histogram_fraction", NATIVE),
-    CALL("histogram_quantile", V, promql_call_histogram_quantile, 2, S, V),
-    MISSING("histogram_sum", NATIVE),
+    HISTOGRAM("histogram_count", promql_call_histogram, 1, V),
+    HISTOGRAM("histogram_fraction", promql_call_histogram, 3, S, S, V),
+    HISTOGRAM("histogram_quantile", promql_call_histogram_quantile, 2, S, V),
+    HISTOGRAM("histogram_sum", promql_call_histogram, 1, V),
     {.name = "holt_winters", .returns = V, .argument_count = 3, .arguments = {M, S, S}, .scalars_are_factors = true,
      .range = promql_holt_winters},
     DATE("hour", promql_map_hour),
     RANGE("idelta", promql_idelta),
-    RANGE("increase", promql_increase),
+    LINEAR("increase", promql_increase),
     RANGE("irate", promql_irate),
     {.name = "label_join", .returns = V, .argument_count = 4, .optional = -1, .arguments = {V, T, T, T},
      .call = promql_call_label_join},
@@ -83,7 +86,7 @@ static const struct promql_function functions[] = {
     {.name = "quantile_over_time", .returns = V, .argument_count = 2, .arguments = {S, M},
      .range = promql_quantile_over_time},
     MAP("rad", map_rad),
-    RANGE("rate", promql_rate),
+    LINEAR("rate", promql_rate),
     RANGE("resets", promql_resets),
     {.name = "round", .returns = V, .argument_count = 2, .optional = 1, .arguments = {V, S}, .call = promql_call_round},
     CALL("scalar", S, promql_call_scalar, 1, V),
@@ -117,7 +120,6 @@ bool promql_function_at(size_t index, struct promql_function_note *note)
 {
     if (index >= FUNCTION_COUNT) return false;
     const struct promql_function *f = &functions[index];
-    *note = (struct promql_function_note){f->name, f->arguments, f->argument_count, f->optional, f->returns,
-                                          promql_function_supported(f), f->without};
+    *note = (struct promql_function_note){f->name, f->arguments, f->argument_count, f->optional, f->returns};
     return true;
 }

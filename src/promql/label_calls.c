@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Functions over labels: replacing, joining, and quantiles of the buckets that the label "le" tells. */
-#include <math.h>
-
+/* Functions over labels: replacing and joining. */
 #include "promql/functions.h"
 #include "promql/parse_text.h"
 
@@ -112,99 +110,4 @@ enum error_code promql_call_label_join(struct promql_evaluator *e, const struct 
     }
     buffer_free(&out);
     return code ? code : promql_merge(e, frame, value, false);
-}
-
-struct bucket {
-    double bound, count;
-};
-/* A series of buckets with its bound; those of one histogram lie beside each other, by bound. */
-struct bucket_row {
-    size_t group;
-    double bound;
-    const double *values;
-};
-
-static int compare_bucket_rows(const void *a, const void *b)
-{
-    const struct bucket_row *x = a, *y = b;
-    if (x->group != y->group) return x->group < y->group ? -1 : 1;
-    if (isnan(x->bound) || isnan(y->bound)) return isnan(y->bound) - isnan(x->bound);
-    return x->bound < y->bound ? -1 : x->bound > y->bound;
-}
-
-/* Linear within the bucket the quantile falls into; `buckets` sorted by bound, counts cumulative. */
-static double bucket_quantile(double q, struct bucket *buckets, size_t count)
-{
-    if (isnan(q)) return NAN;
-    if (q < 0) return -INFINITY;
-    if (q > 1) return INFINITY;
-    if (buckets[count - 1].bound != INFINITY) return NAN;
-    /* Bounds written in two ways are one bucket. */
-    size_t kept = 0;
-    for (size_t i = 1; i < count; i++) {
-        if (buckets[i].bound == buckets[kept].bound) buckets[kept].count += buckets[i].count;
-        else buckets[++kept] = buckets[i];
-    }
-    count = kept + 1;
-    /* Counts that fall were scraped while others were still counting. */
-    for (size_t i = 1; i < count; i++)
-        if (buckets[i].count < buckets[i - 1].count) buckets[i].count = buckets[i - 1].count;
-    if (count < 2) return NAN;
-    double all = buckets[count - 1].count;
-    if (all == 0) return NAN;
-    double rank = q * all;
-    size_t b = 0;
-    while (b < count - 1 && !(buckets[b].count >= rank)) b++;
-    if (b == count - 1) return buckets[count - 2].bound;
-    if (b == 0 && buckets[0].bound <= 0) return buckets[0].bound;
-    double start = b ? buckets[b - 1].bound : 0, before = b ? buckets[b - 1].count : 0;
-    return start + (buckets[b].bound - start) * ((rank - before) / (buckets[b].count - before));
-}
-
-enum error_code promql_call_histogram_quantile(struct promql_evaluator *e, const struct promql_frame *frame,
-                                               const struct promql_node *call, struct promql_value *value)
-{
-    struct promql_value q, in;
-    enum error_code code = promql_eval(e, frame, call->children[0], &q);
-    if (!code) code = promql_eval(e, frame, call->children[1], &in);
-    if (!code) code = promql_rows(e, in.count, value);
-    if (code) return code;
-    struct bucket_row *rows = promql_allocate(e, in.count, sizeof *rows);
-    struct bucket *buckets = promql_allocate(e, in.count, sizeof *buckets);
-    if (!rows || !buckets) return ERROR_MEMORY;
-    struct slice le = SLICE("le");
-    struct promql_names only_le = {&le, 1};
-    struct promql_numbers numbers = {0};
-    size_t count = 0;
-    for (size_t i = 0; !code && i < in.count; i++) {
-        struct promql_row out = {0};
-        struct bucket_row *row = &rows[count];
-        if (!promql_float_parse(promql_labels_get(&in.rows[i].labels, le), &row->bound)) continue;
-        row->values = in.rows[i].values;
-        count++;
-        if (!promql_labels_drop(e, &in.rows[i].labels, &only_le, false, &out.labels) ||
-            !promql_number_of(e, &numbers, &out.labels, &row->group) ||
-            !promql_labels_drop_name(e, &out.labels, &out.labels)) {
-            code = ERROR_MEMORY;
-        } else if (row->group == value->count) {
-            out.values = promql_row_values(e, frame);
-            if (!out.values) code = e->error->code;
-            value->rows[value->count++] = out;
-        }
-    }
-    promql_numbers_free(&numbers);
-    if (code) return code;
-    qsort(rows, count, sizeof *rows, compare_bucket_rows);
-    for (size_t step = 0; step < frame->steps; step++) {
-        size_t used = 0;
-        for (size_t i = 0; i < count; i++) {
-            if (promql_present(rows[i].values[step]))
-                buckets[used++] = (struct bucket){rows[i].bound, rows[i].values[step]};
-            if (i + 1 < count && rows[i + 1].group == rows[i].group) continue;
-            if (used) value->rows[rows[i].group].values[step] = bucket_quantile(q.rows[0].values[step], buckets, used);
-            used = 0;
-        }
-        if ((code = promql_count(e, count))) return code;
-    }
-    return promql_merge(e, frame, value, false);
 }

@@ -5,6 +5,27 @@
 #include "promql/evaluator.h"
 
 const struct slice promql_metric_name = {"__name__", 8};
+const struct slice promql_part_label = {"\1", 1}; /* stands before all others */
+
+struct slice promql_part_value(enum promql_part_kind kind, int32_t schema, int32_t index, double threshold,
+                               struct arena *arena)
+{
+    struct promql_part part;
+    memset(&part, 0, sizeof part); /* with the room between its members: the bytes are compared */
+    part.kind = kind;
+    part.schema = schema;
+    part.index = index;
+    part.threshold = threshold;
+    return arena_copy(arena, slice_make(&part, sizeof part));
+}
+
+bool promql_part_of(const struct promql_labels *labels, struct promql_part *part)
+{
+    if (!labels->count || !slice_equal(labels->items[0].name, promql_part_label)) return false;
+    if (labels->items[0].value.size != sizeof *part) return false;
+    memcpy(part, labels->items[0].value.data, sizeof *part);
+    return part->kind <= PROMQL_PART_POSITIVE && part->schema >= -32 && part->schema <= 32;
+}
 
 struct slice promql_labels_get(const struct promql_labels *labels, struct slice name)
 {
@@ -56,7 +77,9 @@ static bool choose_labels(struct promql_evaluator *e, const struct promql_labels
     size_t count = 0;
     for (size_t i = 0; i < labels->count; i++) {
         if (drop_name && slice_equal(labels->items[i].name, promql_metric_name)) continue;
-        if (names_have(names, labels->items[i].name) == keep) items[count++] = labels->items[i];
+        /* Parts of histograms are never put together: no grouping forgets which is which. */
+        bool is_part = slice_equal(labels->items[i].name, promql_part_label);
+        if (is_part || names_have(names, labels->items[i].name) == keep) items[count++] = labels->items[i];
     }
     *out = (struct promql_labels){items, count};
     return true;

@@ -91,7 +91,6 @@ static void errors_say_the_place_and_the_reason(void **state)
         {"label_join(a)", "1:1: parse error: expected at least 3 argument(s) in call to \"label_join\", got 1"},
         {"abs(a,)", "1:6: parse error: trailing commas not allowed in function call args"},
         {"rata(a[5m])", "1:1: parse error: unknown function with name \"rata\""},
-        {"histogram_sum(a)", "1:1: parse error: function \"histogram_sum\" is not supported: it needs native histograms, and series here are numbers"},
         {"sum()", "1:1: parse error: no arguments for aggregate expression provided"},
         {"topk(a)", "1:1: parse error: wrong number of arguments for aggregate expression provided, expected 2, got 1"},
         {"topk('a', b)", "1:6: parse error: expected type scalar in aggregation parameter, got string"},
@@ -179,6 +178,25 @@ static void selectors_tell_what_stands_around_them(void **state)
     promql_expression_free(expression);
 }
 
+/* Only where all that stands in between is linear. */
+static void parts_of_histograms_are_wanted_where_they_come_together_again(void **state)
+{
+    static const struct { const char *text; bool wants; } cases[] = {
+        {"a", false}, {"histogram_count(a)", true}, {"histogram_quantile(0.9, (sum by (x) (rate(a[5m]))))", true},
+        {"histogram_fraction(0, 1, increase(a[5m] offset 1h))", true}, {"histogram_sum(delta(a[5m]))", true},
+        {"rate(a[5m])", false}, {"sum(a)", false}, {"histogram_sum(max(a))", false}, {"histogram_sum(-a)", false},
+        {"histogram_sum(irate(a[5m]))", false}, {"histogram_sum(abs(a))", false}, {"histogram_sum(a * 2)", false},
+        {"abs(histogram_sum(a))", true}, {"histogram_sum(rate(a[5m:1m]))", false}, {"histogram_quantile(scalar(a), b)", false},
+        {"histogram_sum(topk(1, a))", false}, {"histogram_sum(sum(abs(a)))", false}, {"histogram_count(sum(sum(a)))", true}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct promql_expression *expression;
+        struct error error;
+        if (promql_parse(slice_from_string(cases[i].text), &expression, &error)) fail_msg("%s", error.message);
+        if (promql_selectors(expression).items[0]->hints.histograms != cases[i].wants) fail_msg("%s", cases[i].text);
+        promql_expression_free(expression);
+    }
+}
+
 static enum error_code never_fetch(void *context, const struct promql_window *window, struct arena *arena,
                                    promql_take *take, void *taker, struct error *error)
 {
@@ -262,6 +280,7 @@ int main(void)
         cmocka_unit_test(errors_say_the_place_and_the_reason),
         cmocka_unit_test(texts_and_trees_have_limits),
         cmocka_unit_test(selectors_tell_what_stands_around_them),
+        cmocka_unit_test(parts_of_histograms_are_wanted_where_they_come_together_again),
         cmocka_unit_test(windows_are_what_the_steps_can_see),
         cmocka_unit_test(a_series_selector_is_only_a_selector),
         cmocka_unit_test(patterns_match_whole_values_within_a_step_limit),

@@ -25,6 +25,8 @@ static double exact_value(const struct exact_sum *s) { return isinf(s->sum) ? s-
 static bool extrapolated(const struct promql_span *s, bool is_counter, bool per_second, double *value)
 {
     if (s->count < 2) return false;
+    /* The store knows where a histogram began anew, and its sum may fall without. */
+    if (s->is_part) is_counter = false;
     size_t last = s->count - 1;
     double result = s->values[last] - s->values[0];
     if (is_counter)
@@ -272,8 +274,9 @@ static enum error_code take_range(void *taker, const struct promql_series *s)
         r->scratch = promql_allocate(e, r->scratch_count, sizeof *r->scratch);
         if (!r->scratch) return ERROR_MEMORY;
     }
+    struct promql_part part;
     size_t first = 0, behind = 0;
-    bool any = false;
+    bool is_part = promql_part_of(&s->labels, &part), any = false;
     for (size_t step = 0; step < r->frame->steps; step++) {
         double now[PROMQL_ARGUMENT_LIMIT], result;
         int64_t time = promql_frame_time(r->frame, step);
@@ -284,7 +287,7 @@ static enum error_code take_range(void *taker, const struct promql_series *s)
         enum error_code code = scalars_at(r, step, now);
         if (code) return code;
         struct promql_span span = {s->times_ms + first, s->values + first, behind - first, start, end,
-                                   r->range->range_ms, time, now, r->scratch};
+                                   r->range->range_ms, is_part, time, now, r->scratch};
         if (function->range(&span, &result)) {
             row.values[step] = result;
             any = true;

@@ -71,15 +71,42 @@ function makeSeries() {
   return list;
 }
 
+/** Native histograms: of one schema, of two, of both signs; all begin anew, some with other buckets. */
+function makeHistograms() {
+  const next = random(11), list = [];
+  [['a', 3, 3], ['b', 3, 3], ['b', 4, 1], ['c', 2, 2]].forEach(([pool, first, second], n) => {
+    const histograms = [], of = (schema) => ({ count: 0, sum: 0, schema, threshold: 0.001, zero: 0, positive: {}, negative: {} });
+    let h = of(first);
+    for (let i = 0; i < SCRAPES; i++) {
+      if (i === 120) h = of(second); // counts fall, and where both differ the buckets become others
+      for (let k = 0; k < 5 + n; k++) {
+        const value = pool === 'c' && next() < 0.4 ? -(next() ** 2) : next() < 0.1 ? 0 : next() ** 3 * 10;
+        const side = value < 0 ? h.negative : h.positive, index = Math.ceil(Math.log2(Math.abs(value)) * 2 ** h.schema);
+        h.count++;
+        h.sum += value;
+        if (Math.abs(value) <= h.threshold) h.zero++;
+        else side[index] = (side[index] ?? 0) + 1;
+      }
+      if (n !== 2 || i % 50 < 45) histograms.push([BEGIN + i * STEP + 11 * n, structuredClone(h)]);
+    }
+    list.push({ labels: { __name__: 'work_seconds', pool, number: String(n), job: 'node' }, histograms });
+  });
+  return list;
+}
+
+async function write(series, to) {
+  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' };
+  const ours = await server.post('/api/v1/write', snappyBlock(writeRequest(series)), { key: to, headers });
+  assert.ok([200, 204].includes(ours.status), ours.text);
+}
+
 before(async () => {
   if (skip) return;
   const series = makeSeries();
-  [server, oracle] = await Promise.all([Server.start({ tenants: ['a', 'b', 'many'], settings: ['--spool.seal_age', '100ms'] }), startPrometheus(series)]);
+  [server, oracle] = await Promise.all([Server.start({ tenants: ['a', 'b', 'many', 'native'], settings: ['--spool.seal_age', '100ms'] }), startPrometheus(series)]);
   key = server.tenants.a.secret_key;
   other = server.tenants.b.secret_key;
-  const headers = { 'content-type': 'application/x-protobuf', 'content-encoding': 'snappy', 'x-prometheus-remote-write-version': '0.1.0' };
-  const ours = await server.post('/api/v1/write', snappyBlock(writeRequest(series)), { key, headers });
-  assert.ok([200, 204].includes(ours.status), ours.text);
+  await write(series, key);
   const wanted = series.reduce((sum, { samples }) => sum + samples.length, 0);
   await waitFor('all samples are stored', async () => Number((await server.sql('SELECT count() AS n FROM observability.metric_samples'))[0].n) === wanted);
 });
@@ -156,6 +183,33 @@ test('edges: names as patterns, unusual texts, days, odd numbers', { skip }, asy
   const questions = EDGES.flatMap((query) => [{ query, time: seconds(END) }, { query, time: seconds(END - 1.2 * day) }, { query, start: seconds(END - 3 * day), end: seconds(END), step: '6h' },
     { query, start: seconds(END - 3_600_000), end: seconds(END), step: '1000' }]);
   await forAll(questions, async (words) => assertSame(...(await ask(words.step ? 'query_range' : 'query', words)), JSON.stringify(words)));
+});
+
+const NATIVE = ['histogram_count(work_seconds)', 'histogram_sum(work_seconds)', 'histogram_quantile(0.9, work_seconds)', 'histogram_quantile(0.5, work_seconds{pool="c"})', 'histogram_fraction(0, 1, work_seconds)',
+  'histogram_fraction(-0.2, 0.3, work_seconds{pool="c"})', 'histogram_count(rate(work_seconds[5m]))', 'histogram_sum(increase(work_seconds[10m]))', 'histogram_quantile(0.99, rate(work_seconds{number!="2"}[5m]))',
+  'histogram_quantile(0.5, sum by (pool) (rate(work_seconds{number!="2"}[5m])))', 'histogram_quantile(0.75, sum(work_seconds))', 'histogram_fraction(0.1, 2, sum without (number) (rate(work_seconds{number!="2"}[3m])))', 'histogram_sum(sum by (job) (rate(work_seconds[4m] offset 5m)))',
+  'histogram_count(sum(rate(work_seconds{pool="b"}[5m])))', 'histogram_sum(rate(work_seconds[5m])) / histogram_count(rate(work_seconds[5m]))', 'histogram_quantile(-1, work_seconds)', 'histogram_quantile(2, work_seconds)', 'histogram_quantile(NaN, work_seconds)', 'histogram_fraction(1, 0, work_seconds)',
+  'histogram_fraction(-Inf, +Inf, work_seconds)', 'histogram_count(up)', 'histogram_sum(rate(http_requests_total[5m]))', 'histogram_count(nothing)', 'histogram_quantile(0.5, work_seconds offset 10m)', 'histogram_count(work_seconds @ end())', 'histogram_count(delta(work_seconds[2m]))',
+  'sum(histogram_count(rate(work_seconds[5m])))', 'histogram_quantile(0.9, sum(rate(work_seconds{pool="c"}[5m])))', 'histogram_quantile(0.1, rate(work_seconds{pool="c"}[10m]))'];
+
+test('functions of native histograms', { skip }, async () => {
+  const questions = NATIVE.flatMap((query) => [{ query, time: seconds(END) }, { query, time: seconds(BEGIN + 1_000_000) }, { query, start: seconds(BEGIN + 600_000), end: seconds(END), step: '47' },
+    { query, start: seconds(BEGIN + 600_000), end: seconds(END), step: '700' }]);
+  const histograms = makeHistograms(), own = server.tenants.native.secret_key;
+  const [real] = await Promise.all([startPrometheus(histograms), write(histograms, own)]);
+  try {
+    const wanted = histograms.reduce((sum, one) => sum + one.histograms.length, 0);
+    await waitFor('all histograms are stored', async () => Number((await server.sql('SELECT count() AS n FROM observability.metric_histogram_samples'))[0].n) === wanted);
+    await forAll(questions, async (words) => {
+      const path = `/api/v1/${words.step ? 'query_range' : 'query'}?${new URLSearchParams(words)}`;
+      assertSame(await server.get(path, own), await send(`${real.url}${path}`), JSON.stringify(words));
+    });
+    const series = (await server.get(`/api/v1/series?match[]=work_seconds&start=${seconds(BEGIN)}&end=${seconds(END)}`, own)).json.data;
+    assert.deepEqual(series.map(labelsOf).sort(), histograms.map(({ labels }) => labelsOf(labels)).sort());
+    assert.ok((await server.get('/api/v1/label/__name__/values', own)).json.data.includes('work_seconds'));
+  } finally {
+    await real.stop();
+  }
 });
 
 /** All of it, some at a time. */

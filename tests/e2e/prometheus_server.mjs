@@ -34,11 +34,35 @@ function sample([time, value]) {
   return Buffer.concat([Buffer.from([9]), bits, Buffer.from([16]), varint(time)]);
 }
 
-/** Series: [{ labels: { name: value }, samples: [[ms, value]] }]. */
+const double = (number, value) => {
+  const bits = Buffer.alloc(8);
+  bits.writeDoubleLE(value);
+  return Buffer.concat([varint(number << 3 | 1), bits]);
+};
+const zigzag = (number) => varint(number < 0 ? -2 * number - 1 : 2 * number);
+
+/** { count, sum, schema, threshold, zero, positive: { index: count }, negative: { index: count } } as Prometheus sends it: spans, and steps from bucket to bucket. */
+function nativeHistogram(time, { count, sum, schema, threshold, zero, positive = {}, negative = {} }) {
+  const side = (buckets, spansField, stepsField) => {
+    const indexes = Object.keys(buckets).map(Number).sort((a, b) => a - b);
+    let end = 0, before = 0;
+    const steps = [], spans = [];
+    for (const index of indexes) {
+      spans.push(field(spansField, Buffer.concat([Buffer.from([8]), zigzag(index - end), Buffer.from([16]), varint(1)])));
+      steps.push(zigzag(buckets[index] - before));
+      [end, before] = [index + 1, buckets[index]];
+    }
+    return indexes.length ? [...spans, field(stepsField, Buffer.concat(steps))] : [];
+  };
+  return Buffer.concat([Buffer.from([8]), varint(count), double(3, sum), Buffer.from([4 << 3]), zigzag(schema), double(5, threshold), Buffer.from([6 << 3]), varint(zero),
+    ...side(negative, 8, 9), ...side(positive, 11, 12), Buffer.from([15 << 3]), varint(time)]);
+}
+
+/** Series: [{ labels: { name: value }, samples: [[ms, value]], histograms: [[ms, histogram]] }]. */
 export function writeRequest(series) {
-  return Buffer.concat(series.map(({ labels, samples }) => field(1, Buffer.concat([
+  return Buffer.concat(series.map(({ labels, samples, histograms }) => field(1, Buffer.concat([
     ...Object.keys(labels).sort().map((name) => field(1, Buffer.concat([field(1, Buffer.from(name)), field(2, Buffer.from(labels[name]))]))),
-    ...samples.map((one) => field(2, sample(one)))]))));
+    ...(samples ?? []).map((one) => field(2, sample(one))), ...(histograms ?? []).map(([time, histogram]) => field(4, nativeHistogram(time, histogram)))]))));
 }
 
 /** Literals only: nothing is compressed, everything can read it. */
@@ -60,7 +84,7 @@ export async function startPrometheus(series) {
   // One request holds series after series: the later ones begin before the earlier ones ended.
   writeFileSync(config, 'global: {evaluation_interval: 1m}\nstorage: {tsdb: {out_of_order_time_window: 30d}}\n');
   const child = spawn(PROMETHEUS, [`--config.file=${config}`, `--storage.tsdb.path=${join(folder, 'data')}`, '--web.listen-address=127.0.0.1:0',
-    '--web.enable-remote-write-receiver'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    '--web.enable-remote-write-receiver', '--enable-feature=native-histograms'], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = new Promise((resolve) => child.once('exit', resolve));
   const stop = async () => {
     const timer = setTimeout(() => child.kill('SIGKILL'), STOP_MS);

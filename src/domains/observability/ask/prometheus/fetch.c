@@ -48,10 +48,32 @@ static void write_ids(struct query_text *text, const struct prometheus_found *fo
     }
 }
 
-/* The statement for samples of one part. `is_delta`: some are steps, of which every one counts. `is_thin`: only the newest of each step, which is all that an instant selector sees. */
-static void write_statement(struct query_text *text, const struct promql_window *window, const struct prometheus_found *found, size_t count,
-                            enum prometheus_part number, bool is_thin, bool is_delta)
+void prometheus_write_where(struct query_text *text, const struct promql_window *window, const struct prometheus_found *found, size_t count, enum prometheus_part part)
 {
+    query_text_add(text, " WHERE tenant_id = {tenant:String} AND series_id IN (");
+    write_ids(text, found, count, part);
+    query_text_add(text, ") AND timestamp >= ");
+    query_text_instant(text, prometheus_time_clamp(window->start_ms));
+    query_text_add(text, " AND timestamp < ");
+    query_text_instant(text, prometheus_time_clamp(window->end_ms) + 1);
+}
+
+void prometheus_write_ranges(struct query_text *text, const struct prometheus_asked *asked)
+{
+    const struct promql_window *window = asked->window;
+    int64_t range_ms = window->selector->range_ms;
+    /* Of steps, as delta counters have them, every one counts. */
+    if (range_ms && window->step_ms > range_ms && !asked->is_delta)
+        query_text_printf(text, " AND positiveModulo(%lld - ms, %lld) <= %lld", (long long)(window->start_ms + range_ms), (long long)window->step_ms,
+                          (long long)range_ms);
+}
+
+/* The statement for samples of one part. Thin: only the newest of each step, which is all that an instant selector sees. */
+static void write_statement(struct query_text *text, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
+                            enum prometheus_part number)
+{
+    const struct promql_window *window = asked->window;
+    bool is_thin = asked->is_thin;
     const struct part *part = &PARTS[number];
     const char *bound = part->bound ? ", bound" : "";
     int64_t first = window->start_ms + window->lookback_ms;
@@ -59,17 +81,9 @@ static void write_statement(struct query_text *text, const struct promql_window 
     query_text_add(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, ");
     if (part->bound) query_text_printf(text, "pair.1 AS bound, pair.2 AS value\nFROM observability.%s ARRAY JOIN arrayZip(%s, %s) AS pair", part->table, part->bounds, part->values);
     else query_text_printf(text, "%s%s\nFROM observability.%s", part->value, strcmp(part->value, "value") ? " AS value" : "", part->table);
-    query_text_add(text, " WHERE tenant_id = {tenant:String} AND series_id IN (");
-    write_ids(text, found, count, number);
-    query_text_add(text, ") AND timestamp >= ");
-    query_text_instant(text, prometheus_time_clamp(window->start_ms));
-    query_text_add(text, " AND timestamp < ");
-    query_text_instant(text, prometheus_time_clamp(window->end_ms) + 1);
+    prometheus_write_where(text, window, found, count, number);
     query_text_add(text, part->condition);
-    /* Of samples between the ranges nobody sees any. */
-    if (window->selector->range_ms && window->step_ms > window->selector->range_ms && !is_delta)
-        query_text_printf(text, " AND positiveModulo(%lld - ms, %lld) <= %lld", (long long)(window->start_ms + window->selector->range_ms),
-                          (long long)window->step_ms, (long long)window->selector->range_ms);
+    prometheus_write_ranges(text, asked);
     query_text_add(text, ")");
     if (is_thin) {
         query_text_printf(text, "\nGROUP BY series_id%s", bound);
@@ -80,20 +94,10 @@ static void write_statement(struct query_text *text, const struct promql_window 
     }
 }
 
-struct reader {
-    struct prometheus_read *read;
-    struct arena *arena;    /* of samples; labels are the reading's */
-    const struct promql_selector *selector;
-    const struct prometheus_found *found;
-    size_t found_count;
-    struct promql_series *items;
-    size_t count, capacity;
-};
-
-static enum error_code reader_add(struct reader *reader, const struct promql_series *series, struct error *error)
+enum error_code prometheus_reader_add(struct prometheus_reader *reader, const struct promql_series *series, struct error *error)
 {
     bool fits;
-    enum error_code code = promql_selector_test(reader->selector, &series->labels, &fits, error);
+    enum error_code code = promql_selector_test(reader->asked->window->selector, &series->labels, &fits, error);
     if (code || !fits) return code;
     if (reader->count == reader->capacity) {
         size_t capacity = reader->capacity ? 2 * reader->capacity : 64;
@@ -116,7 +120,7 @@ static void sample_read(const char *at, bool has_bound, struct sample *ret_sampl
     else ret_sample->bound = 0;
 }
 
-static const struct prometheus_found *find_series(const struct reader *reader, uint64_t series_id, enum prometheus_part part)
+const struct prometheus_found *prometheus_reader_find(const struct prometheus_reader *reader, uint64_t series_id, enum prometheus_part part)
 {
     size_t low = 0, high = reader->found_count;
     while (low < high) {
@@ -130,7 +134,7 @@ static const struct prometheus_found *find_series(const struct reader *reader, u
 }
 
 /* The rows from `at` on that are of one series (and bound). */
-static enum error_code take_series(struct reader *reader, enum prometheus_part part, const char *rows, size_t row_bytes, size_t row_count, size_t *at,
+static enum error_code take_series(struct prometheus_reader *reader, enum prometheus_part part, const char *rows, size_t row_bytes, size_t row_count, size_t *at,
                                    struct error *error)
 {
     struct arena *arena = reader->arena;
@@ -142,7 +146,7 @@ static enum error_code take_series(struct reader *reader, enum prometheus_part p
         sample_read(rows + end * row_bytes, has_bound, &sample);
         if (sample.series_id != first.series_id || sample.bound != first.bound) break;
     }
-    const struct prometheus_found *found = find_series(reader, first.series_id, part);
+    const struct prometheus_found *found = prometheus_reader_find(reader, first.series_id, part);
     struct promql_series series = {0};
     int64_t *times = arena_allocate(arena, (end - *at) * sizeof *times);
     double *values = arena_allocate(arena, (end - *at) * sizeof *values), total = 0, total_before = 0;
@@ -166,7 +170,7 @@ static enum error_code take_series(struct reader *reader, enum prometheus_part p
     if (has_bound)
         code = prometheus_labels_with(&found->labels, slice_from_string(PARTS[part].bound), prometheus_bound_text(first.bound, reader->read->arena),
                                       reader->read->arena, &series.labels, error);
-    return code ? code : reader_add(reader, &series, error);
+    return code ? code : prometheus_reader_add(reader, &series, error);
 }
 
 struct slice prometheus_bound_text(double value, struct arena *arena)
@@ -181,7 +185,7 @@ struct slice prometheus_bound_text(double value, struct arena *arena)
 const char *prometheus_bound_label(enum prometheus_part part) { return PARTS[part].bound; }
 
 /* Asks with the memory of the text, which may be more than a request's arena holds. */
-static enum error_code read_rows(struct prometheus_read *read, struct query_text *text, size_t row_bytes, struct buffer *rows, struct error *error)
+enum error_code prometheus_rows(struct prometheus_read *read, struct query_text *text, size_t row_bytes, struct buffer *rows, struct error *error)
 {
     struct arena *own = read->context->arena;
     read->context->arena = text->arena;
@@ -191,7 +195,7 @@ static enum error_code read_rows(struct prometheus_read *read, struct query_text
         code = error_set_field(error, ERROR_TOO_LARGE, "execution", "query processing would load too many samples into memory in query execution: ask for fewer "
                                "series or less time");
     if (!code && rows->failed) code = error_set(error, ERROR_MEMORY, "no memory for samples");
-    if (!code && rows->size % row_bytes) code = error_set(error, ERROR_CORRUPT, "the event store answered with rows of another size");
+    if (!code && row_bytes && rows->size % row_bytes) code = error_set(error, ERROR_CORRUPT, "the event store answered with rows of another size");
     return code;
 }
 
@@ -209,7 +213,7 @@ enum error_code prometheus_store_bounds(struct prometheus_read *read, enum prome
     query_text_add(&text, " AND timestamp < ");
     query_text_instant(&text, prometheus_time_clamp(end_ms) + 1);
     query_text_printf(&text, "%s ORDER BY series_id, bound", PARTS[number].condition);
-    enum error_code code = read_rows(read, &text, sizeof(struct prometheus_bound), &rows, error);
+    enum error_code code = prometheus_rows(read, &text, sizeof(struct prometheus_bound), &rows, error);
     if (!code) {
         *ret_bounds = arena_allocate(read->arena, rows.size + 1);
         *ret_count = rows.size / sizeof(struct prometheus_bound);
@@ -220,16 +224,16 @@ enum error_code prometheus_store_bounds(struct prometheus_read *read, enum prome
     return code;
 }
 
-static enum error_code read_part(struct reader *reader, const struct prometheus_asked *asked, enum prometheus_part part, size_t from, size_t id_count,
+static enum error_code read_part(struct prometheus_reader *reader, enum prometheus_part part, size_t from, size_t id_count,
                                  size_t *row_limit, struct error *error)
 {
     struct query_text text;
     struct buffer rows = {0};
     size_t row_bytes = SAMPLE_BYTES + (PARTS[part].bound ? BOUND_BYTES : 0);
     query_text_init(&text, reader->arena);
-    write_statement(&text, asked->window, reader->found + from, id_count, part, asked->is_thin, asked->is_delta);
+    write_statement(&text, reader->asked, reader->found + from, id_count, part);
     query_text_printf(&text, " LIMIT %zu", *row_limit + 1);
-    enum error_code code = read_rows(reader->read, &text, row_bytes, &rows, error);
+    enum error_code code = prometheus_rows(reader->read, &text, row_bytes, &rows, error);
     size_t count = rows.size / row_bytes;
     if (!code && count > *row_limit)
         code = error_set_field(error, ERROR_TOO_LARGE, "execution", "query processing would load too many samples of one series into memory in query execution: "
@@ -244,14 +248,16 @@ static enum error_code read_part(struct reader *reader, const struct prometheus_
 enum error_code prometheus_store_samples(struct prometheus_read *read, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
                                          struct arena *arena, size_t *row_limit, struct promql_series_list *ret_series, struct error *error)
 {
-    struct reader reader = {.read = read, .arena = arena, .selector = asked->window->selector, .found = found, .found_count = count};
+    struct prometheus_reader reader = {.read = read, .arena = arena, .asked = asked, .found = found, .found_count = count};
     enum error_code code = ERROR_NONE;
     for (int part = 0; !code && part < PROMETHEUS_PART_COUNT; part++) {
         for (size_t from = 0; !code && from < count; from += LITERAL_IDS) {
             size_t ids = count - from < LITERAL_IDS ? count - from : LITERAL_IDS;
             bool any = false;
             for (size_t i = from; i < from + ids; i++) any |= (int)found[i].part == part;
-            if (any) code = read_part(&reader, asked, (enum prometheus_part)part, from, ids, row_limit, error);
+            if (!any) continue;
+            code = part == PROMETHEUS_NATIVE ? prometheus_native_read(&reader, from, ids, row_limit, error)
+                                             : read_part(&reader, (enum prometheus_part)part, from, ids, row_limit, error);
         }
     }
     if (!code) code = prometheus_merge(reader.items, &reader.count, arena, error);

@@ -89,7 +89,9 @@ enum error_code prometheus_label_sets(struct prometheus_read *read, const struct
     struct label_list list = {0};
     enum error_code code = ERROR_NONE;
     for (size_t i = 0; !code && i < (count ? count : 1); i++) {
-        const struct promql_selector *selector = count ? selectors[i] : &all;
+        struct promql_selector wanted = count ? *selectors[i] : all;
+        const struct promql_selector *selector = &wanted;
+        wanted.hints.histograms = true;
         struct prometheus_found *found = NULL;
         size_t found_count = 0;
         bool has[PROMETHEUS_PART_COUNT] = {false};
@@ -210,7 +212,7 @@ static enum error_code texts_of_store(struct prometheus_read *read, const struct
     else if (slice_equal(name, SLICE("__name__")))
         query_text_add(&text, "arrayConcat(if(source = 'otlp' AND length(JSONExtractKeys(toString(resource))) > 1, ['target_info'], []),"
                               " arrayMap(part -> concat(prometheus_name, part), multiIf(metric_type = 'histogram', ['_bucket', '_sum', '_count'],"
-                              " metric_type = 'exponential_histogram', ['_sum', '_count'], metric_type = 'summary', ['', '_sum', '_count'], [''])))");
+                              " metric_type = 'exponential_histogram', ['', '_sum', '_count'], metric_type = 'summary', ['', '_sum', '_count'], [''])))");
     else {
         query_text_add(&text, "[labels[");
         query_text_value(&text, name);

@@ -107,9 +107,10 @@ static void write_name_range(struct query_text *text, struct slice name)
     query_text_add(text, ")");
 }
 
+/* By type the ends of names and their parts; %s: of exponential histograms also the histogram itself. */
 static const char PARTS[] =
     "multiIf(metric_type = 'histogram', [('_bucket', 1), ('_sum', 2), ('_count', 3)],"
-    " metric_type = 'exponential_histogram', [('_sum', 2), ('_count', 3)],"
+    " metric_type = 'exponential_histogram', [('_sum', 2), ('_count', 3)%s],"
     " metric_type = 'summary', [('', 4), ('_sum', 5), ('_count', 6)], [('', 0)])";
 
 static void write_days(struct query_text *text, int64_t start_ms, int64_t end_ms)
@@ -197,7 +198,10 @@ enum error_code prometheus_store_find(struct prometheus_read *read, const struct
     write_days(&text, start_ms, end_ms);
     if (name.size) write_name_range(&text, name);
     prometheus_matchers_write(&text, selector, false);
-    query_text_printf(&text, " ORDER BY series_id, is_described DESC LIMIT 1 BY series_id)\nARRAY JOIN %s AS part WHERE true", PARTS);
+    query_text_add(&text, " ORDER BY series_id, is_described DESC LIMIT 1 BY series_id)\nARRAY JOIN ");
+    query_text_printf(&text, PARTS, selector->hints.histograms ? ", ('', 10)" : "");
+    query_text_add(&text, " AS part WHERE true");
+    _Static_assert(PROMETHEUS_NATIVE == 10, "as the statement says it");
     prometheus_matchers_write(&text, selector, true);
     query_text_printf(&text, " ORDER BY series_id, number LIMIT %d", PROMETHEUS_SERIES_LIMIT + 1);
     enum error_code code = find_rows(read, &text, ret_found, ret_count, error);

@@ -12,6 +12,7 @@ enum prometheus_part {
     PROMETHEUS_QUANTILE, PROMETHEUS_SUMMARY_SUM, PROMETHEUS_SUMMARY_COUNT,
     /* target_info{job,instance,..}: what is said of an OTLP resource, 1 whenever some of its series have a point; by the table those stand in. */
     PROMETHEUS_TARGET, PROMETHEUS_TARGET_HISTOGRAM, PROMETHEUS_TARGET_SUMMARY,
+    PROMETHEUS_NATIVE,                /* an exponential histogram, by the parts of promql/evaluate.h: for selectors that ask for them */
     PROMETHEUS_PART_COUNT
 };
 struct prometheus_found {
@@ -23,12 +24,35 @@ struct prometheus_found {
 /* Series that fit the selector but for le and quantile, sorted by id and part. */
 enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
                                       struct prometheus_found **ret_found, size_t *ret_count, struct error *error) MUST_CHECK;
-/* fetch.c: samples of some of the found, sorted by id and part; series of the same labels, which must be asked for together, are one. */
+/* What is asked of the store. */
 struct prometheus_asked {
     const struct promql_window *window;
     bool is_thin;                     /* only the newest sample of each step */
     bool is_delta;                    /* some of the found are */
 };
+/* fetch.c: what reads samples of some of the found. Samples are in `arena`, labels in the reading's. */
+struct prometheus_reader {
+    struct prometheus_read *read;
+    struct arena *arena;
+    const struct prometheus_asked *asked;
+    const struct prometheus_found *found;
+    size_t found_count;
+    struct promql_series *items;
+    size_t count, capacity;
+};
+/* Keeps a series that fits the selector. */
+enum error_code prometheus_reader_add(struct prometheus_reader *reader, const struct promql_series *series, struct error *error) MUST_CHECK;
+const struct prometheus_found *prometheus_reader_find(const struct prometheus_reader *reader, uint64_t series_id, enum prometheus_part part);
+/* " WHERE .." of the tenant, the series of a part among some of the found, and the window. */
+void prometheus_write_where(struct query_text *text, const struct promql_window *window, const struct prometheus_found *found, size_t count, enum prometheus_part part);
+/* " AND ..": without the samples between ranges, which nobody sees. `ms` is in the SELECT. */
+void prometheus_write_ranges(struct query_text *text, const struct prometheus_asked *asked);
+/* Rows of so many bytes each, 0: any. */
+enum error_code prometheus_rows(struct prometheus_read *read, struct query_text *text, size_t row_bytes, struct buffer *rows, struct error *error) MUST_CHECK;
+/* native.c: the parts of native histograms. *row_limit loses more than the rows: each is many numbers. */
+enum error_code prometheus_native_read(struct prometheus_reader *reader, size_t from, size_t count, size_t *row_limit, struct error *error) MUST_CHECK;
+
+/* fetch.c: samples of some of the found, sorted by id and part; series of the same labels, which must be asked for together, are one. */
 bool prometheus_may_be_thin(const struct promql_window *window);
 /* Samples are in `arena`, labels in the reading's. *row_limit loses the rows that were read; more of them is ERROR_TOO_LARGE. */
 enum error_code prometheus_store_samples(struct prometheus_read *read, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
