@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 static void json_writer_before_value(struct json_writer *writer)
 {
     if (writer->need_comma) buffer_append_byte(writer->out, ',');
@@ -30,14 +32,6 @@ void json_writer_object_end(struct json_writer *writer) { json_writer_close(writ
 void json_writer_array_begin(struct json_writer *writer) { json_writer_open(writer, '['); }
 void json_writer_array_end(struct json_writer *writer) { json_writer_close(writer, ']'); }
 
-/* Length of the well-formed UTF-8 sequence at the front, 0 when there is none. */
-static size_t json_writer_sequence(struct slice s)
-{
-    unsigned char first = (unsigned char)s.data[0];
-    size_t length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
-    return s.size >= length && slice_is_utf8(slice_first(s, length)) ? length : 0;
-}
-
 static void json_writer_quoted(struct buffer *out, struct slice value)
 {
     buffer_append_byte(out, '"');
@@ -48,7 +42,7 @@ static void json_writer_quoted(struct buffer *out, struct slice value)
         size_t length = 1;
         bool special = c < 0x20 || c == '"' || c == '\\';
         if (!clean && c >= 0x80) {
-            length = json_writer_sequence(slice_from(value, i));
+            length = utf8_sequence(slice_from(value, i));
             if (length == 0) special = true, length = 1;
         }
         if (special) {
@@ -62,7 +56,7 @@ static void json_writer_quoted(struct buffer *out, struct slice value)
             case '\t': buffer_append_string(out, "\\t"); break;
             default:
                 if (c < 0x20) buffer_printf(out, "\\u%04x", c);
-                else buffer_append_string(out, "\xEF\xBF\xBD");
+                else buffer_append_string(out, UTF8_REPLACEMENT);
             }
         }
         i += length;

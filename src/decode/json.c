@@ -7,6 +7,7 @@
 #include "base/buffer.h"
 #include "base/json_writer.h"
 #include "decode/json_locate.h"
+#include "decode/json_repair.h"
 #include "decode/json_simdjson.h"
 
 /*
@@ -95,15 +96,16 @@ static enum error_code json_set_malformed(struct slice text, enum json_simdjson_
                      fault.reason, fault.offset, fault.line, fault.column);
 }
 
-enum error_code json_parse(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
-                           struct error *error)
+static enum error_code json_try(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
+                                enum json_simdjson_result *ret_result, struct error *error)
 {
+    *ret_result = JSON_SIMDJSON_MALFORMED;
     if (slice_trim(padded_text).size == 0) return error_set(error, ERROR_INVALID, "the JSON text is empty");
     if (!json_parser_shrink(parser, padded_text.size))
         return error_set(error, ERROR_MEMORY, "not enough memory to parse %zu bytes of JSON", padded_text.size);
-    enum json_simdjson_result result =
+    *ret_result =
         json_simdjson_parse(parser->simdjson, padded_text.data, padded_text.size, &parser->tape, &parser->strings);
-    switch (result) {
+    switch (*ret_result) {
     case JSON_SIMDJSON_OK:
         *ret_root = (struct json_value){parser, 1};
         return ERROR_NONE;
@@ -114,8 +116,35 @@ enum error_code json_parse(struct json_parser *parser, struct slice padded_text,
     case JSON_SIMDJSON_NOT_UTF8:
         return error_set(error, ERROR_INVALID, "the JSON text is not UTF-8");
     default:
-        return json_set_malformed(padded_text, result, error);
+        return json_set_malformed(padded_text, *ret_result, error);
     }
+}
+
+enum error_code json_parse(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
+                           struct error *error)
+{
+    enum json_simdjson_result result;
+    return json_try(parser, padded_text, ret_root, &result, error);
+}
+
+enum error_code json_parse_repaired(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
+                                    struct error *error)
+{
+    enum json_simdjson_result result;
+    enum error_code code = json_try(parser, padded_text, ret_root, &result, error);
+    if (result != JSON_SIMDJSON_NOT_UTF8 && result != JSON_SIMDJSON_BAD_STRING) return code;
+    struct buffer repaired = {0};
+    if (!json_repair(padded_text, JSON_REPAIR_BYTES, &repaired)) {
+        code = error_set(error, ERROR_INVALID, "the JSON text is not UTF-8: more than %u of its bytes do not belong",
+                         JSON_REPAIR_BYTES);
+    } else {
+        size_t size = repaired.size;
+        buffer_append_zeros(&repaired, JSON_PADDING);
+        code = repaired.failed ? error_set(error, ERROR_MEMORY, "not enough memory to parse %zu bytes of JSON", size)
+                               : json_try(parser, slice_first(buffer_slice(&repaired), size), ret_root, &result, error);
+    }
+    buffer_free(&repaired); /* the parser has copied every string */
+    return code;
 }
 
 enum json_type json_value_type(struct json_value value)

@@ -23,6 +23,12 @@ void json_parser_destroy(struct json_parser *parser);
 /* ERROR_INVALID with the reason and, where known, the byte offset; ERROR_MEMORY. Trailing bytes are refused. */
 enum error_code json_parse(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
                            struct error *error) MUST_CHECK;
+/* As json_parse, but half of a surrogate pair, and each byte that is no UTF-8, is read as U+FFFD: for telemetry, whose senders
+ * cut text where they like and never repeat what was refused. At most JSON_REPAIR_BYTES such bytes, which bounds the copy
+ * that has to be made; text without any costs nothing more. */
+#define JSON_REPAIR_BYTES (1u << 20)
+enum error_code json_parse_repaired(struct json_parser *parser, struct slice padded_text, struct json_value *ret_root,
+                                    struct error *error) MUST_CHECK;
 
 enum json_type json_value_type(struct json_value value);
 bool json_value_bool(struct json_value value);          /* the getters assert the type */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fuzz target: any bytes parse or are refused; what parses can be walked and written; the locator agrees. */
+/* Fuzz target: any bytes parse, are repaired or are refused; what parses can be walked and written; locator and repairs agree. */
 #include "base/buffer.h"
 #include "decode/json.h"
 #include "decode/json_locate.h"
+#include "decode/json_repair.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -22,7 +23,7 @@ static size_t walk(struct json_value value)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct json_parser *parser = json_parser_create();
-    struct buffer text = {0}, out = {0};
+    struct buffer text = {0}, out = {0}, repaired = {0};
     buffer_append(&text, data, size);
     buffer_append_zeros(&text, JSON_PADDING);
     if (parser && !text.failed) {
@@ -33,10 +34,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             walk(root);
             json_value_write(root, &out);
             ASSERT(!json_locate(slice, &fault));
+            ASSERT(json_repair(slice, 0, &repaired) && slice_equal(buffer_slice(&repaired), slice)); /* nothing to repair */
+        } else if (json_parse_repaired(parser, slice, &root, NULL) == ERROR_NONE) {
+            walk(root);
+            ASSERT(json_repair(slice, JSON_REPAIR_BYTES, &repaired) && slice_is_utf8(buffer_slice(&repaired)));
         }
     }
     buffer_free(&text);
     buffer_free(&out);
+    buffer_free(&repaired);
     json_parser_destroy(parser);
     return 0;
 }

@@ -136,6 +136,55 @@ static void refuses_malformed_text_with_line_and_column(void **state)
     }
 }
 
+static void repairs_halves_of_characters_and_nothing_else(void **state)
+{
+#define BAD "\xef\xbf\xbd"
+    static const struct { const char *text, *expected; } cases[] = {
+        {"[\"hello \\ud83d\"]", "[\"hello " BAD "\"]"},
+        {"[\"\\uDE00 \\ud83d\\ud83d\\ude00 \\ud83d\\u0041\"]", "[\"" BAD " " BAD "\xf0\x9f\x98\x80 " BAD "A\"]"},
+        {"[\"\\\\ud83d \\\\\\ud83d\"]", "[\"\\\\ud83d \\\\" BAD "\"]"}, /* a backslash, then letters */
+        {"{\"a\xf0\x9f\":\"\xff\\ud83d\xe2\x82\xac\"}", "{\"a" BAD BAD "\":\"" BAD BAD "\xe2\x82\xac\"}"},
+        {"[\"\\ud83\"]", NULL},
+        {"[\"\\ud83d\"", NULL},
+        {"[\"\\\xff\"]", NULL},
+        {"[\"\xff\",\\ud83d]", NULL},
+        {"\xff", NULL},
+        {"[\"\\ud83d\",1,]", NULL},
+    };
+    struct fixture *fixture = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct json_value root;
+        struct buffer out = {0};
+        assert_int_equal(parse(fixture, slice_from_string(cases[i].text), &root), ERROR_INVALID);
+        struct slice text = slice_first(buffer_slice(&fixture->text), strlen(cases[i].text));
+        if (json_parse_repaired(fixture->parser, text, &root, &fixture->error)) {
+            if (cases[i].expected) fail_msg("%s: %s", cases[i].text, fixture->error.message);
+            continue;
+        }
+        json_value_write(root, &out);
+        if (!cases[i].expected || !slice_equal(buffer_slice(&out), slice_from_string(cases[i].expected)))
+            fail_msg("%s gives %.*s", cases[i].text, (int)out.size, out.data);
+        buffer_free(&out);
+    }
+}
+
+static void refuses_to_repair_what_is_mostly_broken(void **state)
+{
+    struct fixture *fixture = *state;
+    struct json_value root;
+    for (int more = 0; more < 2; more++) {
+        buffer_clear(&fixture->text);
+        buffer_append_byte(&fixture->text, '"');
+        for (size_t i = 0; i < JSON_REPAIR_BYTES + (size_t)more; i++) buffer_append_byte(&fixture->text, '\xff');
+        buffer_append_byte(&fixture->text, '"');
+        size_t size = fixture->text.size;
+        buffer_append_zeros(&fixture->text, JSON_PADDING);
+        assert_int_equal(json_parse_repaired(fixture->parser, slice_first(buffer_slice(&fixture->text), size), &root, &fixture->error),
+                         more ? ERROR_INVALID : ERROR_NONE);
+    }
+    assert_string_equal(fixture->error.message, "the JSON text is not UTF-8: more than 1048576 of its bytes do not belong");
+}
+
 static void accepts_depth_below_the_limit_and_refuses_more(void **state)
 {
     struct fixture *fixture = *state;
@@ -195,6 +244,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(walks_nested_members_in_order, set_up, tear_down),
         cmocka_unit_test_setup_teardown(writes_back_what_it_read, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_malformed_text_with_line_and_column, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(repairs_halves_of_characters_and_nothing_else, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_to_repair_what_is_mostly_broken, set_up, tear_down),
         cmocka_unit_test_setup_teardown(accepts_depth_below_the_limit_and_refuses_more, set_up, tear_down),
         cmocka_unit_test_setup_teardown(parses_small_text_after_large_text, set_up, tear_down),
         cmocka_unit_test(locator_finds_nothing_in_good_text),

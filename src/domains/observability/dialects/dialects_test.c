@@ -59,6 +59,7 @@ static void spans_of_zipkin_are_stored_or_refused_by_name(void **state)
         {SLICE("[{" TRACE ",\"kind\":\"CLIENT\",\"parentId\":\"00f067aa0ba902b7\",\"tags\":{\"a\":\"b\",\"n\":1},\"annotations\":"
                "[{\"timestamp\":" NOW_US ",\"value\":\"ws\"}]}]"), 202, "", 1},
         {SLICE("[{" TRACE "},{\"traceId\":\"1\",\"id\":\"2\",\"timestamp\":4780920010000000}]"), 202, "1 not stored: span 1: ", 1},
+        {SLICE("[{" TRACE ",\"name\":\"half \\ud83d\",\"tags\":{\"cut\":\"\xf0\x9f\"}}]"), 202, "", 1},
         {SLICE("{}"), 400, "must be a JSON array of spans", 0},
         {SLICE("[1]"), 400, "span 0 must be an object", 0},
         {SLICE("[{"), 400, "", 0},
@@ -100,6 +101,7 @@ static void lines_of_loki_are_stored_or_refused_by_name(void **state)
         {SLICE(STREAM("{\"app\":\"cart\"}", "[[\"" NOW_NS "\",\"one\"],[\"" NOW_NS "\",\"two\",{\"user\":\"7\"}]]")), 204, "", 2},
         {SLICE(STREAM("{}", "[[\"" NOW_NS "\",\"one\"],[\"4780920010000000000\",\"two\"]]")), 400, "1 lines not stored: log record 1: ", 1},
         {SLICE(STREAM("{}", "[[\"0\",\"one\"]]")), 400, "1 lines not stored", 0},
+        {SLICE(STREAM("{\"app\":\"cart\"}", "[[\"" NOW_NS "\",\"half \\ud83d\"],[\"" NOW_NS "\",\"cut \xf0\x9f\"]]")), 204, "", 2},
         {SLICE("[]"), 400, "streams: must be an array", 0},
         {SLICE("{\"streams\":{}}"), 400, "streams: must be an array", 0},
         {SLICE("{\"streams\":[7]}"), 400, "stream 0: must be an object with stream", 0},

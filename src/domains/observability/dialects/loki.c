@@ -141,7 +141,7 @@ static enum error_code json_translate(const struct domain_input *input, struct l
 {
     struct json_value root, streams, child;
     struct slice none;
-    enum error_code code = json_parse(input->json, input->request->body, &root, error);
+    enum error_code code = json_parse_repaired(input->json, input->request->body, &root, error);
     if (code) return code;
     if (json_value_type(root) != JSON_OBJECT || !json_object_get(root, SLICE("streams"), &streams) || json_value_type(streams) != JSON_ARRAY)
         return error_set_field(error, ERROR_INVALID, "streams", "must be an array in the body's object");

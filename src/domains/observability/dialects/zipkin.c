@@ -206,7 +206,7 @@ static enum error_code translate(const struct domain_input *input, struct transl
 {
     struct json_value root, value;
     struct slice none, service = SLICE_EMPTY;
-    enum error_code code = json_parse(input->json, input->request->body, &root, error);
+    enum error_code code = json_parse_repaired(input->json, input->request->body, &root, error);
     if (code) return code;
     if (json_value_type(root) != JSON_ARRAY) return error_set(error, ERROR_INVALID, "the body must be a JSON array of spans (version 2)");
     struct json_iterator iterator = json_iterate(root);

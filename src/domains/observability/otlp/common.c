@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "base/json_writer.h"
+#include "base/utf8.h"
 #include "decode/protobuf.h"
 #include "domains/observability/otlp/message.h"
 #include "tenant/base64.h"
@@ -61,11 +62,10 @@ static void write_text(struct slice text, struct buffer *out)
         return;
     }
     while (text.size) {
-        unsigned char first = (unsigned char)text.data[0];
-        size_t size = first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
-        if (size <= text.size && slice_is_utf8(slice_first(text, size))) buffer_append(out, text.data, size);
+        size_t size = utf8_sequence(text);
+        if (size) buffer_append(out, text.data, size);
         else {
-            buffer_append_string(out, "\xef\xbf\xbd");
+            buffer_append_string(out, UTF8_REPLACEMENT);
             size = 1;
         }
         text = slice_from(text, size);

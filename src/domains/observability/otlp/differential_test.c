@@ -29,7 +29,7 @@ static bool chance(unsigned percent) { return draw() % 100 < percent; }
 static struct slice words(void)
 {
     static const char *const list[] = {"", "cart", "GET /basket/{id}", "Größe", "\xe2\x82\xac 5", "quote \" and \\", "new\nline\ttab", "\xf0\x9f\x9a\x80",
-                                       "http.response.status_code", "a.rather.long.name.of.an.attribute.that.is.longer.than.sixty-four.bytes.altogether"};
+                                       "http.response.status_code", "hello abc\xf0\x9f", "half \xef\xbf\xbd", "\xff\x80.\xed\xa0\xbd", "a.rather.long.name.of.an.attribute.that.is.longer.than.sixty-four.bytes.altogether"};
     return slice_from_string(list[draw() % (sizeof list / sizeof list[0])]);
 }
 

@@ -250,7 +250,7 @@ static enum error_code read_object(struct otlp_decoder *decoder, const struct ot
 enum error_code otlp_json_read(struct otlp_decoder *decoder, const struct otlp_message *message, struct slice body, struct error *error)
 {
     struct json_value root;
-    enum error_code code = json_parse(decoder->input->json, body, &root, error);
+    enum error_code code = json_parse_repaired(decoder->input->json, body, &root, error);
     if (code) return code;
     if (json_value_type(root) != JSON_OBJECT) return error_set(error, ERROR_INVALID, "the body must be a JSON object: %s", message->name);
     return read_object(decoder, message, root, error);

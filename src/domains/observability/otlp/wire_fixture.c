@@ -63,6 +63,22 @@ void wire_list_end(struct wire *wire)
     if (wire->is_json) json_writer_array_end(&wire->json);
 }
 
+/* Broken text as it is (it holds nothing that needs an escape), and U+FFFD as half of a pair: what JSON.stringify makes of half a character. */
+#define REPLACEMENT "\xef\xbf\xbd"
+static void write_broken(struct wire *wire, struct slice value)
+{
+    struct buffer text = {0};
+    buffer_append_byte(&text, '"');
+    while (value.size) {
+        bool is_half = slice_starts_with(value, SLICE(REPLACEMENT));
+        buffer_append(&text, is_half ? "\\ud83d" : value.data, is_half ? 6 : 1);
+        value = slice_from(value, is_half ? sizeof REPLACEMENT - 1 : 1);
+    }
+    buffer_append_byte(&text, '"');
+    json_writer_raw(&wire->json, buffer_slice(&text));
+    buffer_free(&text);
+}
+
 void wire_text(struct wire *wire, unsigned number, const char *name, struct slice value)
 {
     if (!wire->is_json) {
@@ -70,7 +86,8 @@ void wire_text(struct wire *wire, unsigned number, const char *name, struct slic
         return;
     }
     json_writer_key(&wire->json, name);
-    json_writer_string(&wire->json, value);
+    if (slice_is_utf8(value) && slice_find(value, SLICE(REPLACEMENT)) < 0) json_writer_string(&wire->json, value);
+    else write_broken(wire, value);
 }
 
 void wire_id(struct wire *wire, unsigned number, const char *name, struct slice value)
