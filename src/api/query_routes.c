@@ -10,7 +10,7 @@
     {"measures", CONTROL_TEXT, .help = "1 to 8, separated by commas."},                                                \
     {"from", CONTROL_TEXT, .help = "Start, inclusive: date, ISO 8601 or Unix ms."},                                    \
     {"to", CONTROL_TEXT, .help = "End: a whole day, or an exclusive instant."},                                        \
-    {"period", CONTROL_TEXT, .help = "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m."},           \
+    {"period", CONTROL_TEXT, .help = "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m; 90m, 24h, 14d, .."},           \
     {"timezone", CONTROL_TEXT, .help = "IANA name; UTC when absent."},                                                 \
     {"filter", CONTROL_TEXT, .most = 4096, .help = "dimension:operator:value|value; may be repeated."},                \
     {"compare", CONTROL_TEXT, .help = "previous: the period before as well."}

@@ -115,35 +115,71 @@ static enum error_code parse_zone(struct slice name, struct arena *arena, struct
     return arena_failed(arena) ? error_set(error, ERROR_MEMORY, "no memory for a plan") : ERROR_NONE;
 }
 
-static enum error_code parse_period(const struct query_time_words *words, int64_t today, struct query_plan *plan,
-                                    struct error *error)
+/* 90m, 24h, 14d: a number and a unit. Days are those of the zone's clocks and end with today, as those of 7d do. */
+#define PERIOD_DAYS_LIMIT 3660 /* ten years: longer than any tenant keeps what is looked at this way */
+#define PERIOD_TEXT "one of %s, a number with m (minutes), h or d (days, today is the last), at most %dd, or from and to"
+static const struct { struct slice unit; int64_t ms; } period_units[] = {
+    {{"m", 1}, 60000}, {{"min", 3}, 60000}, {{"h", 1}, 3600000}, {{"d", 1}, DAY_MS}};
+
+static bool parse_length(struct slice word, int64_t *ret_count, int64_t *ret_unit_ms)
+{
+    size_t digits = 0;
+    while (digits < word.size && isdigit((unsigned char)word.data[digits])) digits++;
+    if (!slice_parse_int64(slice_first(word, digits), ret_count) || *ret_count < 1) return false;
+    for (size_t i = 0; i < sizeof period_units / sizeof *period_units; i++) {
+        *ret_unit_ms = period_units[i].ms;
+        if (slice_equal(slice_from(word, digits), period_units[i].unit)) return *ret_count <= PERIOD_DAYS_LIMIT * DAY_MS / *ret_unit_ms;
+    }
+    return false;
+}
+
+bool query_period_is(struct slice word)
+{
+    int64_t count, unit_ms;
+    return query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, word) >= 0 || parse_length(word, &count, &unit_ms);
+}
+
+enum error_code query_period_parse(struct slice word, const struct query_zone *zone, int64_t now_ms, int64_t *ret_from_ms,
+                                   int64_t *ret_to_ms, struct error *error)
+{
+    ptrdiff_t index = query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, word);
+    int64_t count, unit_ms;
+    struct period days = {.end_days = 1};
+    if (index >= 0) {
+        days = periods[index];
+    } else if (!parse_length(word, &count, &unit_ms)) {
+        return error_set_field(error, ERROR_INVALID, "period", "period=%s is not known: use " PERIOD_TEXT, query_words_show(word).text,
+                               query_words_list(query_period_name, NULL, QUERY_PERIOD_COUNT).text, PERIOD_DAYS_LIMIT);
+    } else if (unit_ms != DAY_MS) {
+        *ret_from_ms = now_ms - count * unit_ms;
+        *ret_to_ms = now_ms;
+        return ERROR_NONE;
+    } else {
+        days.days_back = (int)count - 1;
+    }
+    int64_t today = query_calendar_midnight(query_zone_local(zone, now_ms / 1000));
+    int64_t start = query_calendar_add_days(today, -days.days_back);
+    if (days.from_month_start) start = query_calendar_add_months(query_calendar_floor(QUERY_MONTH, start), -days.months_back);
+    *ret_from_ms = query_zone_instant(zone, start) * 1000;
+    *ret_to_ms = query_zone_instant(zone, query_calendar_add_days(today, days.end_days)) * 1000;
+    return ERROR_NONE;
+}
+
+static enum error_code parse_period(const struct query_time_words *words, int64_t now_ms, struct query_plan *plan, struct error *error)
 {
     if (words->from.data || words->to.data) {
         return error_set_field(error, ERROR_INVALID, "period",
                                "period=%s cannot be combined with from or to: use one way",
                                query_words_show(words->period).text);
     }
-    ptrdiff_t index = query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, words->period);
-    if (index < 0) {
-        return error_set_field(error, ERROR_INVALID, "period", "period=%s is not known: use one of %s, or from and to",
-                               query_words_show(words->period).text,
-                               query_words_list(query_period_name, NULL, QUERY_PERIOD_COUNT).text);
-    }
-    const struct period *period = &periods[index];
-    int64_t start = query_calendar_add_days(today, -period->days_back);
-    if (period->from_month_start) {
-        start = query_calendar_add_months(query_calendar_floor(QUERY_MONTH, start), -period->months_back);
-    }
-    plan->range.from_ms = query_zone_instant(plan->zone, start) * 1000;
-    plan->range.to_ms = query_zone_instant(plan->zone, query_calendar_add_days(today, period->end_days)) * 1000;
-    return ERROR_NONE;
+    return query_period_parse(words->period, plan->zone, now_ms, &plan->range.from_ms, &plan->range.to_ms, error);
 }
 
 static enum error_code parse_range(const struct query_time_words *words, int64_t now_ms, struct query_plan *plan,
                                    struct error *error)
 {
     int64_t today = query_calendar_midnight(query_zone_local(plan->zone, now_ms / 1000));
-    if (words->period.data) return parse_period(words, today, plan, error);
+    if (words->period.data) return parse_period(words, now_ms, plan, error);
     enum error_code code;
     struct query_range *range = &plan->range;
     range->to_ms = query_zone_instant(plan->zone, query_calendar_add_days(today, 1)) * 1000;

@@ -143,17 +143,23 @@ test('a body asks the same as an address', async () => {
   assert.deepEqual(pagination, { page: 2, limit: 1, totalPages: 2, hasNext: false, hasPrev: true, cursor: null });
 });
 
+test('a period up to now stands for from and to', async () => {
+  assert.equal((await ask('', { serviceName: 'words', period: '2h' })).data.length, LINES.length);
+  assert.deepEqual((await ask('', { serviceName: 'words', period: '30m' })).data, []);
+});
+
 test('words that mean nothing, and values out of bounds, are refused and named', async () => {
   for (const [path, words, field] of [
     ['', { serviceNmae: 'x' }, 'serviceName'], ['', { limit: '0' }, 'limit'], ['', { limit: '1001' }, 'limit'], ['', { cursor: 'x' }, 'cursor'],
     ['', { page: '2', cursor: '1.1.1' }, 'page'], ['', { page: '9999', limit: '1000' }, 'page'], ['', { traceId: 'xyz' }, 'traceId'], ['', { spanId: 'ab' }, 'spanId'],
-    ['', { minSeverity: 'loud' }, 'minSeverity'], ['', { from: 'yesterday' }, 'from'], ['', { from: '2026-01-02', to: '2026-01-01' }, 'from'],
+    ['', { minSeverity: 'loud' }, 'minSeverity'], ['', { from: 'yesterday' }, 'from'], ['', { period: 'fortnight' }, 'period'], ['', { period: '1h', from: '2026-01-02' }, 'period'],
+    ['', { from: '2026-01-02', to: '2026-01-01' }, 'from'],
     ['', { logAttributes: '{' }, 'logAttributes'], ['', { logAttributes: '3' }, 'logAttributes'], ['', { logAttributes: '[1]' }, 'logAttributes'],
     ['', { logAttributes: '{"a":{"operator":"near","value":1}}' }, 'operator'], ['', { logAttributes: '{"a":{"operator":"gt","value":"x"}}' }, 'logAttributes'],
     ['', { logAttributes: '{"a":{"operator":"gt"}}' }, 'logAttributes'], ['', { logAttributes: '{"":"x"}' }, 'key'], ['', { logAttributes: '{"a":{"b":null}}' }, 'logAttributes'],
     ['', { logAttributes: JSON.stringify(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`k${i}`, 1]))) }, 'logAttributes'],
     ['/histogram', { interval: '1x' }, 'interval'], ['/histogram', { interval: '1s' }, 'interval'], ['/attributes', { of: 'span' }, 'of'],
-    ['/tail', { cursor: '1_x' }, 'cursor'], ['/tail', { from: '2026-01-01' }, 'from'], ['/tail', { cursor: `1${'_1'.repeat(100)}` }, 'cursor'],
+    ['/tail', { cursor: '1_x' }, 'cursor'], ['/tail', { from: '2026-01-01' }, 'from'], ['/tail', { period: '1h' }, 'from'], ['/tail', { cursor: `1${'_1'.repeat(100)}` }, 'cursor'],
     ['/context', {}, 'place'], ['/context', { place: '1.x' }, 'place'], ['/export', { limit: '1000000' }, 'limit'],
   ]) await refused(path, words, field);
   assert.equal((await server.get(`${LOGS}/context?place=1.1.1`, a.secret_key)).status, 404);

@@ -265,10 +265,16 @@ test('filters, pages and intervals without points', async () => {
   assert.deepEqual(byAddress.json.data[0].points, one.data[0].points);
 });
 
+test('a period up to now stands for from and to', async () => {
+  const { metadata } = (await server.post(METRICS, { metricName: 'memory', period: '15m' }, { key })).json;
+  assert.equal(Date.parse(metadata.to) - Date.parse(metadata.from), 15 * MINUTE);
+  assert.ok(Math.abs(Date.parse(metadata.to) - Date.now()) < MINUTE, metadata.to);
+});
+
 test('what cannot be answered says why', async () => {
   for (const [words, field] of [[{}, 'metricName'], [{ metricName: 'memory', aggregation: 'median' }, 'aggregation'], [{ metricName: 'memory', aggregation: 'rate' }, 'aggregation'],
     [{ metricName: 'latency.delta', aggregation: 'last' }, 'aggregation'], [{ metricName: 'memory', interval: '1ms' }, 'interval'], [{ metricName: 'memory', from: 'noon' }, 'from'],
-    [{ metricName: 'memory', from: END, to: BEGIN }, 'from'], [{ metricName: 'memory', fill: 'zero' }, 'fill'], [{ metricName: 'memory', labels: [] }, 'labels']]) {
+    [{ metricName: 'memory', from: END, to: BEGIN }, 'from'], [{ metricName: 'memory', period: '15' }, 'period'], [{ metricName: 'memory', period: '15m', to: END }, 'period'], [{ metricName: 'memory', fill: 'zero' }, 'fill'], [{ metricName: 'memory', labels: [] }, 'labels']]) {
     const answer = await server.post(METRICS, words, { key });
     assert.deepEqual([answer.status, answer.json.error?.field], [400, field], answer.text);
   }

@@ -41,6 +41,20 @@ function watched(exporter) {
   return { exporter, results };
 }
 
+// The SDK cuts through characters: JSON then holds half of a surrogate pair, protobuf U+FFFD.
+for (const protocol of ['http', 'proto'])
+  test(`spans with attributes cut through a character, over ${protocol}`, { skip }, async () => {
+    const service = `cut-${protocol}`;
+    const { exporter: sender, results } = watched(await exporter('Trace', protocol, 'none', a.secret_key));
+    const provider = new NodeTracerProvider({ resource: resourceFromAttributes({ 'service.name': service }), spanLimits: { attributeValueLengthLimit: 11 }, spanProcessors: [new BatchSpanProcessor(sender)] });
+    provider.getTracer('e2e').startSpan('cut', { attributes: { text: 'hello abc \u{1F600} world' } }).end();
+    await provider.forceFlush();
+    await provider.shutdown();
+    assert.deepEqual(results.map((result) => result.error?.message ?? result.code), [0]);
+    await server.settle(a.write_key);
+    assert.deepEqual(await server.sql(`SELECT span_attributes['text'] AS text FROM observability.traces_v3 WHERE service_name = '${service}'`), [{ text: 'hello abc \uFFFD' }]);
+  });
+
 const ways = ['http', 'proto', 'grpc'].flatMap((protocol) => ['none', 'gzip'].map((compression) => [protocol, compression]));
 for (const [protocol, compression] of ways)
   test(`spans over ${protocol}, compression ${compression}`, { skip }, async () => {

@@ -335,7 +335,7 @@ test('a trace leads to its logs', async () => {
   await giveLogs(log(SHOP, 'card refused'), log('99'.repeat(16), 'of another trace'), log('', 'of none'));
   const { data } = await ask(`${signals}/traces/${SHOP}/logs`);
   assert.deepEqual(data.map((r) => [r.body, r.traceId, r.spanId, r.severityText, r.serviceName]), [['card refused', SHOP, '00000000000000a3', 'ERROR', 'pay']]);
-  const { data: [found] } = await ask(`${signals}/traces/summaries?traceId=${SHOP}`);
+  const { data: [found] } = await ask(`${signals}/traces/summaries?traceId=${SHOP}&period=24h`);
   assert.deepEqual([found.traceId, found.hasLogs], [SHOP, true]);
 });
 

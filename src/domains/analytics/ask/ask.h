@@ -39,7 +39,7 @@ extern const struct domain_question openpanel_behaviour_questions[];
 #define ANALYTICS_WORDS_WHEN                                                                                           \
     {"timezone", "IANA name; UTC when absent."}, {"from", "Start, inclusive: date, ISO 8601 or Unix ms."},             \
     {"to", "End: a whole day, or an exclusive instant."},                                                              \
-    {"period", "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m."}
+    {"period", "Instead of from and to: today, yesterday, 7d, 30d, 90d, month, 12m; 90m, 24h, 14d, .."}
 #define ANALYTICS_WORDS_WHICH {"filter", "name:operator:value|value; may be repeated. In a body: filters, see docs/api.md."}
 
 #endif

@@ -194,7 +194,7 @@ enum error_code openpanel_span_read(struct query_context *context, bool is_openp
     /* Reports keep our names of periods as ranges. */
     range = query_context_text(&asked, "range");
     if (!is_openpanel && range.size && query_words_find(range_name_at, NULL, RANGE_COUNT, range) < 0 &&
-        query_words_find(query_period_name, NULL, QUERY_PERIOD_COUNT, range) >= 0 && !has_any(&asked, ours) && !has_any(&asked, theirs + 1))
+        query_period_is(range) && !has_any(&asked, ours) && !has_any(&asked, theirs + 1))
         count = keep(&asked, "range", "period", parameters, count);
     asked.parameters = parameters;
     asked.parameter_count = count;

@@ -44,7 +44,8 @@ void logs_question_where_all(struct logs_question *question);
     {"serviceName", "one or more services"}, {"serviceNames", "the same"}, {"traceId", "32 hexadecimal digits"},                  \
     {"spanId", "16 hexadecimal digits"}, {"eventName", "of the record"},                                                          \
     {"logAttributes", "conditions over the record's attributes, JSON"}, {"resourceAttributes", "over its resource's"},             \
-    {"from", "ISO 8601 or Unix ms; default: 30 days before"}, {"to", "exclusive; default: now"}
+    {"from", "ISO 8601 or Unix ms; default: 30 days before"}, {"to", "exclusive; default: now"}, \
+    {"period", "instead of from and to: 15m, 24h, 7d, today, .."}
 
 /* text.c: the full-text language as a condition over `body`. */
 #define LOGS_QUERY_BYTES 4096

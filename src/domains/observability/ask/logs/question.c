@@ -12,9 +12,15 @@
 static enum error_code read_time(struct logs_question *question, int64_t default_ms, struct error *error)
 {
     struct query_context *context = question->context;
-    struct slice from = query_context_text(context, "from"), to = query_context_text(context, "to");
+    struct slice from = query_context_text(context, "from"), to = query_context_text(context, "to"), period = query_context_text(context, "period");
     const struct query_zone *zone;
     enum error_code code = query_zone_load(SLICE("UTC"), context->arena, &zone, error);
+    if (!code && period.data) {
+        if (from.data || to.data) return error_set_field(error, ERROR_INVALID, "period", "period cannot be combined with from or to: use one way");
+        code = query_period_parse(period, zone, context->now_ms, &question->from_ms, &question->to_ms, error);
+        if (!code) context->to_ms = question->to_ms;
+        return code;
+    }
     question->to_ms = context->now_ms + LOGS_FUTURE_MS;
     if (!code && to.data) code = query_plan_instant_parse("to", to, true, zone, &question->to_ms, error);
     question->from_ms = (to.data ? question->to_ms : context->now_ms) - default_ms;

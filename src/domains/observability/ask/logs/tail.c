@@ -228,8 +228,9 @@ static enum error_code tail_answer(struct query_context *context, struct buffer 
     struct tailing tailing = {.tail = tail};
     if (!tail) return error_set(error, ERROR_MEMORY, "no memory for a question");
     enum error_code code = logs_question_begin(context, tail_words, (int64_t)LOGS_DEFAULT_DAYS * 86400000, &question, error);
-    if (!code && (query_context_text(context, "from").data || query_context_text(context, "to").data))
-        code = error_set_field(error, ERROR_INVALID, "from", "a tail shows what arrives, of any time: from and to are not for it");
+    if (!code && (query_context_text(context, "from").data || query_context_text(context, "to").data ||
+                  query_context_text(context, "period").data))
+        code = error_set_field(error, ERROR_INVALID, "from", "a tail shows what arrives, of any time: from, to and period are not for it");
     if (!code) code = query_context_integer(context, "limit", 1, TAIL_LIMIT, TAIL_DEFAULT, &limit, error);
     if (!code) code = query_context_integer(context, "last", 0, TAIL_LIMIT, 0, &last, error);
     if (!code && cursor.size > CURSOR_BYTES) code = refuse_cursor(error);

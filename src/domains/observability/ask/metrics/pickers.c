@@ -119,7 +119,8 @@ static enum error_code exemplars_answer(struct query_context *context, struct bu
     return rows_answer(context, &text, out, error);
 }
 
-#define TIME_WORDS {"from", "ISO 8601 or milliseconds since 1970; default: an hour before to"}, {"to", "The end, not included; default: now"}
+#define TIME_WORDS {"from", "ISO 8601 or milliseconds since 1970; default: an hour before to"}, {"to", "The end, not included; default: now"}, \
+    {"period", "Instead of from and to: 15m, 24h, 7d, today, .."}
 #define SCOPE_WORDS                                                                                                                                    \
     TIME_WORDS, {"metricName", "A metric, by its own name or Prometheus'; repeated, or metricNames, for more"}, {"serviceName", "Only of this service"},       \
         {"label", "name:value, repeated: all must fit"}

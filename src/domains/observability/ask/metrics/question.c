@@ -3,6 +3,7 @@
 #include "base/time.h"
 #include "domains/observability/ask/metrics/metrics.h"
 #include "promql/expression.h"
+#include "query/plan_time.h"
 #include "query/words.h"
 
 const char *const METRICS_AGGREGATIONS[] = {"avg", "sum", "min", "max", "count", "last", "increase", "rate", "p50", "p75", "p90", "p95", "p99", NULL};
@@ -23,6 +24,23 @@ static enum error_code read_instant(const struct query_context *context, const c
     if (!text.size) return ERROR_NONE;
     if ((slice_parse_int64(text, ret_ms) || time_parse_iso8601(text, ret_ms)) && *ret_ms >= 0 && *ret_ms <= INT64_C(4102444800000)) return ERROR_NONE;
     return error_set_field(error, ERROR_INVALID, name, "%s=%s must be a time: ISO 8601 or milliseconds since 1970", name, query_words_show(text).text);
+}
+
+static enum error_code read_time(struct query_context *context, struct metrics_question *question, struct error *error)
+{
+    struct slice period = query_context_text(context, "period");
+    enum error_code code;
+    if (period.size) {
+        const struct query_zone *zone;
+        if (query_context_text(context, "from").size || query_context_text(context, "to").size)
+            return error_set_field(error, ERROR_INVALID, "period", "period cannot be combined with from or to: use one way");
+        code = query_zone_load(SLICE("UTC"), context->arena, &zone, error);
+        return code ? code : query_period_parse(period, zone, context->now_ms, &question->from_ms, &question->to_ms, error);
+    }
+    code = read_instant(context, "to", context->now_ms, &question->to_ms, error);
+    if (!code) code = read_instant(context, "from", question->to_ms - 3600 * 1000, &question->from_ms, error);
+    if (!code && question->from_ms >= question->to_ms) code = error_set_field(error, ERROR_INVALID, "from", "from must be before to");
+    return code;
 }
 
 static enum error_code read_filters(const struct query_context *context, struct metrics_question *question, struct error *error)
@@ -56,9 +74,7 @@ static enum error_code read_filter_words(const struct query_context *context, st
 enum error_code metrics_scope_read(struct query_context *context, struct metrics_question *question, struct error *error)
 {
     *question = (struct metrics_question){.limit = 100, .page = 1, .service = query_context_text(context, "serviceName")};
-    enum error_code code = read_instant(context, "to", context->now_ms, &question->to_ms, error);
-    if (!code) code = read_instant(context, "from", question->to_ms - 3600 * 1000, &question->from_ms, error);
-    if (!code && question->from_ms >= question->to_ms) code = error_set_field(error, ERROR_INVALID, "from", "from must be before to");
+    enum error_code code = read_time(context, question, error);
     if (!code) code = read_filters(context, question, error);
     if (!code) code = read_filter_words(context, question, error);
     if (code) return code;

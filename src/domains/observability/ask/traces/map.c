@@ -242,7 +242,7 @@ const struct domain_question observability_trace_map_questions[] = {
     {METHOD_GET, "/api/v2/query/signals/traces/service-map", TENANT_TRACES_READ, map_answer,
      (const struct domain_word[]){{"from", "ISO 8601 or Unix ms; a day ago"},
                                   {"to", "exclusive"},
-                                  {"period", "instead of from and to"},
+                                  {"period", "instead of from and to: 15m, 24h, 7d, today, .."},
                                   {NULL, NULL}},
      .summary = "Which services call which, and databases, queues and others that send no spans"},
     {0},

@@ -38,7 +38,7 @@ static inline struct slice traces_filter_conditions(const struct traces_filter *
 
 #define TRACES_FILTER_WORDS \
     {"from", "ISO 8601 or Unix ms; a day ago"}, {"to", "exclusive"}, \
-        {"period", "instead of from and to: 24h, 7d, .."}, {"timezone", "of from, to and period"}, \
+        {"period", "instead of from and to: 15m, 24h, 7d, today, .."}, {"timezone", "of from, to and period"}, \
         {"serviceName", "one or several"}, {"serviceNames", "the same"}, {"spanName", "one or several"}, \
         {"spanNames", "the same"}, {"spanKinds", "several"}, {"statusCodes", "several"}, {"traceIds", "several"}, \
         {"spanKind", "unspecified, internal, server, client, producer, consumer"}, {"statusCode", "unset, ok, error"}, \
