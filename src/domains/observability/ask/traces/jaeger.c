@@ -253,7 +253,8 @@ static enum error_code gathering_take(void *user, const struct traces_span *span
 }
 
 static enum error_code answer_traces(struct query_context *context, const struct slice *ids, size_t count,
-                                     int64_t from_ns, int64_t to_ns, struct buffer *out, struct error *error)
+                                     int64_t from_ns, int64_t to_ns, struct buffer *out, size_t *ret_shown,
+                                     struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct gathering gathering = {.ids = ids,
@@ -275,6 +276,7 @@ static enum error_code answer_traces(struct query_context *context, const struct
     }
     json_writer_array_end(&writer);
     end_answer(&writer, shown);
+    *ret_shown = shown;
     return code;
 }
 
@@ -284,7 +286,7 @@ static enum error_code search_answer(struct query_context *context, struct buffe
     struct traces_filter filter;
     struct traces_figures *figures;
     struct traces_place_of place;
-    size_t count = query_context_texts(context, "traceID", ids, QUERY_VALUE_LIMIT);
+    size_t shown, count = query_context_texts(context, "traceID", ids, QUERY_VALUE_LIMIT);
     int64_t limit, from_ns = INT64_MAX, to_ns = 0;
     bool has_more;
     for (size_t i = 0; i < count; i++) {
@@ -294,7 +296,7 @@ static enum error_code search_answer(struct query_context *context, struct buffe
                                    query_words_show(ids[i]).text);
         ids[i] = id;
     }
-    if (count) return answer_traces(context, ids, count, 0, 0, out, error);
+    if (count) return answer_traces(context, ids, count, 0, 0, out, &shown, error);
     enum error_code code = query_context_integer(context, "limit", 1, SEARCH_MOST, 100, &limit, error);
     if (!code) code = read_search(context, &filter, error);
     if (code) return code;
@@ -308,7 +310,7 @@ static enum error_code search_answer(struct query_context *context, struct buffe
         if (figures[i].start_ns < from_ns) from_ns = figures[i].start_ns;
         if (figures[i].end_ns > to_ns) to_ns = figures[i].end_ns;
     }
-    return answer_traces(context, found, count, from_ns, to_ns + 1, out, error);
+    return answer_traces(context, found, count, from_ns, to_ns + 1, out, &shown, error);
 }
 
 /* ---- one trace, dependencies ---- */
@@ -316,12 +318,9 @@ static enum error_code search_answer(struct query_context *context, struct buffe
 static enum error_code trace_answer(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct slice id = traces_id_read(context, context->path_values[0]);
-    struct traces_figures *figures = NULL;
-    size_t count = 0;
-    enum error_code code = id.size ? traces_figures_ask(context, &id, 1, 0, 0, &figures, &count, error) : ERROR_NONE;
-    if (code) return code;
-    if (!count) return error_set(error, ERROR_NOT_FOUND, "trace not found");
-    return answer_traces(context, &id, 1, figures->start_ns, figures->end_ns + 1, out, error);
+    size_t shown = 0;
+    enum error_code code = id.size ? answer_traces(context, &id, 1, 0, 0, out, &shown, error) : ERROR_NONE;
+    return code || shown ? code : error_set(error, ERROR_NOT_FOUND, "trace not found");
 }
 
 static enum error_code dependencies_answer(struct query_context *context, struct buffer *out, struct error *error)

@@ -282,7 +282,8 @@ enum error_code traces_read(struct query_context *context, const struct slice *i
         traces_spans_select(&text);
         query_text_add(&text, " AND ");
         traces_ids_write(&text, ids, id_count);
-        traces_range_write(&text, from_ns, to_ns);
+        /* Of one trace what follows is later: parts of the table are left out by it. */
+        traces_range_write(&text, done && id_count == 1 ? part.start_ns : from_ns, to_ns);
         if (done) {
             query_text_add(&text, " AND (trace_id_bytes, timestamp, span_ids) > (toFixedString(unhex(");
             query_text_value(&text, slice_from_string(part.trace_id));

@@ -54,17 +54,13 @@ static enum error_code trace_write(struct query_context *context, bool is_json, 
                                    bool *ret_truncated, struct error *error)
 {
     struct slice id = traces_id_read(context, context->path_values[0]);
-    struct traces_figures *figures = NULL;
     struct traces_otlp otlp;
-    size_t count = 0;
-    enum error_code code = id.size ? traces_figures_ask(context, &id, 1, 0, 0, &figures, &count, error) : ERROR_NONE;
-    if (code) return code;
-    if (!count)
-        return error_set(error, ERROR_NOT_FOUND, "trace not found%s",
-                         id.size ? "" : ": an id has up to 32 hexadecimal digits");
+    if (!id.size)
+        return error_set(error, ERROR_NOT_FOUND, "trace not found: an id has up to 32 hexadecimal digits");
     traces_otlp_begin(&otlp, is_json);
-    code = traces_read(context, &id, 1, figures->start_ns, figures->end_ns + 1, TRACES_SPAN_LIMIT, traces_otlp_take,
-                       &otlp, ret_truncated, error);
+    enum error_code code =
+        traces_read(context, &id, 1, 0, 0, TRACES_SPAN_LIMIT, traces_otlp_take, &otlp, ret_truncated, error);
+    if (!code && !otlp.first) code = error_set(error, ERROR_NOT_FOUND, "trace not found");
     if (!code) traces_otlp_write(&otlp, trace);
     traces_otlp_free(&otlp);
     return !code && trace->failed ? error_set(error, ERROR_MEMORY, "no memory for a trace") : code;

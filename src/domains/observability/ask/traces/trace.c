@@ -8,6 +8,12 @@
 #define PAGE_DEFAULT 10000
 #define AROUND_MOST 10000 /* log records or exemplars */
 
+static enum error_code not_found(struct slice text, bool is_id, struct error *error)
+{
+    return error_set_field(error, ERROR_NOT_FOUND, "traceId", "there is no trace %s%s", query_words_show(text).text,
+                           is_id ? "" : ": an id has 32 hexadecimal digits");
+}
+
 static enum error_code find_trace(struct query_context *context, struct slice *ret_id,
                                   struct traces_figures **ret_figures, struct error *error)
 {
@@ -18,10 +24,7 @@ static enum error_code find_trace(struct query_context *context, struct slice *r
     enum error_code code =
         ret_id->size ? traces_figures_ask(context, ret_id, 1, 0, 0, ret_figures, &count, error) : ERROR_NONE;
     if (code) return code;
-    if (count == 0)
-        return error_set_field(error, ERROR_NOT_FOUND, "traceId", "there is no trace %s%s", query_words_show(text).text,
-                               ret_id->size ? "" : ": an id has 32 hexadecimal digits");
-    return ERROR_NONE;
+    return count ? ERROR_NONE : not_found(text, ret_id->size > 0, error);
 }
 
 /* The place of the last span shown: "1795248000123456789.<span id and its parent's>". */
@@ -44,10 +47,12 @@ static enum error_code place_read(struct slice text, struct place *place, struct
 }
 
 struct page {
+    struct query_context *context;
     struct json_writer *writer;
     size_t count, limit;
     struct place last;
     bool has_more;
+    struct traces_figures figures; /* of the spans shown */
 };
 
 static enum error_code page_take(void *user, const struct traces_span *span, struct error *error)
@@ -62,28 +67,25 @@ static enum error_code page_take(void *user, const struct traces_span *span, str
     snprintf(page->last.ids, sizeof page->last.ids, "%.*s%.*s", SLICE_ARGS(span->span_id),
              SLICE_ARGS(span->parent_span_id.size ? span->parent_span_id : SLICE("0000000000000000")));
     traces_span_write(page->writer, span);
+    enum error_code code = traces_figures_add(page->context, &page->figures, span, error);
+    if (code) return code;
     return page->writer->out->failed ? error_set(error, ERROR_MEMORY, "no memory for an answer") : ERROR_NONE;
 }
 
-static enum error_code write_spans(struct query_context *context, struct slice id, const struct traces_figures *figures,
-                                   struct page *page, struct slice cursor, struct error *error)
+static enum error_code write_spans(struct query_context *context, struct slice id, const struct place *place,
+                                   struct page *page, struct error *error)
 {
     struct query_text text;
-    struct place place;
-    enum error_code code = cursor.size ? place_read(cursor, &place, error) : ERROR_NONE;
-    if (code) return code;
     query_text_init(&text, context->arena);
     traces_spans_select(&text);
     query_text_add(&text, " AND ");
     traces_ids_write(&text, &id, 1);
-    traces_range_write(&text, figures->start_ns, figures->end_ns + 1);
-    if (cursor.size) {
-        query_text_add(&text, " AND timestamp >= ");
-        traces_instant_write(&text, place.start_ns);
+    if (place) {
+        traces_range_write(&text, place->start_ns, 0);
         query_text_add(&text, " AND (timestamp, span_ids) > (");
-        traces_instant_write(&text, place.start_ns);
+        traces_instant_write(&text, place->start_ns);
         query_text_add(&text, ", toFixedString(unhex(");
-        query_text_value(&text, slice_from_string(place.ids));
+        query_text_value(&text, slice_from_string(place->ids));
         query_text_add(&text, "), 16))");
     }
     query_text_printf(&text, "\nORDER BY timestamp, span_ids LIMIT 1 BY timestamp, span_ids LIMIT %zu",
@@ -131,20 +133,33 @@ enum error_code traces_exemplars_write(struct query_context *context, const stru
     return query_context_write_rows(context, &text, writer, error);
 }
 
+/* A page that holds the whole trace says itself what it comes to; parts of one ask for it. */
+static enum error_code figures_of(struct query_context *context, struct page *page, bool is_whole,
+                                  struct traces_figures **ret_figures, struct error *error)
+{
+    struct slice id;
+    *ret_figures = &page->figures;
+    if (!is_whole) return find_trace(context, &id, ret_figures, error);
+    return page->count ? traces_figures_end(context, &page->figures, error) : not_found(context->path_values[0], true, error);
+}
+
 static enum error_code trace_answer(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct json_writer writer = {.out = out};
     struct traces_figures *figures;
-    struct slice id;
+    struct slice id = traces_id_read(context, context->path_values[0]), cursor = query_context_text(context, "cursor");
+    struct place place;
     int64_t limit;
     enum error_code code = query_context_integer(context, "limit", 1, PAGE_MOST, PAGE_DEFAULT, &limit, error);
-    if (!code) code = find_trace(context, &id, &figures, error);
+    if (!code && !id.size) code = not_found(context->path_values[0], false, error);
+    if (!code && cursor.size) code = place_read(cursor, &place, error);
     if (code) return code;
-    struct page page = {.writer = &writer, .limit = (size_t)limit};
+    struct page page = {.context = context, .writer = &writer, .limit = (size_t)limit};
     json_writer_object_begin(&writer);
     json_writer_key(&writer, "data");
     json_writer_array_begin(&writer);
-    code = write_spans(context, id, figures, &page, query_context_text(context, "cursor"), error);
+    code = write_spans(context, id, cursor.size ? &place : NULL, &page, error);
+    if (!code) code = figures_of(context, &page, !cursor.size && !page.has_more, &figures, error);
     if (code) return code;
     json_writer_array_end(&writer);
     json_writer_key(&writer, "total");

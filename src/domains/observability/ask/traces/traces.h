@@ -82,6 +82,7 @@ struct traces_figures {
     const struct native_value *services; /* sorted */
     size_t service_count;
     bool has_logs; /* when asked for */
+    struct traces_gathered *gathered; /* of gather.c */
 };
 /*
  * Of each of these traces that is stored, in no order. Open ends (0) look at all of the time there is: by the primary key and the filter
@@ -91,6 +92,14 @@ enum error_code traces_figures_ask(struct query_context *context, const struct s
                                    int64_t from_ns, int64_t to_ns, struct traces_figures **ret_figures,
                                    size_t *ret_count, struct error *error) MUST_CHECK;
 void traces_figures_write(const struct traces_figures *figures, struct json_writer *writer);
+/*
+ * gather.c: the same of one trace whose spans are all read anyhow, in the order of (timestamp, span_ids), each once. Begins with zeros; texts are
+ * copied into the question's arena. Without a span all stays zero.
+ */
+enum error_code traces_figures_add(struct query_context *context, struct traces_figures *figures,
+                                   const struct traces_span *span, struct error *error) MUST_CHECK;
+enum error_code traces_figures_end(struct query_context *context, struct traces_figures *figures,
+                                   struct error *error) MUST_CHECK;
 /* How far from spans that were found the rest of their traces is looked for, when there are many: traces last seconds. */
 #define TRACES_REACH_NS (INT64_C(3600) * 1000000000)
 #define TRACES_MS_NS INT64_C(1000000)
