@@ -379,16 +379,19 @@ def bench_samples(bench, options, server, folder):
 
 TRACE_SAMPLE = 200000
 TRACE_QUESTIONS = 500
-# A copy of the sample, ten minutes earlier: other traces with other ids, of the same shapes.
-TRACE_COPY = """INSERT INTO observability.traces_v3 SELECT * REPLACE (
-  fromUnixTimestamp64Nano(toUnixTimestamp64Nano(timestamp) - 600000000000 * {copy}, 'UTC') AS timestamp,
-  toFixedString(MD5(concat(trace_id_bytes, '{copy}')), 16) AS trace_id_bytes,
-  toFixedString(concat(substring(MD5(concat(substring(span_ids, 1, 8), '{copy}')), 1, 8),
-    if(substring(span_ids, 9, 8) = repeat('\\0', 8), repeat('\\0', 8), substring(MD5(concat(substring(span_ids, 9, 8), '{copy}')), 1, 8))), 16) AS span_ids)
-  FROM observability.bench_sample"""
+TRACE_COPIES = 5   # of one statement: parts of a million spans, which merge as often as those of a busy server, not five times as often
+TRACE_SECONDS = 3600  # that merges may take at the end
+# Copies of the sample, each ten minutes earlier: other traces with other ids, of the same shapes.
+TRACE_COPY = """INSERT INTO observability.traces_v3 SELECT * EXCEPT (copy) REPLACE (
+  fromUnixTimestamp64Nano(toUnixTimestamp64Nano(timestamp) - 600000000000 * copy, 'UTC') AS timestamp,
+  toFixedString(MD5(concat(trace_id_bytes, toString(copy))), 16) AS trace_id_bytes,
+  toFixedString(concat(substring(MD5(concat(substring(span_ids, 1, 8), toString(copy))), 1, 8),
+    if(substring(span_ids, 9, 8) = repeat('\\0', 8), repeat('\\0', 8), substring(MD5(concat(substring(span_ids, 9, 8), toString(copy))), 1, 8))), 16) AS span_ids)
+  FROM observability.bench_sample ARRAY JOIN range({first}, {last}) AS copy"""
 
 
-def bench_trace_by_id(bench, options, server):
+def make_spans(bench, options, server):
+    """The sample over HTTP, its copies by the event store; returns how many spans there are."""
     server.sql("TRUNCATE TABLE observability.traces_v3")
     sent = send(bench, options, server.url, path="/v1/traces", key=server.secret_key, kind="traces", items=min(TRACE_SAMPLE, options.trace_spans), batch=BATCH,
                 seed=options.seed, now_ms=options.now_ms)
@@ -396,13 +399,27 @@ def bench_trace_by_id(bench, options, server):
     server.settle("traces_v3", sent["items"])
     server.sql("CREATE TABLE observability.bench_sample AS observability.traces_v3 ORDER BY tuple()")
     server.sql("INSERT INTO observability.bench_sample SELECT * FROM observability.traces_v3")
-    copies = max(1, round(options.trace_spans / sent["items"]))
-    for copy in range(1, copies):
-        server.sql(TRACE_COPY.format(copy=copy), **COPY)
+    copies, started, said = max(1, round(options.trace_spans / sent["items"])), time.monotonic(), 0
+    for first in range(1, copies, TRACE_COPIES):
+        last = min(copies, first + TRACE_COPIES)
+        server.sql(TRACE_COPY.format(first=first, last=last), **COPY, min_insert_block_size_rows=TRACE_COPIES * TRACE_SAMPLE, min_insert_block_size_bytes=0)
+        if time.monotonic() - said > 30:
+            said = time.monotonic()
+            parts, merges = server.rows("SELECT count(), (SELECT count() FROM system.merges) FROM system.parts WHERE active AND database = 'observability' AND table = 'traces_v3'")[0]
+            bench.say(f"a trace by its id: {last * sent['items']:,} of {copies * sent['items']:,} spans after {said - started:.0f} s, {parts} parts, {merges} merges")
     server.sql("DROP TABLE observability.bench_sample")
-    server.settle("traces_v3", sent["items"] * copies, 1800)
-    spans, parts, size = server.rows("SELECT sum(rows), count(), sum(bytes_on_disk) FROM system.parts WHERE active AND database = 'observability' AND table = 'traces_v3'")[0]
-    ids = [row[0] for row in server.rows(f"SELECT DISTINCT trace_id FROM observability.traces_v3 ORDER BY cityHash64(trace_id) LIMIT {TRACE_QUESTIONS + 20}")]
+    server.settle("traces_v3", sent["items"] * copies, TRACE_SECONDS)
+    bench.say(f"a trace by its id: {copies * sent['items']:,} spans stand still after {time.monotonic() - started:.0f} s")
+    return copies * sent["items"]
+
+
+def bench_trace_by_id(bench, options, server):
+    count = make_spans(bench, options, server)
+    spans, parts, days, size = server.rows("SELECT sum(rows), count(), uniqExact(partition), sum(bytes_on_disk) FROM system.parts "
+                                           "WHERE active AND database = 'observability' AND table = 'traces_v3'")[0]
+    nth = max(1, count // 10 // (4 * TRACE_QUESTIONS))  # some ten spans a trace: four times as many ids as are needed, not all of them, are sorted
+    ids = [row[0] for row in server.rows(f"SELECT DISTINCT trace_id FROM observability.traces_v3 WHERE cityHash64(trace_id_bytes) % {nth} = 0 "
+                                         f"ORDER BY cityHash64(trace_id) LIMIT {TRACE_QUESTIONS + 20}")]
     address = urllib.parse.urlparse(server.url)
     connection = http.client.HTTPConnection(address.hostname, address.port)
     took, found = [], 0
@@ -419,7 +436,7 @@ def bench_trace_by_id(bench, options, server):
     connection.close()
     took.sort()
     figures = {"spans": int(spans), "parts": int(parts), "bytes_per_span": int(size) / int(spans), "p50": took[len(took) // 2], "p99": took[len(took) * 99 // 100]}
-    print(f"\n### a trace by its id, without a time\n\n{figures['spans']:,} spans in {parts} parts ({figures['bytes_per_span']:.1f} bytes each), {len(took)} traces of "
+    print(f"\n### a trace by its id, without a time\n\n{figures['spans']:,} spans in {parts} parts of {days} days ({figures['bytes_per_span']:.1f} bytes each), {len(took)} traces of "
           f"{found / len(took):.1f} spans, one after the other, each for the first time: p50 {figures['p50']:.1f} ms, p99 {figures['p99']:.1f} ms.\n")
     return figures
 

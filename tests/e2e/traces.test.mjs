@@ -106,6 +106,17 @@ test('a trace whose root or a parent is missing says so', async () => {
   assert.deepEqual([figures.isComplete, figures.hasRoot, figures.missingParents, figures.rootSpanName], [false, false, 1, 'first']);
 });
 
+test('a trace shown whole comes to what it comes to in pages: services, errors, parents that are not there, the earliest root', async () => {
+  const trace = '0a'.repeat(16);
+  const spans = Array.from({ length: 300 }, (_, i) => ({ trace, id: hex(9000 - i, 16), parent: i % 97 === 5 ? '' : hex(9000 - (i * 7) % 330, 16), name: `n${i}`,
+    service: `s${(i * 13) % 40}`, start: 300 - i, ms: (i * 37) % 211, status: i % 11 ? 0 : 2 }));
+  await give([...spans, ...spans.slice(0, 20)]);
+  const [whole, page] = [await ask(`${signals}/traces/${trace}`), await ask(`${signals}/traces/${trace}?limit=1`)];
+  assert.deepEqual([whole.data.length, whole.truncated, page.data.length, page.truncated], [300, false, 1, true]);
+  assert.deepEqual([whole.trace, whole.total], [page.trace, page.total]);
+  assert.deepEqual([whole.trace.spanCount, whole.trace.rootSpanName, whole.trace.services.length, whole.trace.missingParents > 0], [300, 'n296', 40, true]);
+});
+
 test('a trace of a hundred thousand spans is read in pages, without a gap, in order', async () => {
   const trace = '02'.repeat(16);
   const spans = Array.from({ length: 100_000 }, (_, i) => ({ trace, id: hex(i + 1, 16), parent: i ? hex((i >> 1) + 1, 16) : '', service: `s${i % 3}`, start: (i % 1000) / 100, ms: 1, kind: 1 }));
