@@ -134,6 +134,22 @@ test('hours and days are what an independent computation says, of samples that c
   await check();
 });
 
+test('where samples are dropped, what was dropped is neither counted again nor are its hours made again', async () => {
+  const edge = Date.now() - 90 * DAY, MINUTE = 60_000, nano = (ms) => `${ms}000000`;
+  const points = [[30, 150], [40, 160]].map(([minutes, value]) => ({ time: edge + minutes * MINUTE, value })); // of the start ten minutes before the edge, and of what came then
+  const common = ({ time }) => ({ timeUnixNano: nano(time), startTimeUnixNano: nano(edge - 10 * MINUTE) });
+  const metrics = [{ name: 'edge', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: points.map((point) => ({ ...common(point), asInt: point.value })) } },
+    { name: 'edge.sizes', histogram: { aggregationTemporality: 2, dataPoints: points.map((point) => ({ ...common(point), count: point.value, sum: 1, explicitBounds: [], bucketCounts: [point.value] })) } }];
+  assert.equal((await server.post('/v1/metrics', { resourceMetrics: [{ scopeMetrics: [{ metrics }] }] }, { key: a.secret_key })).text, '{}');
+  note(a.tenant, NAMES[0], START + 8 * HOUR + 7, 5);
+  await send(a, [{ name: NAMES[0], ms: START + 8 * HOUR + 7, value: 5 }]); // an hour that is made again afterwards
+  await check();
+  for (const [metricName, aggregation] of [['edge', 'increase'], ['edge.sizes', 'count']]) {
+    const { json, text } = await server.post('/api/v2/query/signals/metrics', { metricName, aggregation, from: edge + 20 * MINUTE, to: edge + 50 * MINUTE }, { key: a.secret_key });
+    assert.deepEqual(json.data?.map((series) => series.points.map((point) => point.value)), [[10]], `${metricName}: ${text}`);
+  }
+});
+
 test('samples that come late, twice or change the step of the hour after are added up again', async () => {
   const late = [];
   for (let i = 0; i < 60; i++) {

@@ -12,6 +12,7 @@
 #define GRACE_S 300              /* after its end an hour waits for samples this long: a sender's batch and its repetitions */
 #define TICK_MS 1000
 #define TENANTS_BYTES 100000     /* of a list in a statement; with more tenants an hour is made for all of them */
+#define EDGE_S (4 * HOUR)        /* so near to where samples are dropped no hour is made again: those before it may be gone */
 #define DAYS_LIMIT 400           /* how long rollups are kept */
 #define RETRY_MS 5000
 
@@ -105,12 +106,13 @@ static void changed_sql(const struct metrics_rollup *rollup, int64_t first_day, 
     buffer_printf(sql,
                   "SELECT one.1 AS is_day, one.2 AS time, " TENANT_LIST " FROM (SELECT DISTINCT tenant_id, toInt64(toUnixTimestamp(toStartOfHour(timestamp))) AS hour "
                   "FROM observability.metric_samples WHERE timestamp < toDateTime64(%lld, 9, 'UTC') AND timestamp >= toDateTime64(%lld, 9, 'UTC') "
-                  "AND ((segment %s %llu AND segment <= %llu) OR timestamp >= toDateTime64(%lld, 9, 'UTC')) AND " TENANT_IS_SOUND
+                  "AND ((segment %s %llu AND segment <= %llu) OR timestamp >= toDateTime64(%lld, 9, 'UTC')) "
+                  "AND timestamp >= toDateTime64(%lld, 9, 'UTC') - toIntervalDay(retention_days) AND " TENANT_IS_SOUND
                   ") ARRAY JOIN [hour, hour + %d] AS either ARRAY JOIN [(0, either), (1, intDiv(either, %d) * %d)] AS one "
                   "WHERE either < %lld AND (is_day = 0 OR time < %lld) GROUP BY is_day, time ORDER BY is_day, time",
                   (long long)rollup->wanted_closed, (long long)(rollup->wanted_closed - DAYS_LIMIT * (int64_t)DAY), rollup->grew ? ">=" : ">",
-                  (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (long long)rollup->closed, HOUR, DAY, DAY,
-                  (long long)rollup->wanted_closed, (long long)first_day);
+                  (unsigned long long)rollup->segment, (unsigned long long)rollup->wanted_segment, (long long)rollup->closed,
+                  (long long)(rollup->wanted_closed + EDGE_S), HOUR, DAY, DAY, (long long)rollup->wanted_closed, (long long)first_day);
 }
 
 static enum error_code find_work(struct metrics_rollup *rollup, struct domain_host *host, struct error *error)

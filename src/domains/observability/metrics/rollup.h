@@ -17,6 +17,7 @@
  * before the hour's start. A step is value - value before; a reset (the value fell, or start_timestamp is another and not before the last sample)
  * counts from zero: value. Without a sample before: value if start_timestamp lies in that hour or the bucket and before the sample (a start equal to the first
  * sample's time means that it is not known: OTLP), else 0. A day's is the sum of its hours'.
+ * What a rollup says outlasts its samples: hours within four of where samples are dropped are not made (again), for some of theirs may be gone.
  * One server per event store does this: numbers of segments are a data directory's own.
  */
 struct metrics_rollup {

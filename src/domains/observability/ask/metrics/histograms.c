@@ -296,7 +296,7 @@ static enum error_code answer_gathered(struct gathering *gathering, struct metri
 
 static void write_statement(struct query_text *text, const struct metrics_question *question)
 {
-    query_text_add(text, "SELECT series_id, toUnixTimestamp64Nano(timestamp), toUnixTimestamp64Nano(start_timestamp), if(is_float = 1, count_float, toFloat64(count)), "
+    query_text_add(text, "SELECT series_id, toUnixTimestamp64Nano(timestamp), toUnixTimestamp64Nano(" METRICS_START "), if(is_float = 1, count_float, toFloat64(count)), "
                          "ifNull(sum, nan), ifNull(min, nan), ifNull(max, nan), bucket_bounds, "
                          "if(is_float = 1, bucket_counts_float, arrayMap(c -> toFloat64(c), bucket_counts)), scale, zero_threshold, "
                          "if(is_float = 1, zero_count_float, toFloat64(zero_count)), positive_offset, "

@@ -12,8 +12,9 @@
  * Increase, everywhere, as rollups have it (metrics/rollup.h): what a counter grew by. Delta: the sum of the points. Cumulative: the steps from
  * point to point of each series that end in the interval; a smaller value, or another start time not before the last point, is a reset, and the
  * value is then what it grew by. Without a point before (none since an hour before the hour it lies in) the value counts when its start
- * lies in that time and before the point.
+ * lies in that time and before the point, and not before what is kept: of an older one points may be gone that said a part of the value.
  */
+#define METRICS_START "if(start_timestamp >= now64(9, 'UTC') - toIntervalDay(retention_days), start_timestamp, toDateTime64(0, 9, 'UTC'))"
 #define METRICS_BEFORE_MS INT64_C(3600000) /* an hour: where steps begin is looked for so long before the hour */
 #define METRICS_NAME_LIMIT 20
 #define METRICS_FILTER_LIMIT 32

@@ -18,7 +18,7 @@ static const char *const OVER_SERIES[METRICS_AGGREGATION_COUNT] = {
 /* A point that was sent twice counts once, as it came last. The table is sorted like this: nothing has to be kept but two rows. */
 static void write_points(struct query_text *text, int64_t from_ms, int64_t to_ms)
 {
-    query_text_add(text, "SELECT series_id, timestamp, value, start_timestamp FROM (SELECT series_id, timestamp, value, start_timestamp, "
+    query_text_add(text, "SELECT series_id, timestamp, value, known_start FROM (SELECT series_id, timestamp, value, " METRICS_START " AS known_start, "
                          "leadInFrame(timestamp) OVER n AS following FROM observability.metric_samples WHERE tenant_id = {tenant:String} AND NOT isNaN(value) AND");
     metrics_time_write(text, from_ms, to_ms);
     query_text_add(text, " AND series_id IN (SELECT series_id FROM series) WINDOW n AS (PARTITION BY series_id ORDER BY timestamp, segment "
@@ -36,9 +36,9 @@ static void write_steps(struct query_text *text, const struct metrics_question *
 {
     int64_t hour_ms = from_ms / HOUR_MS * HOUR_MS;
     query_text_add(text, "SELECT series_id, timestamp, value, multiIf(is_delta, value, number = 1 OR time_before < toStartOfHour(timestamp) - INTERVAL 1 HOUR, "
-                         "if(start_timestamp >= toStartOfHour(timestamp) - INTERVAL 1 HOUR AND start_timestamp < timestamp, value, 0), "
-                         "value < before OR (start_timestamp > start_before AND start_timestamp >= time_before), value, value - before) AS step FROM (\n"
-                         "SELECT *, lagInFrame(value) OVER w AS before, lagInFrame(timestamp) OVER w AS time_before, lagInFrame(start_timestamp) OVER w AS start_before, "
+                         "if(known_start >= toStartOfHour(timestamp) - INTERVAL 1 HOUR AND known_start < timestamp, value, 0), "
+                         "value < before OR (known_start > start_before AND known_start >= time_before), value, value - before) AS step FROM (\n"
+                         "SELECT *, lagInFrame(value) OVER w AS before, lagInFrame(timestamp) OVER w AS time_before, lagInFrame(known_start) OVER w AS start_before, "
                          "row_number() OVER w AS number FROM (");
     write_points(text, hour_ms - HOUR_MS, to_ms);
     query_text_add(text, ")\nWINDOW w AS (PARTITION BY series_id ORDER BY timestamp ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS points "
