@@ -24,7 +24,7 @@ bool promql_part_of(const struct promql_labels *labels, struct promql_part *part
     if (!labels->count || !slice_equal(labels->items[0].name, promql_part_label)) return false;
     if (labels->items[0].value.size != sizeof *part) return false;
     memcpy(part, labels->items[0].value.data, sizeof *part);
-    return part->kind <= PROMQL_PART_POSITIVE && part->schema >= -32 && part->schema <= 32;
+    return part->kind <= PROMQL_PART_POSITIVE && part->schema >= -31 && part->schema <= 31;
 }
 
 struct slice promql_labels_get(const struct promql_labels *labels, struct slice name)

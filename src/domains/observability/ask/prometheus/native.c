@@ -5,7 +5,8 @@
 #include "domains/observability/ask/prometheus/store.h"
 
 #define ROW_COST 32         /* a row is that many samples, roughly: as SDKs and Prometheus make them, some dozen buckets */
-#define SIDE_LIMIT 20000    /* buckets of one side of a series: more than any sender makes */
+#define SIDE_LIMIT 2000     /* buckets of one side of a series: more are put together, as SDKs do with more than 160 */
+#define SCHEMA_LEAST (-31)
 #define STALE_SCHEMA 127    /* of points that only end a series */
 
 enum side { NEGATIVE, POSITIVE, SIDES };
@@ -82,29 +83,38 @@ static bool has_buckets(const struct table *table, const struct point *point)
     return !point->is_stale && (point->schema == table->schema || !table->is_exact);
 }
 
-/* The buckets that hold those of all points. */
-static enum error_code make_table(const struct point *points, size_t count, int32_t schema, bool is_exact, struct arena *arena, struct table *table,
-                                  struct error *error)
+/* The buckets that hold those of all points; false when they are too many. */
+static bool measure(struct table *table, const struct point *points)
 {
-    int64_t last[SIDES] = {0};
-    *table = (struct table){.points = count, .schema = schema, .is_exact = is_exact, .parts = BUCKETS};
-    for (size_t i = 0; i < count; i++)
-        if (!points[i].is_stale && points[i].threshold > table->threshold) table->threshold = points[i].threshold;
+    table->parts = BUCKETS;
     for (int side = 0; side < SIDES; side++) {
-        for (size_t i = 0; i < count; i++) {
-            if (!has_buckets(table, &points[i]) || !points[i].counts[side].count) continue;
-            int shift = points[i].schema - table->schema;
-            int64_t low = (int64_t)points[i].offsets[side] >> shift, high = ((int64_t)points[i].offsets[side] + (int64_t)points[i].counts[side].count - 1) >> shift;
+        int64_t last = 0;
+        table->widths[side] = 0;
+        for (size_t i = 0; i < table->points; i++) {
+            const struct point *point = &points[i];
+            if (!has_buckets(table, point) || !point->counts[side].count) continue;
+            int shift = point->schema - table->schema;
+            int64_t low = (int64_t)point->offsets[side] >> shift, high = ((int64_t)point->offsets[side] + (int64_t)point->counts[side].count - 1) >> shift;
             if (!table->widths[side] || low < table->first[side]) table->first[side] = low;
-            if (!table->widths[side] || high > last[side]) last[side] = high;
-            table->widths[side] = (size_t)(last[side] - table->first[side]) + 1;
+            if (!table->widths[side] || high > last) last = high;
+            table->widths[side] = (size_t)(last - table->first[side]) + 1;
         }
-        if (table->widths[side] > SIDE_LIMIT)
-            return error_set_field(error, ERROR_TOO_LARGE, "execution", "a histogram has more than %d buckets between its smallest and its largest", SIDE_LIMIT);
+        if (table->widths[side] > SIDE_LIMIT) return false;
         table->parts += table->widths[side];
     }
-    table->values = arena_allocate(arena, table->parts * count * sizeof *table->values);
-    table->is_reset = arena_allocate(arena, count);
+    return true;
+}
+
+static enum error_code make_table(struct table *table, const struct point *points, struct arena *arena, struct error *error)
+{
+    /* Wide ones of many small buckets: single observations, which have the finest there are. */
+    while (!measure(table, points) && table->schema > SCHEMA_LEAST) table->schema--;
+    if (table->widths[NEGATIVE] > SIDE_LIMIT || table->widths[POSITIVE] > SIDE_LIMIT)
+        return error_set_field(error, ERROR_TOO_LARGE, "execution", "a histogram has more than %d buckets between its smallest and its largest", SIDE_LIMIT);
+    for (size_t i = 0; i < table->points; i++)
+        if (!points[i].is_stale && points[i].threshold > table->threshold) table->threshold = points[i].threshold;
+    table->values = arena_allocate(arena, table->parts * table->points * sizeof *table->values);
+    table->is_reset = arena_allocate(arena, table->points);
     return table->values && table->is_reset ? ERROR_NONE : error_set(error, ERROR_MEMORY, "no memory for samples");
 }
 
@@ -207,10 +217,13 @@ static enum error_code add_series(struct prometheus_reader *reader, const struct
     enum error_code code = ERROR_NONE;
     if (!times) return error_set(error, ERROR_MEMORY, "no memory for samples");
     for (size_t i = 0; i < count; i++) times[i] = points[i].time_ms;
-    int32_t schema = next_schema(points, count, INT32_MIN);
+    int32_t least = next_schema(points, count, INT32_MIN);
+    for (int32_t schema = least; is_exact && schema != STALE_SCHEMA; schema = next_schema(points, count, schema))
+        is_exact = measure(&(struct table){.points = count, .schema = schema, .is_exact = true}, points);
+    int32_t schema = least;
     for (size_t part = 0; !code && (part == 0 || (is_exact && schema != STALE_SCHEMA)); schema = next_schema(points, count, schema)) {
-        struct table table;
-        code = make_table(points, count, schema, is_exact, reader->arena, &table, error);
+        struct table table = {.points = count, .schema = schema, .is_exact = is_exact};
+        code = make_table(&table, points, reader->arena, error);
         if (code) return code;
         fill_table(&table, points);
         if (found->is_delta) sum_up(&table, points);
@@ -230,7 +243,7 @@ static enum error_code add_all(struct prometheus_reader *reader, struct slice ro
     if (!points) return error_set(error, ERROR_MEMORY, "no memory for samples");
     for (bool more = true; !code && more;) {
         more = rows.size > 0;
-        if (more && (!take_point(&rows, &point) || total++ > limit || point.schema < -32 || point.schema > 32))
+        if (more && (!take_point(&rows, &point) || total++ > limit || point.schema < -31 || point.schema > 31))
             return error_set(error, ERROR_CORRUPT, "the event store answered with rows that are no histograms");
         if (count && (!more || point.series_id != points[0].series_id)) {
             const struct prometheus_found *found = prometheus_reader_find(reader, points[0].series_id, PROMETHEUS_NATIVE);
