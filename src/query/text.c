@@ -8,6 +8,7 @@
 #include "query/parameter.h"
 
 #define TEXT_FIRST_BYTES 2048
+#define DAY_MS 86400000
 
 void query_text_init(struct query_text *text, struct arena *arena)
 {
@@ -110,6 +111,21 @@ void query_text_range(struct query_text *text, const char *time_column, const st
     query_text_instant(text, range->from_ms);
     query_text_printf(text, " AND %s < ", time_column);
     query_text_instant(text, range->to_ms);
+    query_text_days(text, time_column, range->from_ms, range->to_ms);
+}
+
+/* A day as the event store's Date has it: 1970-01-01 to 2149-06-06. */
+static long long day_of(int64_t unix_ms)
+{
+    if (unix_ms <= 0) return 0;
+    int64_t day = unix_ms / DAY_MS;
+    return day < UINT16_MAX ? day : UINT16_MAX;
+}
+
+void query_text_days(struct query_text *text, const char *time_column, int64_t from_ms, int64_t to_ms)
+{
+    query_text_printf(text, " AND indexHint(toDate(%s) >= toDate(%lld) AND toDate(%s) <= toDate(%lld))", time_column, day_of(from_ms),
+                      time_column, day_of(to_ms));
 }
 
 void query_text_bucket(struct query_text *text, const char *time_column, const struct query_range *range)

@@ -34,8 +34,13 @@ void query_text_values(struct query_text *text, const struct slice *values, size
 void query_text_number(struct query_text *text, double value);
 /* An instant as DateTime64(3, 'UTC'). */
 void query_text_instant(struct query_text *text, int64_t unix_ms);
-/* "column >= from AND column < to" */
+/* "column >= from AND column < to", and which days that are (query_text_days). */
 void query_text_range(struct query_text *text, const char *time_column, const struct query_range *range);
+/*
+ * " AND indexHint(..)": the days of a range, for the primary key alone; no row is looked at for it. Events are sorted by tenant, day, device, time: the
+ * event store takes a condition on the time for the last of these, where it leaves out next to nothing, and not for the day.
+ */
+void query_text_days(struct query_text *text, const char *time_column, int64_t from_ms, int64_t to_ms);
 /* The start of the bucket, in Unix ms, that holds an instant: a number per row, by the range's own list of starts. */
 void query_text_bucket(struct query_text *text, const char *time_column, const struct query_range *range);
 /* What was appended by `write` apart, as a slice of the arena: an expression to be used more than once. Parameters it

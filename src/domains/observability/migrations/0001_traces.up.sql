@@ -78,6 +78,8 @@ CREATE TABLE IF NOT EXISTS observability.traces_v3
 )
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
+-- Without the time itself: the event store would take a condition on it for the last column of the key, and not for the five minutes.
+PRIMARY KEY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), trace_id_bytes)
 ORDER BY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), trace_id_bytes, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(retention_days)
 SETTINGS non_replicated_deduplication_window = 10000;

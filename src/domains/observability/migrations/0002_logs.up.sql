@@ -46,6 +46,7 @@ CREATE TABLE IF NOT EXISTS observability.logs_v3
 )
 ENGINE = MergeTree
 PARTITION BY toDate(timestamp)
+PRIMARY KEY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), service_name) -- without the time: 0001_traces
 ORDER BY (tenant_id, toStartOfInterval(timestamp, INTERVAL 5 MINUTE), service_name, timestamp)
 TTL toDateTime(timestamp) + toIntervalDay(retention_days)
 SETTINGS non_replicated_deduplication_window = 10000;

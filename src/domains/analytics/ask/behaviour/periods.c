@@ -140,6 +140,7 @@ static enum error_code write_events(struct query_context *context, struct query_
     }
     query_text_add(text, " AND created_at < ");
     query_text_instant(text, bounds->to_ms);
+    query_text_days(text, "created_at", periods->has_before ? 0 : bounds->from_ms, bounds->to_ms);
     query_text_add(text, " AND ");
     analytics_steps_write_names(text, both, 2);
     query_text_add(text, " AND (query_is_first OR query_is_return)");
