@@ -11,6 +11,7 @@ struct asking {
     struct api_call *call;
     struct store_session *session;
     struct query_parameter parameters[API_PARAMETER_LIMIT];
+    struct error misused;
 };
 
 static struct asking *asking_of(struct api_question *question)
@@ -24,6 +25,10 @@ static enum error_code asking_run(struct query_context *context, const struct qu
     struct asking *asking = (struct asking *)context;
     enum error_code code = query_text_check(text, error);
     if (code) return code;
+    if (asking->misused.code) { /* the answer would be thrown away */
+        if (error) *error = asking->misused;
+        return asking->misused.code;
+    }
     struct store_parameter *parameters = arena_allocate(context->arena, (text->parameter_count + 1) * sizeof *parameters);
     if (!parameters) return error_set(error, ERROR_MEMORY, "no memory for a question");
     parameters[0] = (struct store_parameter){"tenant", context->tenant};
@@ -122,6 +127,10 @@ static enum error_code asking_compute(struct api_question *question, struct stor
         context->has_body = code == ERROR_NONE;
     }
     if (code == ERROR_NONE) code = call->route->question->answer(context, out, error);
+    if (asking->misused.code) {
+        *error = asking->misused;
+        code = error->code;
+    }
     question->status = context->status;
     question->content_type = context->content_type;
     question->to_ms = context->to_ms;
@@ -175,6 +184,7 @@ void api_question_handle(struct api_call *call)
         .status = 200,
         .content_type = "application/json",
     };
+    if (!call->route->question->refuse) asking->context.misused = &asking->misused; /* clients of other products know no such rule */
     asking->call = call;
     asking->question = (struct api_question){.call = call, .compute = asking_compute, .refuse = asking_refuse};
     if (call->is_stored) asking->question.words = asking_stored_words(asking);

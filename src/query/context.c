@@ -3,6 +3,7 @@
 #include "query/context.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #include "query/words.h"
 
@@ -35,13 +36,28 @@ static struct slice context_value_text(const struct query_context *context, stru
     }
 }
 
+static void context_misused(const struct query_context *context, const char *name, const char *wanted)
+{
+    if (context->misused && !context->misused->code) error_set_field(context->misused, ERROR_INVALID, name, "%s must be %s", name, wanted);
+}
+
 struct slice query_context_text(const struct query_context *context, const char *name)
 {
     const struct query_parameter *parameter = context_find(context, name);
     struct json_value value;
+    struct slice text = {NULL, 0};
     if (parameter) return parameter->value.data ? parameter->value : SLICE("");
-    if (query_context_member(context, name, &value)) return context_value_text(context, value);
-    return (struct slice){NULL, 0};
+    if (!query_context_member(context, name, &value)) return text;
+    text = context_value_text(context, value);
+    if (!text.data) context_misused(context, name, "text, a number, true or false");
+    return text;
+}
+
+static void context_too_many(const struct query_context *context, const char *name, size_t limit)
+{
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "at most %zu values", limit);
+    context_misused(context, name, wanted);
 }
 
 size_t query_context_texts(const struct query_context *context, const char *name, struct slice *values, size_t limit)
@@ -49,17 +65,21 @@ size_t query_context_texts(const struct query_context *context, const char *name
     size_t count = 0;
     struct slice wanted = slice_from_string(name), key;
     struct json_value member, item;
-    for (size_t i = 0; i < context->parameter_count && count < limit; i++)
-        if (slice_equal(context->parameters[i].name, wanted)) values[count++] = context->parameters[i].value;
-    if (count > 0 || !query_context_member(context, name, &member)) return count;
-    if (json_value_type(member) != JSON_ARRAY) {
-        struct slice text = context_value_text(context, member);
-        if (text.data && limit) values[count++] = text;
-        return count;
+    for (size_t i = 0; i < context->parameter_count; i++) {
+        if (!slice_equal(context->parameters[i].name, wanted)) continue;
+        if (count < limit) values[count++] = context->parameters[i].value;
+        else context_too_many(context, name, limit);
     }
-    for (struct json_iterator it = json_iterate(member); count < limit && json_next(&it, &key, &item);) {
+    if (count > 0 || !query_context_member(context, name, &member)) return count;
+    bool is_list = json_value_type(member) == JSON_ARRAY, more = true;
+    struct json_iterator it = {0};
+    if (is_list) it = json_iterate(member);
+    else item = member;
+    for (; more && (!is_list || json_next(&it, &key, &item)); more = is_list) {
         struct slice text = context_value_text(context, item);
-        if (text.data) values[count++] = text;
+        if (!text.data) context_misused(context, name, "text, a number, true or false, or a list of those");
+        else if (count < limit) values[count++] = text;
+        else context_too_many(context, name, limit);
     }
     return count;
 }

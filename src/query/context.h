@@ -45,6 +45,9 @@ struct query_context {
     int status;
     const char *content_type; /* lasts as long as the program */
     bool is_partial;          /* a part of the answer could not be given for now: the next one who asks shall not get this one */
+    /* The first member of the body that was asked for as text, or as a list, and is something else: the question is refused
+     * with it, for without it more would be shown than was asked for. NULL: nobody wants to know. */
+    struct error *misused;
     int64_t to_ms;            /* the end of the time it is about, set by query_span_*; 0: not known */
     /* Of query_context_parse; freed by query_context_close. */
     struct json_parser *parsers[QUERY_CONTEXT_PARSER_LIMIT];
@@ -52,9 +55,9 @@ struct query_context {
 };
 
 /* Parameters by name: in the address, else a member of the body that is text, number or boolean (as text). Empty, with data
- * NULL, when absent. */
+ * NULL, when absent; of another type: see misused. */
 struct slice query_context_text(const struct query_context *context, const char *name);
-/* Every value of a repeated parameter; lists in the body; "a,b" is one value. At most `limit`. */
+/* Every value of a repeated parameter; lists in the body; "a,b" is one value. At most `limit`: more are misused as well. */
 size_t query_context_texts(const struct query_context *context, const char *name, struct slice *values, size_t limit);
 /* A whole number in bounds, or `fallback` when absent. */
 enum error_code query_context_integer(const struct query_context *context, const char *name, int64_t least, int64_t most,

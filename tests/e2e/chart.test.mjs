@@ -185,7 +185,7 @@ test('what is wrong with a chart is said, with the place', async () => {
     [{ series, breakdowns: 'path' }, 'breakdowns', /list/], [{ series, filters: [{ name: 'path', operator: 'equalz', value: 'x' }] }, 'filters', /operator/],
     [{ series: [{ name: 'a', filters: [{ name: 'pth', operator: 'is', value: 'x' }] }] }, 'name', /path/], [{ series: [{ name: 'a', filters: {} }] }, 'series[0].filters', /list/],
     [{ series, chart: 'funnel' }, 'chart', /linear/], [{ series, limit: 0 }, 'limit', /500/], [{ series, limit: 501 }, 'limit', /500/], [{ series, rest: 'maybe' }, 'rest', /true/],
-    [{ series, from: '2026-03-02', to: '2026-03-01' }, 'from', /before/], [{ series, range: '8d' }, 'range', /7d/], [{ series, interval: 'year' }, 'interval', /month/],
+    [{ series, from: '2026-03-02', to: '2026-03-01' }, 'from', /before/], [{ series, range: '8x' }, 'range', /7d/], [{ series, interval: 'year' }, 'interval', /month/],
     [{ series: Array(26).fill('a'), breakdowns: ['path'], limit: 500, from: '2026-01-01', to: '2026-03-01', interval: 'hour' }, 'limit', /points/],
   ]) {
     const { error } = await ask({ series: [], ...body }, 400);

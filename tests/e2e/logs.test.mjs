@@ -162,6 +162,10 @@ test('words that mean nothing, and values out of bounds, are refused and named',
     ['/tail', { cursor: '1_x' }, 'cursor'], ['/tail', { from: '2026-01-01' }, 'from'], ['/tail', { period: '1h' }, 'from'], ['/tail', { cursor: `1${'_1'.repeat(100)}` }, 'cursor'],
     ['/context', {}, 'place'], ['/context', { place: '1.x' }, 'place'], ['/export', { limit: '1000000' }, 'limit'],
   ]) await refused(path, words, field);
+  for (const [words, field] of [[{ severityText: [{ a: 1 }] }, 'severityText'], [{ query: {} }, 'query'], [{ traceId: { a: 1 } }, 'traceId']]) {
+    const answer = await server.api('POST', LOGS, words, a.secret_key);
+    assert.deepEqual([answer.status, answer.json.error?.field], [400, field], answer.text);
+  }
   assert.equal((await server.get(`${LOGS}/context?place=1.1.1`, a.secret_key)).status, 404);
 });
 

@@ -242,6 +242,15 @@ for (const [what, query, fits, keep] of searches)
     assert.deepEqual((await allPages(`${signals}/traces?${range}${query}`, 100)).map((s) => [s.traceId, s.spanId]), spans.map((s) => [s.trace, s.id]));
   });
 
+test('kinds and statuses may be spelled as OpenTelemetry spells them', async () => {
+  const spans = async (words) => (await ask(`${signals}/traces?${range}&limit=1000&${words}`, key2)).data.map((s) => s.spanId);
+  for (const [one, ...others] of [['spanKind=client', 'spanKind=CLIENT', 'spanKind=SPAN_KIND_CLIENT', 'spanKind=3'], ['statusCode=error', 'statusCode=Error', 'statusCode=STATUS_CODE_ERROR', 'statusCode=2']]) {
+    const wanted = await spans(one);
+    assert.ok(wanted.length > 3, one);
+    for (const other of others) assert.deepEqual(await spans(other), wanted, other);
+  }
+});
+
 test('counted pages have a total of all that fits', async () => {
   const post = async (path, body) => {
     const answer = await server.api('POST', `${signals}/${path}`, { from, to, ...body }, key2.secret_key);
@@ -316,13 +325,20 @@ test('the service map is what spans and their parents come to', async () => {
 
 test('what cannot be asked is refused by its name', async () => {
   const bad = [['minDurationMs=x', 'minDurationMs'], ['limit=0', 'limit'], ['limit=1001', 'limit'], ['cursor=x', 'cursor'], [`cursor=${2n ** 63n - 1n}.300.${'f'.repeat(64)}`, 'cursor'], ['page=1&cursor=1.1.00', 'page'], ['page=10000&limit=1000', 'page'],
-    ['hasError=maybe', 'hasError'], ['traceId=zz', 'traceId'], ['attributes={', 'attributes'], ['attributes={"a":{"near":1}}', 'attributes'],
+    ['hasError=maybe', 'hasError'], ['spanKind=CLEINT', 'spanKind'], ['statusCode=failed', 'statusCode'], ['statusCode=error&statusCodes=256', 'statusCode'], ['traceId=zz', 'traceId'], ['attributes={', 'attributes'], ['attributes={"a":{"near":1}}', 'attributes'],
     ['attributes={"a":[[1]]}', 'attributes'], ['from=x', 'from'], ['service=cart', 'service'], ['attributes=[1]', 'attributes'], ['attributes=[{"key":"a"}]', 'attributes'], ['attributes=5', 'attributes'], [`attributes=${encodeURIComponent('{"a":{"regex":"("}}')}`, '']];
   for (const [query, field] of bad)
     for (const path of ['traces', 'traces/summaries']) {
       const answer = await server.get(`${signals}/${path}?${query}`, key.secret_key);
       assert.equal(answer.status, 400, `${path} ${query}: ${answer.text}`);
       if (field) assert.equal(answer.json.error.field, field, answer.text);
+    }
+  // Of another type it would be no filter at all, and everything be shown.
+  for (const [body, field] of [[{ serviceName: { a: 1 } }, 'serviceName'], [{ spanNames: ['a', null] }, 'spanNames'], [{ statusCode: [['error']] }, 'statusCode'], [{ traceId: {} }, 'traceId'], [{ from: [1] }, 'from'],
+    [{ minDurationMs: [5] }, 'minDurationMs'], [{ hasError: {} }, 'hasError'], [{ cursor: [] }, 'cursor'], [{ page: {} }, 'page'], [{ pagination: 5 }, 'pagination'], [{ serviceNames: Array(101).fill('a') }, 'serviceNames']])
+    for (const path of ['traces', 'traces/summaries']) {
+      const answer = await server.api('POST', `${signals}/${path}`, body, key.secret_key);
+      assert.deepEqual([answer.status, answer.json.error?.field], [400, field], `${JSON.stringify(body)} ${answer.text}`);
     }
   for (const hostile of ["'", '\\', "') OR 1=1 --", '{tenant:String}', '%00', '\u{1F600}'])
     for (const name of ['serviceName', 'spanName']) {
@@ -579,7 +595,7 @@ test('Tempo: tags and their values', async () => {
 
 test('Tempo: what is not understood is refused with the place where it stands', async () => {
   for (const q of ['x', '{', '{ name }', '{ name = }', '{ duration > 5 }', '{ duration > "5" }', '{ name > "a" }', '{ .a > "x" }', '{ .a =~ 5 }', '{ rootName = "a" }', '{} | count() > 2', '{} >> {}', '{ .a = "x }', '{ (.a = 1 }',
-    '{ .a = 1 & .b = 2 }', `{ ${'('.repeat(100)} }`, `{ ${Array(200).fill('.a = 1').join(' && ')} }`, '{ nestedSetParent = 1 }', '{ .a < nil }', '{ span. = 1 }', '{ .a = 1x }']) {
+    '{ .a = 1 & .b = 2 }', `{ ${'('.repeat(100)} }`, `{ ${Array(200).fill('.a = 1').join(' && ')} }`, '{ nestedSetParent = 1 }', '{ .a < nil }', '{ span. = 1 }', '{ status = foo }', '{ kind != "sever" }', '{ .a = 1x }']) {
     const answer = await server.get(`/tempo/api/search?q=${encodeURIComponent(q)}`, key.secret_key);
     assert.equal(answer.status, 400, `${q}: ${answer.text}`);
     assert.match(answer.text, q === '{ .a = 1x }' ? /not a number/ : /^TraceQL, at character \d+/, q);

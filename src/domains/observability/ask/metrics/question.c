@@ -110,9 +110,11 @@ enum error_code metrics_question_read(struct query_context *context, struct metr
     if (code) return code;
     question->aggregation = (enum metrics_aggregation)aggregation;
     question->wanted_tier = (enum metrics_wanted_tier)tier;
-    if (query_context_member(context, "pagination", &pagination) && json_value_type(pagination) == JSON_OBJECT) {
-        if (json_object_get(pagination, SLICE("page"), &member) && json_value_type(member) == JSON_INT) question->page = json_value_int(member);
-        if (json_object_get(pagination, SLICE("limit"), &member) && json_value_type(member) == JSON_INT) question->limit = json_value_int(member);
+    if (query_context_member(context, "pagination", &pagination)) {
+        bool fits = json_value_type(pagination) == JSON_OBJECT;
+        if (fits && json_object_get(pagination, SLICE("page"), &member) && (fits = json_value_type(member) == JSON_INT)) question->page = json_value_int(member);
+        if (fits && json_object_get(pagination, SLICE("limit"), &member) && (fits = json_value_type(member) == JSON_INT)) question->limit = json_value_int(member);
+        if (!fits) return error_set_field(error, ERROR_INVALID, "pagination", "pagination must be an object with page and limit, whole numbers");
         if (question->page < 1 || question->limit < 1 || question->limit > 1000)
             return error_set_field(error, ERROR_INVALID, "pagination", "pagination.page must be at least 1, pagination.limit from 1 to 1000");
     }

@@ -89,6 +89,33 @@ static const struct word {
     {"statusCode", "statusCodes", "status_code"},
 };
 
+/* Kinds and statuses by the names they are shown with, in any case, with OpenTelemetry's prefix or without, or by number. */
+static const struct {
+    const char *column, *prefix, *all;
+    const char *names[6];
+} named[] = {
+    {"span_kind", "SPAN_KIND_", "unspecified, internal, server, client, producer, consumer",
+     {"unspecified", "internal", "server", "client", "producer", "consumer"}},
+    {"status_code", "STATUS_CODE_", "unset, ok, error", {"unset", "ok", "error"}},
+};
+
+const char *traces_name_read(struct slice column, struct slice *value)
+{
+    size_t i = 0, count = sizeof named / sizeof *named;
+    uint64_t number;
+    while (i < count && !slice_equal(column, slice_from_string(named[i].column))) i++;
+    if (i == count) return NULL;
+    struct slice prefix = slice_from_string(named[i].prefix), name = *value;
+    if (slice_equal_ignore_case(slice_first(name, name.size < prefix.size ? name.size : prefix.size), prefix)) name = slice_from(name, prefix.size);
+    bool is_number = slice_parse_uint64(name, &number);
+    for (size_t at = 0; at < sizeof named[i].names / sizeof *named[i].names && named[i].names[at]; at++)
+        if (is_number ? number == at : slice_equal_ignore_case(name, slice_from_string(named[i].names[at]))) {
+            *value = slice_from_string(named[i].names[at]);
+            return NULL;
+        }
+    return is_number && number <= UINT8_MAX ? NULL : named[i].all; /* a number without a name is shown as it is */
+}
+
 static enum error_code parse_words(struct query_context *context, struct traces_filter *filter, struct error *error)
 {
     enum error_code code = ERROR_NONE;
@@ -96,6 +123,12 @@ static enum error_code parse_words(struct query_context *context, struct traces_
         struct slice values[QUERY_VALUE_LIMIT];
         size_t count = query_context_texts(context, words[i].name, values, QUERY_VALUE_LIMIT);
         count += query_context_texts(context, words[i].several, values + count, QUERY_VALUE_LIMIT - count);
+        for (size_t j = 0; j < count; j++) {
+            const char *all = traces_name_read(slice_from_string(words[i].expression), &values[j]);
+            if (all)
+                return error_set_field(error, ERROR_INVALID, words[i].name, "%s=%s is not known: use one of %s",
+                                       words[i].name, query_words_show(values[j]).text, all);
+        }
         if (count)
             code = traces_filter_add(filter, slice_from_string(words[i].expression), QUERY_VALUE_TEXT, QUERY_EQUALS,
                                      QUERY_AS_STORED, values, count, words[i].name, error);

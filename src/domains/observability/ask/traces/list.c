@@ -51,8 +51,11 @@ static enum error_code page_read(struct query_context *context, const struct tra
     *page =
         (struct page){.begun_us = os_clock_monotonic_us(), .id_digits = id_digits, .place = traces_place_first(filter)};
     struct query_context words = *context; /* "pagination": {"page": 2, "limit": 50}, as other products send it */
-    if (query_context_member(context, "pagination", &pagination) && json_value_type(pagination) == JSON_OBJECT)
+    if (query_context_member(context, "pagination", &pagination)) {
+        if (json_value_type(pagination) != JSON_OBJECT)
+            return error_set_field(error, ERROR_INVALID, "pagination", "pagination must be an object with page and limit");
         words.body = pagination;
+    }
     enum error_code code = query_context_integer(&words, "limit", 1, TRACES_SEARCH_LIMIT, 50, &limit, error);
     if (!code) code = query_context_integer(&words, "page", 1, TRACES_SEARCH_DEPTH, 0, &number, error);
     if (!code && number && number * limit > TRACES_SEARCH_DEPTH)

@@ -26,6 +26,8 @@ void traces_filter_init(struct query_context *context, int64_t from_ns, int64_t 
 /* Conditions by the words of our own API: traces_filter_words. */
 enum error_code traces_filter_parse(struct query_context *context, struct traces_filter *filter,
                                     struct error *error) MUST_CHECK;
+/* Of span_kind and status_code: the value as it is stored, or the names there are (NULL: it is fine). Other columns take any. */
+const char *traces_name_read(struct slice column, struct slice *value);
 enum error_code traces_filter_add(struct traces_filter *filter, struct slice expression, enum query_value_type type,
                                   enum query_comparison comparison, enum query_cast cast, const struct slice *values,
                                   size_t count, const char *field, struct error *error) MUST_CHECK;

@@ -183,8 +183,14 @@ static enum error_code parse_comparison(struct parser *parser)
         query_text_add(text, "(substring(span_ids, 9, 8) = repeat('\\0', 8))");
         return ERROR_NONE;
     }
+    struct slice before = parser->rest;
     code = parse_value(parser, kind, &value, &cast, &is_nil);
     if (code) return code;
+    if (kind == FIELD_TEXT && !is_nil && comparison != QUERY_MATCHES && traces_name_read(expression, &value)) {
+        parser->rest = before;
+        return fail(parser, slice_equal(expression, SLICE("status_code")) ? "a status is wanted: unset, ok or error"
+                            : "a kind is wanted: unspecified, internal, server, client, producer or consumer");
+    }
     if (comparison == QUERY_MATCHES) { /* anchored, as in Tempo */
         if (cast == QUERY_AS_NUMBER) return fail(parser, "=~ and !~ are for text");
         value = arena_printf(text->arena, "^(?:%.*s)$", SLICE_ARGS(value));
