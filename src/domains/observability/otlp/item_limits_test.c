@@ -153,10 +153,13 @@ static void item_begin(const struct kind *kind, int i)
 static void post(const struct kind *kind, bool is_json, void (*add)(size_t), size_t count)
 {
     wire_begin(&wire, is_json);
-    wire_open(&wire, 1, kind->groups);
-    wire_open(&wire, 2, kind->scopes);
+    wire_list(&wire, kind->groups);
+    wire_open(&wire, 1, NULL);
+    wire_list(&wire, kind->scopes);
+    wire_open(&wire, 2, NULL);
     if (kind->metric) {
-        wire_open(&wire, 2, "metrics");
+        wire_list(&wire, "metrics");
+        wire_open(&wire, 2, NULL);
         wire_text(&wire, 1, "name", SLICE("m"));
         wire_open(&wire, kind->metric, kind->metric_name);
         wire_integer(&wire, 2, "aggregationTemporality", 2);
@@ -168,7 +171,11 @@ static void post(const struct kind *kind, bool is_json, void (*add)(size_t), siz
         wire_close(&wire);
     }
     wire_list_end(&wire);
-    while (wire.depth) wire_close(&wire);
+    if (kind->metric) wire_close(&wire);
+    for (int i = kind->metric ? 0 : 1; i < 3; i++) { /* the metric, the scope, the resource */
+        wire_close(&wire);
+        wire_list_end(&wire);
+    }
     harness_reset(&harness);
     harness_header(&harness, "authorization", "Bearer k");
     harness_header(&harness, "content-type", is_json ? "application/json" : "application/x-protobuf");

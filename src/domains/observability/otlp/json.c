@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reads OTLP's JSON by the tables of message.h: lowerCamelCase names, hexadecimal ids, 64-bit numbers as text or number. */
 #include <math.h>
+#include <stdlib.h>
 
 #include "domains/observability/otlp/message.h"
 
@@ -28,10 +29,23 @@ static bool read_integer(struct json_value json, bool has_sign, uint64_t *value)
     }
 }
 
+/* A number as JSON writes it, in a string: the mapping of protobuf allows that for every kind of number. */
+static bool read_digits(struct slice text, double *value)
+{
+    char copy[64], *end; /* more digits than any double has */
+    if (!text.size || text.size >= sizeof copy) return false;
+    for (size_t i = 0; i < text.size; i++)
+        if (!strchr("0123456789+-.eE", text.data[i]) || !text.data[i]) return false;
+    memcpy(copy, text.data, text.size);
+    copy[text.size] = 0;
+    *value = strtod(copy, &end);
+    return !*end && isfinite(*value);
+}
+
 static bool read_real(struct json_value json, double *value)
 {
     static const struct { struct slice text; double value; } words[] = {
-        {{"NaN", 3}, NAN}, {{"Infinity", 8}, INFINITY}, {{"-Infinity", 9}, -INFINITY}};
+        {{"NaN", 3}, NAN}, {{"Infinity", 8}, INFINITY}, {{"-Infinity", 9}, -INFINITY}, {{"Inf", 3}, INFINITY}, {{"-Inf", 4}, -INFINITY}};
     enum json_type type = json_value_type(json);
     if (type == JSON_INT || type == JSON_UINT || type == JSON_DOUBLE) {
         *value = json_value_double(json);
@@ -43,10 +57,7 @@ static bool read_real(struct json_value json, double *value)
             *value = words[i].value;
             return true;
         }
-    int64_t integer;
-    if (!slice_parse_int64(json_value_string(json), &integer)) return false;
-    *value = (double)integer;
-    return true;
+    return read_digits(json_value_string(json), value);
 }
 
 /* What is not hexadecimal becomes an id of one byte: no id has that size, so it is its item that is refused, with the reason. */
@@ -68,9 +79,12 @@ static bool read_hexadecimal(struct arena *arena, struct slice text, struct slic
 
 enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *value, struct error *error)
 {
-    static const struct { struct slice name; enum otlp_type type; } fields[] = {
-        {{"stringValue", 11}, OTLP_STRING}, {{"boolValue", 9}, OTLP_BOOL}, {{"intValue", 8}, OTLP_INT}, {{"doubleValue", 11}, OTLP_REAL},
-        {{"arrayValue", 10}, OTLP_ARRAY}, {{"kvlistValue", 11}, OTLP_LIST}, {{"bytesValue", 10}, OTLP_BYTES}};
+    static const struct { struct slice name; enum otlp_type type; const char *wanted; } fields[] = {
+        {{"stringValue", 11}, OTLP_STRING, "text"}, {{"boolValue", 9}, OTLP_BOOL, "true or false"},
+        {{"intValue", 8}, OTLP_INT, "a whole number from -9223372036854775808 to 9223372036854775807, or its digits as text"},
+        {{"doubleValue", 11}, OTLP_REAL, "a number, its digits as text, \"NaN\", \"Infinity\" or \"-Infinity\""},
+        {{"arrayValue", 10}, OTLP_ARRAY, "an object with an array, values"}, {{"kvlistValue", 11}, OTLP_LIST, "an object with an array, values"},
+        {{"bytesValue", 10}, OTLP_BYTES, "text in base64"}};
     struct slice key;
     struct json_value member;
     *value = (struct otlp_value){.type = OTLP_EMPTY};
@@ -103,7 +117,7 @@ enum error_code otlp_json_read_value(struct json_value json, struct otlp_value *
                 else fits = fits && json_value_type(value->json) == JSON_ARRAY;
             }
             }
-            if (!fits) return wrong("AnyValue", fields[i].name.data, "of its own type", error);
+            if (!fits) return wrong("AnyValue", fields[i].name.data, fields[i].wanted, error);
         }
     }
     return ERROR_NONE;
@@ -186,13 +200,16 @@ static enum error_code read_member(struct otlp_decoder *decoder, const struct ot
         break;
     case OTLP_VALUE: return otlp_json_read_value(json, place, error);
     case OTLP_MESSAGE:
-        if (type == JSON_OBJECT) return read_object(decoder, known->message, json, error);
-        __attribute__((fallthrough)); /* repeated ones come in arrays */
+        if (!otlp_field_is_child(known) || known->message->is_single) {
+            if (type != JSON_OBJECT) return wrong(message->name, known->name, "an object", error);
+            return read_object(decoder, known->message, json, error);
+        }
+        __attribute__((fallthrough)); /* there are many of them: an object in place of the array would be read over */
     default: {
         struct slice key;
         struct json_value item;
         enum error_code code = ERROR_NONE;
-        if (type != JSON_ARRAY) return wrong(message->name, known->name, kind == OTLP_MESSAGE ? "an object or an array of objects" : "an array", error);
+        if (type != JSON_ARRAY) return wrong(message->name, known->name, kind == OTLP_MESSAGE ? "an array of objects" : "an array", error);
         struct json_iterator iterator = json_iterate(json);
         while (!code && json_next(&iterator, &key, &item)) {
             if (kind != OTLP_MESSAGE) code = read_element(decoder, message, known, place, item, error);

@@ -46,6 +46,7 @@ struct otlp_message {
     const char *name;
     const struct otlp_field *fields;    /* by number: fields[1] is number 1 */
     size_t field_count;                 /* the largest number and one */
+    bool is_single;                     /* a child of which there is one: in JSON an object, where the others are arrays of objects */
     bool children_last;                 /* they need all of what stands beside them, wherever it stands: a span its resource */
     enum error_code (*begin)(struct otlp_decoder *decoder, struct error *error); /* after its own fields, before its children; may be NULL */
     enum error_code (*end)(struct otlp_decoder *decoder, struct error *error);   /* may be NULL */

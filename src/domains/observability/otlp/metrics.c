@@ -409,12 +409,12 @@ static const struct otlp_field exponential_metric_fields[] = {
     [2] = {"aggregationTemporality", OTLP_UINT32, AT(temporality)},
 };
 static const struct otlp_field summary_metric_fields[] = {[1] = {"dataPoints", OTLP_MESSAGE, .message = &summary_point_message}};
-static const struct otlp_message gauge_message = {.name = "Gauge", OTLP_FIELDS(gauge_metric_fields), .children_last = true, .begin = gauge_begin};
-static const struct otlp_message sum_message = {.name = "Sum", OTLP_FIELDS(sum_metric_fields), .children_last = true, .begin = sum_begin};
-static const struct otlp_message histogram_message = {.name = "Histogram", OTLP_FIELDS(histogram_metric_fields), .children_last = true, .begin = histogram_begin};
-static const struct otlp_message exponential_message = {.name = "ExponentialHistogram", OTLP_FIELDS(exponential_metric_fields), .children_last = true,
+static const struct otlp_message gauge_message = {.name = "Gauge", OTLP_FIELDS(gauge_metric_fields), .is_single = true, .children_last = true, .begin = gauge_begin};
+static const struct otlp_message sum_message = {.name = "Sum", OTLP_FIELDS(sum_metric_fields), .is_single = true, .children_last = true, .begin = sum_begin};
+static const struct otlp_message histogram_message = {.name = "Histogram", OTLP_FIELDS(histogram_metric_fields), .is_single = true, .children_last = true, .begin = histogram_begin};
+static const struct otlp_message exponential_message = {.name = "ExponentialHistogram", OTLP_FIELDS(exponential_metric_fields), .is_single = true, .children_last = true,
                                                         .begin = exponential_begin};
-static const struct otlp_message summary_message = {.name = "Summary", OTLP_FIELDS(summary_metric_fields), .children_last = true, .begin = summary_begin};
+static const struct otlp_message summary_message = {.name = "Summary", OTLP_FIELDS(summary_metric_fields), .is_single = true, .children_last = true, .begin = summary_begin};
 static const struct otlp_field metric_fields[] = {
     [1] = {"name", OTLP_TEXT, AT(metric.name)},
     [2] = {"description", OTLP_TEXT, AT(metric.description)},

@@ -151,7 +151,7 @@ static void what_cannot_be_decoded_is_400_in_the_type_of_the_request(void **stat
         assert_string_equal(harness.content_type, PROTOBUF);
         assert_memory_equal(harness.body.data, "\x08\x03\x12", 3); /* code 3, a message */
     }
-    static const char *const texts[] = {"", "[]", "{", "{\"resourceSpans\":{\"scopeSpans\":1}}", "{\"resourceSpans\":[1]}", JSON_SPAN("\"kind\":\"server\""), JSON_SPAN("\"kind\":1.5"),
+    static const char *const texts[] = {"", "[]", "{", "{\"resourceSpans\":{\"scopeSpans\":1}}", "{\"resourceSpans\":[1]}", "{\"resourceSpans\":{\"a\":1}}", "{\"resourceSpans\":[{\"resource\":[{}]}]}", "{\"resourceSpans\":[{\"scopeSpans\":{\"spans\":[]}}]}", JSON_SPAN("\"kind\":\"server\""), JSON_SPAN("\"kind\":1.5"),
                                         JSON_SPAN("\"kind\":-1"), JSON_SPAN("\"kind\":4294967297"), JSON_SPAN("\"startTimeUnixNano\":-5"),
                                         JSON_SPAN("\"startTimeUnixNano\":\"18446744073709551616\""), JSON_SPAN("\"startTimeUnixNano\":-1e3"),
                                         JSON_SPAN("\"attributes\":[{\"key\":\"k\",\"value\":{\"intValue\":9223372036854775808}}]"),
@@ -297,6 +297,7 @@ static void attributes_of_every_type_keep_it(void **state)
         {"{\"stringValue\":\"\"}", "\"\"", "s"}, {"{\"boolValue\":false}", "\"false\"", "b"}, {"{\"intValue\":\"-9223372036854775808\"}", "\"-9223372036854775808\"", "i"},
         {"{\"intValue\":9223372036854775807}", "\"9223372036854775807\"", "i"}, {"{\"intValue\":1e3}", "\"1000\"", "i"}, {"{\"doubleValue\":\"NaN\"}", "\"NaN\"", "d"},
         {"{\"doubleValue\":\"-Infinity\"}", "\"-Infinity\"", "d"}, {"{\"doubleValue\":0.1}", "\"0.1\"", "d"}, {"{\"doubleValue\":\"5\"}", "\"5\"", "d"},
+        {"{\"doubleValue\":\"1.5\"}", "\"1.5\"", "d"}, {"{\"doubleValue\":\"-2e3\"}", "\"-2000\"", "d"}, {"{\"doubleValue\":\"Inf\"}", "\"Infinity\"", "d"},
         {"{\"bytesValue\":\"AQI=\"}", "\"AQI=\"", "y"}, {"{\"arrayValue\":{}}", "\"[]\"", "a"}, {"{\"arrayValue\":{\"values\":null}}", "\"[]\"", "a"},
         {"{\"arrayValue\":{\"values\":[{\"stringValue\":\"a\"},{\"intValue\":1},{},{\"boolValue\":true}]}}", "\"[\\\"a\\\",1,null,true]\"", "a"},
         {"{\"kvlistValue\":{\"values\":[{\"key\":\"k\",\"value\":{\"doubleValue\":1.5}},{\"key\":\"n\"}]}}", "\"{\\\"k\\\":1.5,\\\"n\\\":null}\"", "k"},

@@ -278,6 +278,7 @@ static const char *span_refusal(struct otlp_decoder *decoder, const struct otlp_
     if (!otlp_id_is_valid(span->trace_id, 16)) return "trace_id must be 16 bytes, not all zero";
     if (!otlp_id_is_valid(span->span_id, 8)) return "span_id must be 8 bytes, not all zero";
     if (span->parent_span_id.size != 0 && span->parent_span_id.size != 8) return "parent_span_id must be empty or 8 bytes";
+    if (!span->start_time_unix_nano) return "start_time_unix_nano is missing";
     if (span->end_time_unix_nano > span->start_time_unix_nano && span->end_time_unix_nano - span->start_time_unix_nano > SPAN_LONGEST_NANO)
         return "end_time_unix_nano is more than a year after the start";
     return otlp_item_refusal(decoder, TENANT_SIGNAL_TRACES, "start_time_unix_nano", span->start_time_unix_nano);
