@@ -274,7 +274,8 @@ test('a period up to now stands for from and to', async () => {
 test('what cannot be answered says why', async () => {
   for (const [words, field] of [[{}, 'metricName'], [{ metricName: 'memory', aggregation: 'median' }, 'aggregation'], [{ metricName: 'memory', aggregation: 'rate' }, 'aggregation'],
     [{ metricName: 'latency.delta', aggregation: 'last' }, 'aggregation'], [{ metricName: 'memory', interval: '1ms' }, 'interval'], [{ metricName: 'memory', from: 'noon' }, 'from'],
-    [{ metricName: 'memory', from: END, to: BEGIN }, 'from'], [{ metricName: 'memory', period: '15' }, 'period'], [{ metricName: 'memory', period: '15m', to: END }, 'period'], [{ metricName: 'memory', fill: 'zero' }, 'fill'], [{ metricName: 'memory', labels: [] }, 'labels']]) {
+    [{ metricName: 'memory', from: END, to: BEGIN }, 'from'], [{ metricName: 'memory', period: '15' }, 'period'], [{ metricName: 'memory', aggregation: { a: 1 } }, 'aggregation'], [{ metricName: 'memory', groupBy: [{}] }, 'groupBy'], [{ metricName: 'memory', pagination: [1] }, 'pagination'],
+    [{ metricName: 'memory', period: '15m', to: END }, 'period'], [{ metricName: 'memory', fill: 'zero' }, 'fill'], [{ metricName: 'memory', labels: [] }, 'labels']]) {
     const answer = await server.post(METRICS, words, { key });
     assert.deepEqual([answer.status, answer.json.error?.field], [400, field], answer.text);
   }
@@ -330,6 +331,25 @@ test('OTLP metrics are series of Prometheus: translated names, histograms by le,
   const jobs = names.find((name) => name.startsWith('jobs'));
   const [delta] = await query(`max_over_time(${jobs}{job="cart",route="/a"}[1h])`);
   assert.equal(Number(delta.value[1]), add(sent.find((s) => s.metric === 'jobs' && s.service === 'cart' && s.labels.route === '/a').points.map((p) => p.value)));
+});
+
+test('a delta point that came alone has grown since its start', async () => {
+  const at = Date.now() - 20_000, point = { timeUnixNano: ns(at), startTimeUnixNano: ns(at - MINUTE) };
+  const body = { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'alone' }) }, scopeMetrics: [{ metrics: [
+    { name: 'failures', sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [{ ...point, asInt: '5' }] } },
+    { name: 'waits', histogram: { aggregationTemporality: 1, dataPoints: [{ ...point, count: '4', sum: 10, bucketCounts: ['0', '4', '0'], explicitBounds: [2, 4] }] } },
+    { name: 'adjacent', sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [3, 2, 1].map((age, i) => ({ timeUnixNano: ns(at - (age - 1) * MINUTE), startTimeUnixNano: ns(at - age * MINUTE), asInt: String(i + 1) })) } },
+  ] }] }] };
+  assert.equal((await server.post('/v1/metrics', body, { key })).status, 200);
+  const query = async (text) => (await server.get(`/api/v1/query?time=${(at + 20_000) / 1000}&query=${encodeURIComponent(text)}`, key)).json.data.result.map(({ value }) => Number(value[1]));
+  await waitFor('they are stored', async () => (await query('failures_total')).length && (await query('waits_count')).length && (await query('adjacent_total')).length);
+  assert.deepEqual(await query('failures_total'), [5]);
+  // 5 in a minute, and stretched over the 20 s behind it: never before the level 0.
+  const [grown] = await query('increase(failures_total[5m])');
+  assert.ok(Math.abs(grown - 5 * 80 / 60) < 1e-9, grown);
+  assert.deepEqual(await query('histogram_quantile(0.5, rate(waits_bucket[5m]))'), [3]);
+  // One after another: a sample at each end, one at the first start, none twice.
+  assert.deepEqual([await query('count_over_time(adjacent_total[5m])'), await query('adjacent_total'), await query('sum_over_time(adjacent_total[5m])')], [[4], [6], [0 + 1 + 3 + 6]]);
 });
 
 test('another tenant sees nothing of it', async () => {

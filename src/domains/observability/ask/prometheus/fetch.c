@@ -27,6 +27,12 @@ static const struct part {
     [PROMETHEUS_TARGET_HISTOGRAM] = {"metric_histogram_samples", "toFloat64(1)", " AND bitAnd(flags, 1) = 0", NULL, NULL, NULL},
     [PROMETHEUS_TARGET_SUMMARY] = {"metric_summary_samples", "toFloat64(1)", " AND bitAnd(flags, 1) = 0", NULL, NULL, NULL},
 };
+/*
+ * A delta point says what came since its start: a series of levels has one there too, the level before it, or a counter that
+ * counted once would have no increase. Such a row carries this number, which is not a number; where the point before ends at
+ * the start, as they do one after another, that one takes its place.
+ */
+#define START_BITS UINT64_C(0x7ff8000000057a27)
 struct sample { uint64_t series_id; int64_t time_ms; double value; double bound; };
 #define SAMPLE_BYTES 24
 #define BOUND_BYTES 8
@@ -77,8 +83,11 @@ static void write_statement(struct query_text *text, const struct prometheus_ask
     const struct part *part = &PARTS[number];
     const char *bound = part->bound ? ", bound" : "";
     int64_t first = window->start_ms + window->lookback_ms;
-    query_text_printf(text, is_thin ? "SELECT series_id, max(ms), argMax(value, (timestamp, segment))%s FROM (\n" : "SELECT series_id, ms, value%s FROM (\n", bound);
-    query_text_add(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, ");
+    if (is_thin) query_text_printf(text, "SELECT series_id, max(ms), argMax(value, (timestamp, segment))%s FROM (\n", bound);
+    else if (asked->is_delta)
+        query_text_printf(text, "SELECT series_id, query_row.1, if(query_row.2 = 1, value, reinterpretAsFloat64(toUInt64(%llu)))%s FROM (\n", (unsigned long long)START_BITS, bound);
+    else query_text_printf(text, "SELECT series_id, ms, value%s FROM (\n", bound);
+    query_text_printf(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, %s", asked->is_delta ? "toUnixTimestamp64Milli(start_timestamp) AS start_ms, " : "");
     if (part->bound) query_text_printf(text, "pair.1 AS bound, pair.2 AS value\nFROM observability.%s ARRAY JOIN arrayZip(%s, %s) AS pair", part->table, part->bounds, part->values);
     else query_text_printf(text, "%s%s\nFROM observability.%s", part->value, strcmp(part->value, "value") ? " AS value" : "", part->table);
     prometheus_write_where(text, window, found, count, number);
@@ -89,6 +98,9 @@ static void write_statement(struct query_text *text, const struct prometheus_ask
         query_text_printf(text, "\nGROUP BY series_id%s", bound);
         if (window->step_ms) query_text_printf(text, ", intDiv(ms - %lld, %lld)", (long long)(first - window->step_ms + 1), (long long)window->step_ms);
         query_text_printf(text, " ORDER BY series_id%s, max(ms)", bound);
+    } else if (asked->is_delta) {
+        query_text_printf(text, "\nARRAY JOIN if(start_ms > 0 AND start_ms >= %lld AND start_ms < ms, [(start_ms, 0), (ms, 1)], [(ms, 1)]) AS query_row\n"
+                          "ORDER BY series_id%s, query_row.1, query_row.2, timestamp, segment", (long long)window->start_ms, bound);
     } else {
         query_text_printf(text, "\nORDER BY series_id%s, timestamp, segment", bound);
     }
@@ -109,6 +121,13 @@ enum error_code prometheus_reader_add(struct prometheus_reader *reader, const st
     }
     reader->items[reader->count++] = *series;
     return ERROR_NONE;
+}
+
+static bool is_start(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits == START_BITS;
 }
 
 static void sample_read(const char *at, bool has_bound, struct sample *ret_sample)
@@ -154,6 +173,10 @@ static enum error_code take_series(struct prometheus_reader *reader, enum promet
     if (!found) return error_set(error, ERROR_CORRUPT, "the event store answered with a series that was not asked for");
     for (size_t i = *at; i < end; i++) {
         sample_read(rows + i * row_bytes, has_bound, &sample);
+        if (is_start(sample.value)) {
+            if (!found->is_delta) continue;
+            sample.value = 0;
+        }
         /* Of samples of one millisecond the last counts; of those of one time the one that came last. */
         bool is_again = series.count && times[series.count - 1] == sample.time_ms;
         if (!is_again) total_before = total;
