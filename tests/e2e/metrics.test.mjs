@@ -134,6 +134,7 @@ test('who sends a series without saying what it is takes nothing from what anoth
   assert.deepEqual(left, [{ metric_type: 'gauge', unit: 'items' }, { metric_type: 'counter', unit: '' }]);
   const names = await server.get(`/api/v2/query/signals/metrics/names?from=${NOW - 2 * 86400_000}&to=${NOW + 60_000}&prefix=queue_count`, b.secret_key);
   assert.deepEqual(names.json.data, [{ name: 'queue_count', type: 'gauge', unit: 'items', isDelta: 0, isCounter: 0, series: 1 }], names.text);
+  assert.match((await server.get('/metrics')).text, /^millrace_metric_series [1-9]\d*$/m);
 });
 
 test('remote write 2.0 says what it wrote, also when it refuses; its words are resolved by number', async () => {
