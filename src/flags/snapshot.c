@@ -2,11 +2,9 @@
 /* The thread that hands event loops the flags as they are now. */
 #include "flags/snapshot.h"
 
-#include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "os/thread.h"
+#include "os/turns.h"
 
 struct flag_keeper {
     struct meta_database *database;
@@ -16,11 +14,7 @@ struct flag_keeper {
     bool failing;                     /* the thread's own */
     void (*report)(void *context, const struct error *error);
     void *report_context;
-    struct os_thread thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed, turned;
-    bool stopping;             /* guarded by the mutex, like the two below */
-    uint64_t asked, answered;  /* calls of flag_keeper_catch_up, and those a turn was begun after */
+    struct os_turns turns;
 };
 
 /* ---- views ---- */
@@ -71,8 +65,9 @@ static enum error_code keeper_read(struct flag_keeper *keeper, const struct flag
     return code;
 }
 
-static void keeper_turn(struct flag_keeper *keeper)
+static void keeper_turn(void *context, bool is_poked)
 {
+    struct flag_keeper *keeper = context;
     struct error error = {0};
     const struct flag_snapshot *snapshot = NULL;
     enum error_code code = keeper_read(keeper, &snapshot, &error);
@@ -84,55 +79,11 @@ static void keeper_turn(struct flag_keeper *keeper)
     keeper->last = snapshot;
 }
 
-static struct timespec keeper_after(int64_t delay_ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += delay_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return until;
-}
-
-static void keeper_run(void *context)
-{
-    struct flag_keeper *keeper = context;
-    pthread_mutex_lock(&keeper->mutex);
-    while (!keeper->stopping) {
-        struct timespec until = keeper_after(FLAG_KEEPER_MS);
-        int waited = 0;
-        while (!keeper->stopping && keeper->asked == keeper->answered && waited == 0)
-            waited = pthread_cond_timedwait(&keeper->changed, &keeper->mutex, &until);
-        if (keeper->stopping) break;
-        uint64_t asked = keeper->asked;
-        pthread_mutex_unlock(&keeper->mutex);
-        keeper_turn(keeper);
-        pthread_mutex_lock(&keeper->mutex);
-        keeper->answered = asked;
-        pthread_cond_broadcast(&keeper->turned);
-    }
-    pthread_mutex_unlock(&keeper->mutex);
-}
-
 static void keeper_free(struct flag_keeper *keeper)
 {
     flag_snapshot_release(keeper->last);
-    pthread_cond_destroy(&keeper->changed);
-    pthread_cond_destroy(&keeper->turned);
-    pthread_mutex_destroy(&keeper->mutex);
     free(keeper->views);
     free(keeper);
-}
-
-static void keeper_init(struct flag_keeper *keeper)
-{
-    pthread_condattr_t attributes;
-    pthread_mutex_init(&keeper->mutex, NULL);
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&keeper->changed, &attributes);
-    pthread_cond_init(&keeper->turned, &attributes);
-    pthread_condattr_destroy(&attributes);
 }
 
 enum error_code flag_keeper_start(struct meta_database *product, struct os_loop *const *loops, struct flag_view *const *views,
@@ -141,7 +92,6 @@ enum error_code flag_keeper_start(struct meta_database *product, struct os_loop 
 {
     struct flag_keeper *keeper = calloc(1, sizeof *keeper);
     if (!keeper) return error_set(error, ERROR_MEMORY, "out of memory for flags");
-    keeper_init(keeper);
     keeper->database = product;
     keeper->report = report;
     keeper->report_context = report_context;
@@ -151,7 +101,7 @@ enum error_code flag_keeper_start(struct meta_database *product, struct os_loop 
     for (size_t i = 0; !code && i < view_count; i++) keeper->views[i] = views[i];
     if (!code) code = keeper_read(keeper, &keeper->last, error);
     for (size_t i = 0; !code && i < view_count; i++) flag_view_init(views[i], loops[i], keeper->last);
-    if (!code) code = os_thread_start(&keeper->thread, "flags", keeper_run, keeper, error);
+    if (!code) code = os_turns_start(&keeper->turns, "flags", FLAG_KEEPER_MS, keeper_turn, keeper, error);
     if (code) {
         keeper_free(keeper);
         return code;
@@ -163,22 +113,8 @@ enum error_code flag_keeper_start(struct meta_database *product, struct os_loop 
 void flag_keeper_stop(struct flag_keeper *keeper)
 {
     if (!keeper) return;
-    pthread_mutex_lock(&keeper->mutex);
-    keeper->stopping = true;
-    pthread_cond_signal(&keeper->changed);
-    pthread_cond_broadcast(&keeper->turned);
-    pthread_mutex_unlock(&keeper->mutex);
-    os_thread_join(&keeper->thread);
+    os_turns_stop(&keeper->turns);
     keeper_free(keeper);
 }
 
-void flag_keeper_catch_up(struct flag_keeper *keeper)
-{
-    struct timespec until = keeper_after(FLAG_CATCH_UP_MS);
-    pthread_mutex_lock(&keeper->mutex);
-    uint64_t number = ++keeper->asked;
-    pthread_cond_signal(&keeper->changed);
-    while (keeper->answered < number && !keeper->stopping)
-        if (pthread_cond_timedwait(&keeper->turned, &keeper->mutex, &until) != 0) break;
-    pthread_mutex_unlock(&keeper->mutex);
-}
+void flag_keeper_catch_up(struct flag_keeper *keeper) { os_turns_catch_up(&keeper->turns, FLAG_CATCH_UP_MS); }

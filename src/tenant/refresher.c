@@ -2,10 +2,8 @@
 /* The thread that turns changes of the metadata into new snapshots for the event loops. */
 #include "tenant/refresher.h"
 
-#include <pthread.h>
-
 #include "os/clock.h"
-#include "os/thread.h"
+#include "os/turns.h"
 #include "tenant/verifier.h"
 
 struct tenant_refresher {
@@ -16,17 +14,11 @@ struct tenant_refresher {
     struct tenant_verifier *verifier;
     void (*report)(void *context, const struct error *error);
     void *report_context;
-    struct os_thread thread;
+    struct os_turns turns;
     int64_t revision;  /* of the metadata, when the last snapshot was begun; the thread's own */
     int64_t read_ms;   /* monotonic, when the last snapshot was made; the thread's own */
     bool failing;      /* the thread's own */
     atomic_uint_least64_t generation;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    bool stopping;     /* guarded by the mutex */
-    bool poked;        /* guarded by the mutex */
-    pthread_cond_t turned;
-    uint64_t asked, answered; /* calls of tenant_refresher_catch_up, and those a turn was begun after; guarded by the mutex */
 };
 
 static enum error_code tenant_refresher_read(struct tenant_refresher *refresher, bool forced,
@@ -46,8 +38,9 @@ static enum error_code tenant_refresher_read(struct tenant_refresher *refresher,
     return ERROR_NONE;
 }
 
-static void tenant_refresher_turn(struct tenant_refresher *refresher, bool forced)
+static void tenant_refresher_turn(void *context, bool forced)
 {
+    struct tenant_refresher *refresher = context;
     struct error error = {0};
     const struct tenant_snapshot *snapshot = NULL;
     enum error_code code = tenant_refresher_read(refresher, forced || refresher->failing, &snapshot, &error);
@@ -60,45 +53,10 @@ static void tenant_refresher_turn(struct tenant_refresher *refresher, bool force
     tenant_snapshot_release(snapshot);
 }
 
-static struct timespec tenant_refresher_after(int64_t delay_ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += delay_ms * 1000000;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
-    return until;
-}
-
-static void tenant_refresher_run(void *context)
-{
-    struct tenant_refresher *refresher = context;
-    pthread_mutex_lock(&refresher->mutex);
-    while (!refresher->stopping) {
-        struct timespec until = tenant_refresher_after(TENANT_REFRESH_MS);
-        int waited = 0;
-        while (!refresher->stopping && !refresher->poked && refresher->asked == refresher->answered && waited == 0)
-            waited = pthread_cond_timedwait(&refresher->changed, &refresher->mutex, &until);
-        if (refresher->stopping) break;
-        bool forced = refresher->poked;
-        refresher->poked = false;
-        uint64_t asked = refresher->asked;
-        pthread_mutex_unlock(&refresher->mutex);
-        tenant_refresher_turn(refresher, forced);
-        pthread_mutex_lock(&refresher->mutex);
-        refresher->answered = asked;
-        pthread_cond_broadcast(&refresher->turned);
-    }
-    pthread_mutex_unlock(&refresher->mutex);
-}
-
 static void tenant_refresher_free(struct tenant_refresher *refresher)
 {
     tenant_verifier_stop(refresher->verifier);
     tenant_key_states_release(refresher->states);
-    pthread_cond_destroy(&refresher->changed);
-    pthread_cond_destroy(&refresher->turned);
-    pthread_mutex_destroy(&refresher->mutex);
     free(refresher->views);
     free(refresher);
 }
@@ -121,7 +79,7 @@ static enum error_code tenant_refresher_begin(struct tenant_refresher *refresher
     tenant_snapshot_release(first);
     for (size_t i = 0; !code && i < refresher->view_count; i++)
         code = tenant_verifier_attach(refresher->verifier, refresher->views[i], error);
-    if (!code) code = os_thread_start(&refresher->thread, "tenants", tenant_refresher_run, refresher, error);
+    if (!code) code = os_turns_start(&refresher->turns, "tenants", TENANT_REFRESH_MS, tenant_refresher_turn, refresher, error);
     for (size_t i = 0; code && i < refresher->view_count; i++) tenant_view_fini(refresher->views[i]);
     return code;
 }
@@ -144,13 +102,6 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
     refresher->view_count = view_count;
     refresher->report = report;
     refresher->report_context = report_context;
-    pthread_mutex_init(&refresher->mutex, NULL);
-    pthread_condattr_t attributes;
-    pthread_condattr_init(&attributes);
-    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    pthread_cond_init(&refresher->changed, &attributes);
-    pthread_cond_init(&refresher->turned, &attributes);
-    pthread_condattr_destroy(&attributes);
 
     enum error_code code = tenant_refresher_begin(refresher, loops, error);
     if (code) {
@@ -164,33 +115,12 @@ enum error_code tenant_refresher_start(struct meta_database *database, struct os
 void tenant_refresher_stop(struct tenant_refresher *refresher)
 {
     if (!refresher) return;
-    pthread_mutex_lock(&refresher->mutex);
-    refresher->stopping = true;
-    pthread_cond_signal(&refresher->changed);
-    pthread_cond_broadcast(&refresher->turned);
-    pthread_mutex_unlock(&refresher->mutex);
-    os_thread_join(&refresher->thread);
+    os_turns_stop(&refresher->turns);
     tenant_refresher_free(refresher);
 }
 
-void tenant_refresher_poke(struct tenant_refresher *refresher)
-{
-    pthread_mutex_lock(&refresher->mutex);
-    refresher->poked = true;
-    pthread_cond_signal(&refresher->changed);
-    pthread_mutex_unlock(&refresher->mutex);
-}
-
-void tenant_refresher_catch_up(struct tenant_refresher *refresher)
-{
-    struct timespec until = tenant_refresher_after(TENANT_CATCH_UP_MS);
-    pthread_mutex_lock(&refresher->mutex);
-    uint64_t number = ++refresher->asked;
-    pthread_cond_signal(&refresher->changed);
-    while (refresher->answered < number && !refresher->stopping)
-        if (pthread_cond_timedwait(&refresher->turned, &refresher->mutex, &until) != 0) break;
-    pthread_mutex_unlock(&refresher->mutex);
-}
+void tenant_refresher_poke(struct tenant_refresher *refresher) { os_turns_poke(&refresher->turns); }
+void tenant_refresher_catch_up(struct tenant_refresher *refresher) { os_turns_catch_up(&refresher->turns, TENANT_CATCH_UP_MS); }
 
 uint64_t tenant_refresher_generation(struct tenant_refresher *refresher) { return atomic_load(&refresher->generation); }
 
