@@ -123,7 +123,7 @@ function steps(metric, { from = BEGIN, interval, group = [] }) {
       const all = { time: p.time, value: p.value, histogram: p.histogram };
       let step;
       if (one.kind === 'delta') step = all;
-      else if (!last || last.time < Math.floor(p.time / HOUR) * HOUR - HOUR) step = p.start >= Math.floor(p.time / HOUR) * HOUR - HOUR && p.start < p.time ? all : null;
+      else if (!last) step = p.start >= Math.floor(p.time / HOUR) * HOUR - HOUR && p.start < p.time ? all : null;
       else if ((p.value ?? p.histogram.count) < (last.value ?? last.histogram.count) || (p.start > last.start && p.start >= last.time)) step = all;
       else step = { time: p.time, value: p.value - last.value, histogram: p.histogram && { count: p.histogram.count - last.histogram.count, sum: p.histogram.sum - last.histogram.sum,
         counts: p.histogram.counts.map((c, i) => c - last.histogram.counts[i]) } };
@@ -251,6 +251,43 @@ test('hours and days of rollups, with raw points at both ends, say what raw poin
   assert.equal((await server.post(METRICS, { metricName: 'old', interval: '5m', tier: 'hour' }, { key })).json.error.field, 'tier');
 });
 
+test('a step counts however far apart its points are, by hours and days of rollups as well', async () => {
+  // Every three hours 100 more, and 10 values of 7: 60 hours, then silence for a day and a half, then one more of each.
+  const first = Math.floor(END / HOUR) * HOUR - 5 * DAY + 5 * MINUTE, start = first - 40 * HOUR, at = [...Array.from({ length: 20 }, (_, i) => first + i * 3 * HOUR), first + 93 * HOUR];
+  const numbers = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: 1000 + 100 * i }));
+  const histograms = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), count: 50 + 10 * i, sum: 7 * (50 + 10 * i), bucketCounts: [0, 50 + 10 * i, 0], explicitBounds: [5, 10] }));
+  const exponentials = histograms.map(({ bucketCounts, explicitBounds, ...point }) => ({ ...point, scale: 0, positive: { offset: 2, bucketCounts: [bucketCounts[1]] } }));
+  const metrics = [{ name: 'sparse', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: numbers } }, { name: 'sparse.times', histogram: { aggregationTemporality: 2, dataPoints: histograms } },
+    { name: 'sparse.sizes', exponentialHistogram: { aggregationTemporality: 2, dataPoints: exponentials } }];
+  assert.equal((await server.post('/v1/metrics', { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'sparse' }) }, scopeMetrics: [{ metrics }] }] }, { key })).text, '{}');
+  const closed = Math.floor((Date.now() - 5 * MINUTE) / HOUR) * HOUR, today = Math.floor(closed / DAY) * DAY;
+  for (const [table, until] of [['hourly', closed], ['daily', today]])
+    await waitFor(`${table} rollups are made`, async () => Number((await server.sql(`SELECT sum(count) AS n FROM observability.metric_samples_${table} FINAL WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'sparse')`))[0].n)
+      >= at.filter((time) => time < until).length, 60_000);
+  await waitFor('histograms are stored', async () => Number((await server.sql("SELECT count() AS n FROM observability.metric_histogram_samples WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name LIKE 'sparse.%')"))[0].n) >= 42);
+  const figure = async (words) => (await ask({ metricName: 'sparse', aggregation: 'increase', ...words })).data.map(({ points }) => points.map(({ value }) => value));
+  const whole = { from: first - HOUR, to: first + 58 * HOUR };
+  for (const tier of ['raw', 'hour']) {
+    assert.deepEqual(await figure({ ...whole, tier }), [[1900]], tier); // 19 steps: of the first point nothing is known
+    assert.deepEqual(await figure({ from: first + 4 * HOUR, to: first + 58 * HOUR, tier }), [[1800]], `${tier}: the first step begins before the time asked for`);
+    assert.deepEqual(await figure({ ...whole, to: first + 94 * HOUR, tier }), [[2000]], `${tier}: the silence lies in the time asked for`);
+    assert.deepEqual(await figure({ from: first + 70 * HOUR, to: first + 94 * HOUR, tier }), [[100]], `${tier}: 13 hours before it`);
+    assert.deepEqual(await figure({ from: first + 84 * HOUR, to: first + 94 * HOUR, tier }), [[0]], `${tier}: more than a day before it`);
+    const hours = (await figure({ ...whole, interval: '1h', tier }))[0];
+    assert.deepEqual([hours.length, hours.filter((value) => value === 100).length], [20, 19], tier);
+  }
+  const days = { from: Math.floor(first / DAY) * DAY, to: today, interval: '1d' };
+  assert.deepEqual(await figure({ ...days, tier: 'day' }), await figure({ ...days, tier: 'raw' }));
+  assert.deepEqual(await figure({ ...days, interval: undefined, tier: 'day' }), [[100 * (at.filter((time) => time < today).length - 1)]]);
+  for (const metricName of ['sparse.times', 'sparse.sizes']) {
+    for (const [aggregation, value] of [['count', 190], ['increase', 190], ['sum', 1330], ['avg', 7]]) assert.deepEqual(await figure({ ...whole, metricName, aggregation }), [[value]], `${aggregation} of ${metricName}`);
+    assert.deepEqual(await figure({ from: first + 4 * HOUR, to: first + 58 * HOUR, metricName }), [[180]], metricName);
+    assert.deepEqual(await figure({ from: first + 70 * HOUR, to: first + 94 * HOUR, metricName }), [[10]], metricName);
+    assert.deepEqual(await figure({ from: first + 84 * HOUR, to: first + 94 * HOUR, metricName }), [], metricName);
+  }
+  assert.deepEqual(await figure({ ...whole, metricName: 'sparse.times', aggregation: 'p50' }), [[7.5]]);
+});
+
 test('filters, pages and intervals without points', async () => {
   const one = await ask({ metricName: 'requests', aggregation: 'increase', labels: { route: '/a' }, serviceName: 'cart', groupBy: ['route', 'serviceName', 'region'] });
   assert.deepEqual(one.data.map((series) => series.labels), [{ route: '/a', serviceName: 'cart', region: 'eu' }]);
@@ -288,7 +325,7 @@ test('names, labels and their values', async () => {
   assert.deepEqual((await get('names?prefix=lat')).map(({ name }) => name), ['latency.cumulative', 'latency.delta']);
   assert.deepEqual(await get('labels?metricName=requests'), [{ name: 'route', series: 4 }]);
   assert.deepEqual(await get('labels/route?metricName=requests'), [{ value: '/a', series: 2 }, { value: '/b', series: 2 }]);
-  assert.deepEqual((await get('labels/serviceName?label=route:/a')).map(({ value }) => value).filter((value) => value !== 'old'), ['cart', 'payment']);
+  assert.deepEqual((await get('labels/serviceName?label=route:/a')).map(({ value }) => value).filter((value) => !['old', 'sparse'].includes(value)), ['cart', 'payment']);
   assert.deepEqual((await get('labels/region')).map(({ value }) => value), ['eu', 'us']);
 });
 

@@ -151,7 +151,7 @@ static void hour_sql(const struct metrics_rollup *rollup, const struct rollup_wo
     long long start = (long long)work->time, end = start + HOUR, before = start - HOUR;
     buffer_printf(sql,
                   "INSERT INTO observability.metric_samples_hourly (tenant_id, series_id, hour, version, count, sum, min, max, first_value, "
-                  "first_timestamp, last_value, last_timestamp, last_start_timestamp, increase, resets)\n"
+                  "first_timestamp, first_start_timestamp, last_value, last_timestamp, last_start_timestamp, increase, resets)\n"
                   "WITH arrayDifference(t) AS dt, arrayDifference(v) AS dv, arrayDifference(s) AS ds,\n"
                   "    arrayMap((d, e, x, y, z) -> d < 0 OR (e > 0 AND x - y + z >= 0), dv, ds, s, t, dt) AS is_reset,\n"
                   "    b.time != 0 AND (v[1] < b.value OR (s[1] > b.start AND s[1] >= b.time)) AS is_first_reset,\n"
@@ -162,7 +162,7 @@ static void hour_sql(const struct metrics_rollup *rollup, const struct rollup_wo
     buffer_printf(sql,
                   ") AS is_delta\n"
                   "SELECT p.tenant_id, p.series_id, toDateTime(%lld, 'UTC'), %llu, length(v), arraySum(v), arrayMin(v), arrayMax(v), v[1], fromUnixTimestamp64Nano(t[1], 'UTC'),\n"
-                  "    v[-1], fromUnixTimestamp64Nano(t[-1], 'UTC'), fromUnixTimestamp64Nano(s[-1], 'UTC'),\n"
+                  "    fromUnixTimestamp64Nano(s[1], 'UTC'), v[-1], fromUnixTimestamp64Nano(t[-1], 'UTC'), fromUnixTimestamp64Nano(s[-1], 'UTC'),\n"
                   "    if(is_delta, arraySum(v), first_step + arraySum(arrayMap((r, x, d) -> if(r, x, d), is_reset, v, dv))), if(is_delta, 0, is_first_reset + arraySum(is_reset))\n"
                   "FROM (WITH arrayAll(d -> d > 0, arrayPopFront(arrayDifference(times))) AS is_plain,\n"
                   "        arraySort(arrayFilter(x -> NOT is_plain, arrayZip(times, segments, numbers, starts))) AS o,\n"
@@ -187,13 +187,19 @@ static void day_sql(const struct metrics_rollup *rollup, const struct rollup_wor
 {
     buffer_printf(sql,
                   "INSERT INTO observability.metric_samples_daily (tenant_id, series_id, day, version, count, sum, min, max, first_value, first_timestamp, "
-                  "last_value, last_timestamp, increase, resets)\n"
+                  "first_start_timestamp, last_value, last_timestamp, last_start_timestamp, increase, resets)\n"
                   "SELECT tenant_id, series_id, toDate(toDateTime(%lld, 'UTC')), %llu, sum(h.count), sum(h.sum), min(h.min), max(h.max), argMin(h.first_value, h.hour), "
-                  "min(h.first_timestamp), argMax(h.last_value, h.hour), max(h.last_timestamp), sum(h.increase), sum(h.resets)\n"
-                  "FROM observability.metric_samples_hourly AS h FINAL WHERE hour >= toDateTime(%lld, 'UTC') AND hour < toDateTime(%lld, 'UTC')",
-                  (long long)work->time, (unsigned long long)rollup->wanted_segment, (long long)work->time, (long long)(work->time + DAY));
+                  "min(h.first_timestamp), argMin(h.first_start_timestamp, h.hour), argMax(h.last_value, h.hour), max(h.last_timestamp), argMax(h.last_start_timestamp, h.hour), "
+                  "sum(h.increase + if((tenant_id, series_id) IN (SELECT tenant_id, series_id FROM observability.metric_series WHERE temporality = 'delta'",
+                  (long long)work->time, (unsigned long long)rollup->wanted_segment);
     tenants_sql(rollup, work, sql);
-    buffer_append_string(sql, "\nGROUP BY tenant_id, series_id");
+    buffer_printf(sql,
+                  "), 0, " METRICS_GAP_STEP ")), sum(h.resets)\n"
+                  "FROM (SELECT *, " METRICS_GAP_COLUMNS " FROM observability.metric_samples_hourly FINAL WHERE hour >= toDateTime(%lld, 'UTC') AND hour < toDateTime(%lld, 'UTC')",
+                  (long long)work->time, (long long)(work->time + DAY));
+    tenants_sql(rollup, work, sql);
+    buffer_append_string(sql, " WINDOW w AS (PARTITION BY tenant_id, series_id ORDER BY hour ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS h\n"
+                              "GROUP BY tenant_id, series_id");
 }
 
 /* The last segment looked at may have been open then: whether it has more samples now. */

@@ -16,10 +16,20 @@
  * increase: of delta sums the sum. Else the sum of the steps that end in the bucket: from the sample before to this one, looking back at most an hour
  * before the hour's start. A step is value - value before; a reset (the value fell, or start_timestamp is another and not before the last sample)
  * counts from zero: value. Without a sample before: value if start_timestamp lies in that hour or the bucket and before the sample (a start equal to the first
- * sample's time means that it is not known: OTLP), else 0. A day's is the sum of its hours'.
+ * sample's time means that it is not known: OTLP), else 0. A day's is the sum of its hours' and of
+ * the steps between those of them that are no neighbours (gaps); between a row and one before it that is no neighbour the reader adds the step, for the
+ * row before may come later (METRICS_GAP_STEP).
  * What a rollup says outlasts its samples: hours within four of where samples are dropped are not made (again), for some of theirs may be gone.
  * One server per event store does this: numbers of segments are a data directory's own.
  */
+/* Of rows of one series in their order (window w): what came before, and the step from there to the first sample, where `increase` does not hold it. */
+#define METRICS_GAP_COLUMNS \
+    "lagInFrame(last_timestamp) OVER w AS time_before, lagInFrame(last_value) OVER w AS before, lagInFrame(last_start_timestamp) OVER w AS start_before, " \
+    "row_number() OVER w AS number"
+#define METRICS_GAP_STEP \
+    "if(number > 1 AND time_before < toStartOfHour(first_timestamp) - INTERVAL 1 HOUR AND NOT (first_start_timestamp >= toStartOfHour(first_timestamp) - " \
+    "INTERVAL 1 HOUR AND first_start_timestamp < first_timestamp), if(first_value < before OR (first_start_timestamp > start_before AND " \
+    "first_start_timestamp >= time_before), first_value, first_value - before), 0)"
 struct metrics_rollup {
     int64_t interval_ms, next_ms;  /* between looks; when the next one is due */
     uint64_t segment;              /* progress */

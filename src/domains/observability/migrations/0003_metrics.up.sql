@@ -243,6 +243,7 @@ CREATE TABLE IF NOT EXISTS observability.metric_samples_hourly
     `max` Float64 CODEC(ZSTD(1)),
     `first_value` Float64 CODEC(ZSTD(1)),
     `first_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `first_start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `last_value` Float64 CODEC(ZSTD(1)),
     `last_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `last_start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
@@ -266,8 +267,10 @@ CREATE TABLE IF NOT EXISTS observability.metric_samples_daily
     `max` Float64 CODEC(ZSTD(1)),
     `first_value` Float64 CODEC(ZSTD(1)),
     `first_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `first_start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `last_value` Float64 CODEC(ZSTD(1)),
     `last_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
+    `last_start_timestamp` DateTime64(9, 'UTC') CODEC(Delta(8), ZSTD(1)),
     `increase` Float64 CODEC(ZSTD(1)),
     `resets` UInt64 CODEC(T64, ZSTD(1))
 )

@@ -6,6 +6,7 @@
 #include "query/rows.h"
 
 #define HOUR_NS INT64_C(3600000000000)
+#define HISTOGRAMS " AND metric_type IN ('histogram', 'exponential_histogram')"
 #define INDEX_LIMIT 100000 /* buckets of one exponential point: a thousand times what SDKs make */
 
 struct numbers { const char *items; size_t count; }; /* doubles, not aligned */
@@ -207,7 +208,7 @@ static bool is_step(const struct point *now, const struct point *before, bool is
     int64_t looked_from_ns = now->time_ns / HOUR_NS * HOUR_NS - HOUR_NS;
     *ret_is_whole = true;
     if (is_delta) return true;
-    if (!before || before->time_ns < looked_from_ns) return now->start_ns >= looked_from_ns && now->start_ns < now->time_ns;
+    if (!before) return now->start_ns >= looked_from_ns && now->start_ns < now->time_ns;
     *ret_is_whole = now->count < before->count || (now->start_ns > before->start_ns && now->start_ns >= before->time_ns) || !has_same_bounds(now, before);
     return true;
 }
@@ -296,6 +297,7 @@ static enum error_code answer_gathered(struct gathering *gathering, struct metri
 
 static void write_statement(struct query_text *text, const struct metrics_question *question)
 {
+    int64_t before_ms = metrics_hour_before(question->from_ms);
     query_text_add(text, "SELECT series_id, toUnixTimestamp64Nano(timestamp), toUnixTimestamp64Nano(" METRICS_START "), if(is_float = 1, count_float, toFloat64(count)), "
                          "ifNull(sum, nan), ifNull(min, nan), ifNull(max, nan), bucket_bounds, "
                          "if(is_float = 1, bucket_counts_float, arrayMap(c -> toFloat64(c), bucket_counts)), scale, zero_threshold, "
@@ -303,10 +305,20 @@ static void write_statement(struct query_text *text, const struct metrics_questi
                          "if(is_float = 1, positive_counts_float, arrayMap(c -> toFloat64(c), positive_counts)), negative_offset, "
                          "if(is_float = 1, negative_counts_float, arrayMap(c -> toFloat64(c), negative_counts))\n"
                          "FROM observability.metric_histogram_samples WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND");
-    metrics_time_write(text, question->from_ms / METRICS_BEFORE_MS * METRICS_BEFORE_MS - METRICS_BEFORE_MS, question->to_ms);
+    metrics_time_write(text, metrics_looked_from(question), question->to_ms);
     query_text_add(text, " AND series_id IN (SELECT series_id FROM ");
-    metrics_series_write(text, question, " AND metric_type IN ('histogram', 'exponential_histogram')");
-    query_text_add(text, ") ORDER BY series_id, timestamp, segment");
+    metrics_series_write(text, question, HISTOGRAMS);
+    query_text_add(text, ") AND (timestamp >= ");
+    query_text_instant(text, before_ms);
+    /* Of what is older the newest point, and only of series that have none in the hour before: those have few. */
+    query_text_add(text, " OR (series_id, timestamp) IN (SELECT series_id, max(timestamp) FROM observability.metric_histogram_samples "
+                         "WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND timestamp >= " METRICS_EDGE " AND");
+    metrics_time_write(text, metrics_looked_from(question), before_ms);
+    query_text_add(text, " AND series_id IN (SELECT series_id FROM ");
+    metrics_series_write(text, question, HISTOGRAMS);
+    query_text_add(text, ") AND series_id NOT IN (SELECT series_id FROM observability.metric_histogram_samples WHERE tenant_id = {tenant:String} AND bitAnd(flags, 1) = 0 AND");
+    metrics_time_write(text, before_ms, question->from_ms);
+    query_text_add(text, ") GROUP BY series_id)) ORDER BY series_id, timestamp, segment");
 }
 
 enum error_code metrics_histograms_ask(struct query_context *context, const struct metrics_question *question, struct metrics_answer *answer, struct error *error)
@@ -316,7 +328,7 @@ enum error_code metrics_histograms_ask(struct query_context *context, const stru
     struct buffer rows = {0};
     query_text_init(&text, context->arena);
     query_text_add(&text, "SELECT series_id, metric_name, metric_type, unit, is_delta, grouping FROM ");
-    metrics_series_write(&text, question, " AND metric_type IN ('histogram', 'exponential_histogram')");
+    metrics_series_write(&text, question, HISTOGRAMS);
     query_text_add(&text, " ORDER BY series_id");
     enum error_code code = query_rows_ask(context, &text, 6, &gathering.series, error);
     if (code || !gathering.series.count) return code;

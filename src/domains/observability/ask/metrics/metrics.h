@@ -10,12 +10,15 @@
  * points and adding up buckets here (histograms.c); both append to one metrics_answer, rows sorted by metric, group and time.
  *
  * Increase, everywhere, as rollups have it (metrics/rollup.h): what a counter grew by. Delta: the sum of the points. Cumulative: the steps from
- * point to point of each series that end in the interval; a smaller value, or another start time not before the last point, is a reset, and the
- * value is then what it grew by. Without a point before (none since an hour before the hour it lies in) the value counts when its start
- * lies in that time and before the point, and not before what is kept: of an older one points may be gone that said a part of the value.
+ * point to point of each series that end in the interval, however far apart the two are; a smaller value, or another start time not before the
+ * last point, is a reset, and the value is then what it grew by. Where the time asked for begins, the point before is looked for METRICS_LOOK_BACK_MS
+ * before that hour. Without a point before the value counts when its start lies in the point's hour or the one before, and before the point, and
+ * not before what is kept: of an older one points may be gone that said a part of the value.
  */
-#define METRICS_START "if(start_timestamp >= now64(9, 'UTC') - toIntervalDay(retention_days), start_timestamp, toDateTime64(0, 9, 'UTC'))"
-#define METRICS_BEFORE_MS INT64_C(3600000) /* an hour: where steps begin is looked for so long before the hour */
+#define METRICS_EDGE "(now64(9, 'UTC') - toIntervalDay(retention_days))"
+#define METRICS_START "if(start_timestamp >= " METRICS_EDGE ", start_timestamp, toDateTime64(0, 9, 'UTC'))"
+#define METRICS_BEFORE_MS INT64_C(3600000) /* an hour: starts count that lie so long before the point's hour */
+#define METRICS_LOOK_BACK_MS (24 * METRICS_BEFORE_MS) /* what reports once a day has a point before; who begins anew later is another run of it */
 #define METRICS_NAME_LIMIT 20
 #define METRICS_FILTER_LIMIT 32
 #define METRICS_GROUP_LIMIT 8
@@ -67,6 +70,10 @@ enum error_code metrics_scope_read(struct query_context *context, struct metrics
 void metrics_series_write(struct query_text *text, const struct metrics_question *question, const char *condition);
 /* The value of a label of a row of metric_series. */
 void metrics_label_write(struct query_text *text, struct slice label);
+/* The start of the hour before that of an instant. */
+int64_t metrics_hour_before(int64_t unix_ms);
+/* Points before this are no points before the question's. */
+int64_t metrics_looked_from(const struct metrics_question *question);
 /* " timestamp >= .. AND timestamp < .." */
 void metrics_time_write(struct query_text *text, int64_t from_ms, int64_t to_ms);
 

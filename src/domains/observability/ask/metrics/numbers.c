@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Gauges and counters: one statement over their points. */
 #include "domains/observability/ask/metrics/metrics.h"
+#include "domains/observability/metrics/rollup.h"
 #include "query/rows.h"
 
 #define NOT_HISTOGRAMS " AND metric_type NOT IN ('histogram', 'exponential_histogram', 'summary')"
@@ -18,7 +19,7 @@ static const char *const OVER_SERIES[METRICS_AGGREGATION_COUNT] = {
 /* A point that was sent twice counts once, as it came last. The table is sorted like this: nothing has to be kept but two rows. */
 static void write_points(struct query_text *text, int64_t from_ms, int64_t to_ms)
 {
-    query_text_add(text, "SELECT series_id, timestamp, value, known_start FROM (SELECT series_id, timestamp, value, " METRICS_START " AS known_start, "
+    query_text_add(text, "SELECT series_id, timestamp, value, known_start, edge FROM (SELECT series_id, timestamp, value, " METRICS_START " AS known_start, " METRICS_EDGE " AS edge, "
                          "leadInFrame(timestamp) OVER n AS following FROM observability.metric_samples WHERE tenant_id = {tenant:String} AND NOT isNaN(value) AND");
     metrics_time_write(text, from_ms, to_ms);
     query_text_add(text, " AND series_id IN (SELECT series_id FROM series) WINDOW n AS (PARTITION BY series_id ORDER BY timestamp, segment "
@@ -31,16 +32,23 @@ static void write_bucket(struct query_text *text, const struct metrics_question 
     else query_text_printf(text, "toInt64(intDiv(%s, %lld) * %lld) AS bucket", milliseconds, (long long)question->interval_ms, (long long)question->interval_ms);
 }
 
-/* Rows (series_id, timestamp, value, step), by the rules of metrics.h. */
+/*
+ * Rows (series_id, timestamp, value, step), by the rules of metrics.h. Where a series has no point in the hour before, the one before that is
+ * the last of an hour of rollups: it costs a row for each hour, not all points of a day.
+ */
 static void write_steps(struct query_text *text, const struct metrics_question *question, int64_t from_ms, int64_t to_ms)
 {
-    int64_t hour_ms = from_ms / HOUR_MS * HOUR_MS;
-    query_text_add(text, "SELECT series_id, timestamp, value, multiIf(is_delta, value, number = 1 OR time_before < toStartOfHour(timestamp) - INTERVAL 1 HOUR, "
+    int64_t before_ms = metrics_hour_before(from_ms);
+    query_text_add(text, "SELECT series_id, timestamp, value, multiIf(is_delta, value, number = 1 OR time_before < edge, "
                          "if(known_start >= toStartOfHour(timestamp) - INTERVAL 1 HOUR AND known_start < timestamp, value, 0), "
                          "value < before OR (known_start > start_before AND known_start >= time_before), value, value - before) AS step FROM (\n"
                          "SELECT *, lagInFrame(value) OVER w AS before, lagInFrame(timestamp) OVER w AS time_before, lagInFrame(known_start) OVER w AS start_before, "
                          "row_number() OVER w AS number FROM (");
-    write_points(text, hour_ms - HOUR_MS, to_ms);
+    write_points(text, before_ms, to_ms);
+    query_text_printf(text, "\nUNION ALL\nSELECT * FROM (SELECT series_id, last_timestamp AS timestamp, last_value AS value, last_start_timestamp AS known_start, "
+                      "toDateTime64(0, 9, 'UTC') AS edge FROM observability.metric_samples_hourly FINAL WHERE tenant_id = {tenant:String} AND hour >= toDateTime(%lld) "
+                      "AND hour < toDateTime(%lld) AND series_id IN (SELECT series_id FROM series) ORDER BY series_id, hour DESC LIMIT 1 BY series_id)",
+                      (long long)(metrics_looked_from(question) / 1000), (long long)(before_ms / 1000));
     query_text_add(text, ")\nWINDOW w AS (PARTITION BY series_id ORDER BY timestamp ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)) AS points "
                          "INNER JOIN (SELECT series_id, is_delta FROM series) AS kinds USING (series_id) WHERE timestamp >= ");
     query_text_instant(text, from_ms);
@@ -69,14 +77,35 @@ static void write_raw_states(struct query_text *text, const struct metrics_quest
     query_text_add(text, ") GROUP BY series_id, bucket");
 }
 
+static void write_tier_time(struct query_text *text, const struct metrics_tier *tier, int64_t from_ms, int64_t to_ms)
+{
+    query_text_printf(text, "%s >= %s(%lld) AND %s < %s(%lld)", tier->column, tier->make, (long long)(from_ms / tier->unit_ms), tier->column, tier->make,
+                      (long long)(to_ms / tier->unit_ms));
+}
+
+/* Rows of a rollup with what each has of the rows before it (metrics/rollup.h): steps between hours and days that are no neighbours stand in none. */
+static void write_rows_with_gaps(struct query_text *text, const struct metrics_question *question, const struct metrics_tier *tier, int64_t to_ms)
+{
+    int64_t looked_from_ms = metrics_looked_from(question);
+    query_text_printf(text, "(SELECT *, if(NOT is_delta AND time_before >= toDateTime64(%lld, 9, 'UTC'), " METRICS_GAP_STEP ", 0) AS gap FROM (SELECT *, " METRICS_GAP_COLUMNS
+                      " FROM observability.%s FINAL WHERE tenant_id = {tenant:String} AND ", (long long)(looked_from_ms / 1000), tier->table);
+    write_tier_time(text, tier, looked_from_ms, to_ms);
+    query_text_printf(text, " AND series_id IN (SELECT series_id FROM series) WINDOW w AS (PARTITION BY series_id ORDER BY %s ROWS BETWEEN UNBOUNDED PRECEDING AND "
+                      "CURRENT ROW)) AS rolled INNER JOIN (SELECT series_id, is_delta FROM series) AS kinds USING (series_id))", tier->column);
+}
+
 /* The same of a rollup, whose buckets lie within from_ms and to_ms. */
 static void write_rolled_states(struct query_text *text, const struct metrics_question *question, const struct metrics_tier *tier, int64_t from_ms, int64_t to_ms)
 {
+    bool is_increase = question->aggregation == METRICS_INCREASE || question->aggregation == METRICS_RATE;
     query_text_add(text, "SELECT series_id, ");
     write_bucket(text, question, tier->milliseconds);
-    query_text_printf(text, ", toFloat64(count) AS n, sum AS total, min AS least, max AS most, last_value AS newest, last_timestamp AS newest_at, increase AS grown "
-                      "FROM observability.%s FINAL WHERE tenant_id = {tenant:String} AND %s >= %s(%lld) AND %s < %s(%lld) AND series_id IN (SELECT series_id FROM series)",
-                      tier->table, tier->column, tier->make, (long long)(from_ms / tier->unit_ms), tier->column, tier->make, (long long)(to_ms / tier->unit_ms));
+    query_text_printf(text, ", toFloat64(count) AS n, sum AS total, min AS least, max AS most, last_value AS newest, last_timestamp AS newest_at, increase%s AS grown FROM ",
+                      is_increase ? " + gap" : "");
+    if (is_increase) write_rows_with_gaps(text, question, tier, to_ms);
+    else query_text_printf(text, "observability.%s FINAL", tier->table);
+    query_text_add(text, is_increase ? " WHERE " : " WHERE tenant_id = {tenant:String} AND series_id IN (SELECT series_id FROM series) AND ");
+    write_tier_time(text, tier, from_ms, to_ms);
 }
 
 /* Rolled up what is rolled up, the ends from raw points. */

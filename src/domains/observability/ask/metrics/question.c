@@ -145,6 +145,18 @@ void metrics_label_write(struct query_text *text, struct slice label)
     query_text_add(text, "])");
 }
 
+int64_t metrics_hour_before(int64_t unix_ms)
+{
+    int64_t hour_ms = unix_ms / METRICS_BEFORE_MS * METRICS_BEFORE_MS;
+    return hour_ms > METRICS_BEFORE_MS ? hour_ms - METRICS_BEFORE_MS : 0;
+}
+
+int64_t metrics_looked_from(const struct metrics_question *question)
+{
+    int64_t hour_ms = question->from_ms / METRICS_BEFORE_MS * METRICS_BEFORE_MS;
+    return hour_ms > METRICS_LOOK_BACK_MS ? hour_ms - METRICS_LOOK_BACK_MS : 0;
+}
+
 void metrics_time_write(struct query_text *text, int64_t from_ms, int64_t to_ms)
 {
     query_text_add(text, " timestamp >= ");
