@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { send as request, Server, waitFor } from './harness.mjs';
+import { forAll, send as request, Server, waitFor } from './harness.mjs';
 import { DAY, generator, mean, rounded, send, sum, visit } from './visits.mjs';
 
 const HOUR = 3_600_000;
@@ -228,12 +228,17 @@ test('whatever stands in the address is answered or refused, never a failure of 
   const words = { overview: ['measures', 'filter', 'from', 'compare'], breakdown: ['dimension', 'sort', 'offset', 'filter'], pages: ['mode', 'search', 'order', 'filter'], vitals: ['metric', 'by', 'exact', 'filter'], errors: ['fingerprint', 'type', 'limit', 'filter'],
     revenue: ['by', 'sort', 'filter'], ai: ['model', 'by', 'filter'], links: ['by', 'filter'], event_names: ['search'], properties: ['event'], property_values: ['property', 'search'] };
   const fields = ['path', 'country', 'properties.x', 'duration', 'created_at', 'utm_source', 'referrer_name'];
+  const all = [];
   for (const [question, names] of Object.entries(words))
     for (const name of names)
-      for (const value of nasty)
-        for (const said of name === 'filter' ? fields.map((field) => `${field}:is:${value}`) : [value]) {
-          const more = question === 'breakdown' && name !== 'dimension' ? { dimension: 'country' } : question === 'property_values' && name !== 'property' ? { property: 'plan' } : {};
-          const answer = await server.get(`/v1/query/${question}?${new URLSearchParams({ ...more, [name]: said })}`, keys.secret_key);
-          assert.ok([200, 400, 413].includes(answer.status), `${question} ${name}=${said.slice(0, 100)}: ${answer.status} ${answer.text}`);
-        }
+      for (const [i, value] of nasty.entries()) {
+        // Filters become SQL in one place: the overview is asked with every field, the others with one by turns.
+        const asked = name !== 'filter' ? [value] : (question === 'overview' ? fields : [fields[i % fields.length]]).map((field) => `${field}:is:${value}`);
+        for (const said of asked) all.push({ question, name, said });
+      }
+  await forAll(all, async ({ question, name, said }) => {
+    const more = question === 'breakdown' && name !== 'dimension' ? { dimension: 'country' } : question === 'property_values' && name !== 'property' ? { property: 'plan' } : {};
+    const answer = await server.get(`/v1/query/${question}?${new URLSearchParams({ ...more, [name]: said })}`, keys.secret_key);
+    assert.ok([200, 400, 413].includes(answer.status), `${question} ${name}=${said.slice(0, 100)}: ${answer.status} ${answer.text}`);
+  });
 });

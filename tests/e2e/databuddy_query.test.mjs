@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { LINKS, Model, distinct, groups, makeRows, mean, path, quantile, rate, round, sum, toSend, visitors, visitsIn } from './databuddy_data.mjs';
-import { Server, send } from './harness.mjs';
+import { forAll, Server, send } from './harness.mjs';
 
 const ZONE = 'Asia/Kolkata', OFFSET = 5.5 * 3_600_000, DAY = 86_400_000; // no daylight saving, and half an hour off
 const CANARY = 'canary-';
@@ -91,18 +91,18 @@ test('every type answers with its columns, in their order, and with nothing of a
   assert.ok(types.length > 120, `${types.length} types`);
   assert.deepEqual(Object.keys(configs), types);
   const silent = ['revenue_by_ai_product'].concat(types.filter((name) => name.startsWith('realtime_')));
-  for (const name of types) {
+  await forAll(types, async (name) => {
     const columns = configs[name].meta.output_fields.map((field) => field.name);
     const found = await ask(name, { filters: filtersOf(name) });
     if (!silent.includes(name)) assert.ok(found.length > 0, `${name} has no rows`);
     if (found.length) assert.deepEqual(Object.keys(found[0]), columns, name);
     const text = JSON.stringify(found);
     assert.ok(!text.includes(CANARY), `${name} shows another tenant: ${text.slice(0, 500)}`);
-  }
+  });
 });
 
 test('every type takes its filters, an order, a page and another granularity; a tenant without rows gets none, or zeros', async () => {
-  for (const name of types) {
+  await forAll(types, async (name) => {
     const { allowedFilters, customizable, meta } = configs[name];
     const filters = [...filtersOf(name), ...allowedFilters.map((field) => ({ field: field.replace('*', "pl'an"), op: 'not_in', value: ["no'body", '\\', '"'] }))].slice(0, 20);
     const sortBy = meta.output_fields.map((field) => field.name).filter((column) => !['events', 'versions', 'traits', 'properties', 'property_keys'].includes(column)).at(-1);
@@ -111,7 +111,7 @@ test('every type takes its filters, an order, a page and another granularity; a 
     assert.ok(found.length <= 3, name);
     for (const row of found)
       for (const [column, value] of Object.entries(row)) assert.ok(typeof value !== 'number' || value === 0, `${name}: ${column} is ${value}`);
-  }
+  });
 });
 
 test('the engine takes what /compile gives, and gives the same rows', async () => {

@@ -37,6 +37,12 @@ export async function waitFor(what, condition, deadlineMs = VISIBLE_MS) {
   }
 }
 
+/** Does it for all of them, some at the same time: one request after the other waits more than it works. The first error ends it. */
+export async function forAll(list, work, width = 6) {
+  const rest = list.values();
+  await Promise.all(Array.from({ length: width }, async () => { for (const one of rest) await work(one); }));
+}
+
 /** For tests that say "today": waits for the next day of UTC where this one ends before the test would. */
 export async function dayThatLasts(ms = 120_000) {
   const DAY = 86_400_000;
@@ -89,6 +95,7 @@ export function send(target, { method = 'GET', headers = {}, body, agent = false
     request.on('error', (error) => {
       if (answered) return; // the server closed while the rest of a refused body was on its way
       clearTimeout(timer);
+      error.message = `${method} ${where[0] ?? target.path}: ${error.message}`;
       reject(error);
     });
     request.end(body);

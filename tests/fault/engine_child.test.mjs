@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { Server, waitFor } from '../e2e/harness.mjs';
 
-const BACK_MS = 30_000;
+const BACK_MS = 120_000; // how slow a machine may be: what is promised is that it comes back
 const HUNG_MS = 60_000; // the server gives a silent engine 20 s
 const UNKILLABLE = "SELECT sum(editDistance(materialize(repeat('a', 20000)), repeat('b', 20000))) FROM numbers(100)";
 
