@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+export { promised } from './promised.mjs';
 export const repository = fileURLToPath(new URL('../../', import.meta.url));
 export const binary = process.env.MILLRACE_BINARY ?? join(repository, 'build/millrace');
 if (!existsSync(binary)) throw new Error(`there is no program ${binary}: build it, or set MILLRACE_BINARY`);

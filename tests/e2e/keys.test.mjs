@@ -2,7 +2,7 @@
 // Keys through the API and the command line: what they may do, where, how often; rotation and its grace; revocation; use.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { command, Server, waitFor } from './harness.mjs';
+import { command, promised, Server, waitFor } from './harness.mjs';
 import { makeUser } from './world.mjs';
 
 const ACTS_MS = 1500; // a change acts at every loop within a second
@@ -23,7 +23,7 @@ const becomes = (what, status, ask) =>
     const answer = await ask();
     if (answer.status !== status) throw new Error(`${answer.status} ${answer.text}`);
     return true;
-  }, ACTS_MS);
+  }, promised(ACTS_MS));
 
 before(async () => {
   server = await Server.start({ tenants: ['alpha', 'beta'], settings: ['--loops', '3'] });
@@ -62,7 +62,7 @@ test('rotation: both texts work during the grace, then only the new one', async 
     assert.equal(answer.json.version, 2);
     await becomes('the new text', 200, () => sends(answer.json.key));
     assert.equal((await sends(key.key)).status, 200, 'the old one, in its grace');
-    await waitFor('the grace ends', async () => (await sends(key.key)).status === 401, 3000 + ACTS_MS);
+    await waitFor('the grace ends', async () => (await sends(key.key)).status === 401, 3000 + promised(ACTS_MS));
     assert.equal((await sends(answer.json.key)).status, 200);
   }
 });

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { command, Postgres, Server, waitFor } from './harness.mjs';
+import { command, Postgres, promised, Server, waitFor } from './harness.mjs';
 
 const REVOKED_WITHIN_MS = 1000; // the promise
 
@@ -47,7 +47,7 @@ test('a key revoked through one server stops at the other within a second', asyn
   await revoke(first, write_key);
   const revoked = Date.now();
   await waitFor('the other server refuses the key', async () => (await write(second, write_key)).status === 401);
-  assert.ok(Date.now() - revoked < REVOKED_WITHIN_MS, `it took ${Date.now() - revoked} ms`);
+  assert.ok(Date.now() - revoked < promised(REVOKED_WITHIN_MS), `it took ${Date.now() - revoked} ms`);
   assert.equal((await write(second, first.tenants.shop.write_key)).status, 200, 'other keys stay');
 });
 

@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { after, afterEach, before, beforeEach, test } from 'node:test';
 import { launch } from './browser.mjs';
 import { MOCK_KEY, Mock } from './page_mock.mjs';
+import { promised } from './promised.mjs';
 
 const REAL = Boolean(process.env.MILLRACE_URL);
 if (REAL && !process.env.MILLRACE_SECRET_KEY) throw new Error('MILLRACE_URL is given: give MILLRACE_SECRET_KEY too');
@@ -344,14 +345,14 @@ test('shows a new event within two seconds of its being sent', async (context) =
       body: JSON.stringify({ name: 'screen_view', path, device_id: path }),
     });
     assert.ok(response.ok, await response.text());
-    await eventually(async () => assert.ok((await number()) > events_before), FRESH_MS);
+    await eventually(async () => assert.ok((await number()) > events_before), promised(FRESH_MS));
   } else {
     // The mock's day also grows by the minute, so only its exact number will do.
     mock.send();
     await eventually(async () => {
       const { totals } = await ask('/v1/query/timeseries', { from: today(), to: today(), measures: 'events', interval: 'hour', timezone: ZONE });
       assert.equal(await number(), totals.events);
-    }, FRESH_MS);
+    }, promised(FRESH_MS));
   }
   context.diagnostic(`shown ${Date.now() - sent} ms after sending`);
 });
