@@ -142,15 +142,19 @@ enum error_code api_question_ask(struct api_call *call, struct store_session *se
     const struct api_settings *settings = &call->loop->api->settings;
     struct slice limit = arena_printf(call->request->arena, "%llu", (unsigned long long)settings->query_memory_bytes);
     struct slice half = arena_printf(call->request->arena, "%llu", (unsigned long long)settings->query_memory_bytes / 2);
-    const struct store_parameter list[] = {
+    struct store_parameter list[] = {
         QUESTION_SETTINGS,
         /* Beyond half of it groups and sorts go to disk. */
         {"max_memory_usage", limit}, {"max_bytes_before_external_group_by", half}, {"max_bytes_before_external_sort", half},
+        {0}, /* for the statement's own */
     };
+    size_t count = sizeof list / sizeof *list - 1 - (settings->query_memory_bytes ? 0 : 3);
+    ASSERT(query->setting_count <= 1);
+    if (query->setting_count) list[count++] = query->settings[0];
     if (arena_failed(call->request->arena)) return error_set(error, ERROR_MEMORY, "no memory for a question");
     query->tenant = owner;
     query->settings = list;
-    query->setting_count = sizeof list / sizeof *list - (settings->query_memory_bytes ? 0 : 3);
+    query->setting_count = count;
     query->timeout_ms = call->deadline_ms - os_clock_monotonic_ms();
     query->cancelled = &call->request->cancelled;
     query->answer_limit_bytes = API_QUESTION_ANSWER_BYTES - call->answer_bytes;

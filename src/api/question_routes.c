@@ -36,6 +36,11 @@ static enum error_code asking_run(struct query_context *context, const struct qu
         parameters[i + 1] = (struct store_parameter){text->parameters[i].name.data, text->parameters[i].value};
     struct store_query query = {.sql = query_text_sql(text), .parameters = parameters, .format = format,
                                 .parameter_count = text->parameter_count + 1};
+    const struct store_parameter planner = {"allow_experimental_analyzer", {"0", 1}};
+    if (text->is_lookup) {
+        query.settings = &planner;
+        query.setting_count = 1;
+    }
     return api_question_ask(asking->call, asking->session, asking->call->caller.tenant_id, &query, out, error);
 }
 

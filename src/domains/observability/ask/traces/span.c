@@ -280,6 +280,7 @@ enum error_code traces_read(struct query_context *context, const struct slice *i
         }
         wanted = limit - done < PART_SPANS ? limit - done : PART_SPANS;
         query_text_init(&text, context->arena);
+        text.is_lookup = true;
         traces_spans_select(&text);
         query_text_add(&text, " AND ");
         traces_ids_write(&text, ids, id_count);

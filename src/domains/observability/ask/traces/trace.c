@@ -77,6 +77,7 @@ static enum error_code write_spans(struct query_context *context, struct slice i
 {
     struct query_text text;
     query_text_init(&text, context->arena);
+    text.is_lookup = true;
     traces_spans_select(&text);
     query_text_add(&text, " AND ");
     traces_ids_write(&text, &id, 1);
