@@ -397,7 +397,7 @@ def make_spans(bench, options, server):
                 seed=options.seed, now_ms=options.now_ms)
     server.wait_stored()
     server.settle("traces_v3", sent["items"])
-    server.sql("CREATE TABLE observability.bench_sample AS observability.traces_v3 ORDER BY tuple()")
+    server.sql("CREATE TABLE observability.bench_sample AS observability.traces_v3 PRIMARY KEY tuple() ORDER BY tuple()")
     server.sql("INSERT INTO observability.bench_sample SELECT * FROM observability.traces_v3")
     copies, started, said = max(1, round(options.trace_spans / sent["items"])), time.monotonic(), 0
     for first in range(1, copies, TRACE_COPIES):
