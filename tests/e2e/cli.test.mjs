@@ -363,7 +363,7 @@ test('demo serve makes a tenant with two months of traffic, once', async (t) => 
       const range = `from=${Date.now() - 90 * 86_400_000}&to=${Date.now() + 3_600_000}&interval=day`;
       const ask = async (more) => (await send(`${url}/v1/query/timeseries?measures=events,visitors&${range}${more}`, { headers: { authorization: `Bearer ${key}` } })).json.totals;
       // When the event just sent is there and its insert has ended, all that was sent before is there.
-      await waitFor('the event is there', async () => (await ask('&filter=path:is:/hello')).events === round + 1, 20_000);
+      await waitFor('the event is there', async () => (await ask('&filter=path:is:/hello')).events === round + 1, 120_000);
       await made.insertsEnd();
       const totals = await ask('');
       assert.ok(totals.events >= 60_000, JSON.stringify(totals));

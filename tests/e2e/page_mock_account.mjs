@@ -64,6 +64,7 @@ export class Account {
       key('secret', 'Billing server', { last_used_at: ago(7 * 3_600_000), usage_count: 4211, rate_limit: 600, allowed_addresses: ['10.20.0.0/16'], expires_at: ahead(120 * DAY_MS), description: 'Sends invoices as events, reads totals.' }),
       key('secret', 'Old importer', { status: 'revoked', revoked_at: ago(9 * DAY_MS), revoked_reason: 'replaced by the new importer' }),
     ];
+    this.earlier = new Map(); // access tokens from before a refresh
     this.devices = [{ device_id: randomUUID(), device_name: CHROME, created_at: ago(5 * DAY_MS), last_used_at: ago(DAY_MS), expires_at: ahead(25 * DAY_MS) }];
     this.password = MOCK_PASSWORD;
     this.mfa_token = 'mfa-token';
@@ -88,13 +89,14 @@ export class Account {
   /** The session of the cookies, or undefined. */
   who(request) {
     const access = /millrace_access=([^;]+)/.exec(request.headers.cookie ?? '')?.[1];
-    return access && this.sessions.find((session) => session.access === access);
+    return access && this.sessions.find((session) => session.access === access || session === this.earlier.get(access));
   }
   revoke_all() {
     this.sessions = [];
   }
   /** As after fifteen minutes: refreshing is needed. */
   expire_access() {
+    this.earlier.clear();
     for (const session of this.sessions) session.access = randomUUID();
   }
 
@@ -147,6 +149,7 @@ export class Account {
       case 'POST /v1/auth/refresh':
         this.refresh_count++;
         if (!session) throw Object.assign(new Refusal(401, 'unauthorized', 'the refresh token is not valid any more: log in again'), { headers: this.cookies(null) });
+        this.earlier.set(session.access, session); // good until it runs out, as the server's are
         Object.assign(session, { access: randomUUID(), refresh: randomUUID() });
         return { status: 200, body: { session_id: session.session_id, user: this.me }, headers: this.cookies(session) };
       case 'POST /v1/auth/logout':

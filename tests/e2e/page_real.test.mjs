@@ -33,7 +33,7 @@ test('the totals of an imported access log are those of the file', { skip: exist
     await waitFor('the page shows the totals of the file', async () => {
       const text = await page.locator('main').innerText();
       return text.includes(format(lines.length)) && text.includes(format(visitors));
-    }, 15_000);
+    }, 60_000);
   } finally {
     await browser.close();
   }
