@@ -17,8 +17,8 @@ if (!existsSync(binary)) throw new Error(`there is no program ${binary}: build i
 
 const START_MS = Number(process.env.MILLRACE_TEST_START_MS ?? 90_000); // a start after a crash repairs and loads first
 const STOP_MS = 30_000;
-const REQUEST_MS = 20_000;
-const COMMAND_MS = 60_000;
+const REQUEST_MS = 60_000;
+const COMMAND_MS = 120_000;
 export const VISIBLE_MS = 30_000; // far beyond the promise: a slow machine must not look like a lost row
 
 /** Asks again and again until the answer is true. A condition that throws counts as false, and its last error is shown. */
