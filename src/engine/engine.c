@@ -202,9 +202,11 @@ static void enqueue(struct engine *engine, struct request *request, struct slice
         refuse(request, 503, ENGINE_EXCEPTION_ABORTED, "Server is shutting down");
         return;
     }
-    job->is_write = engine_sql_is_insert(query.size > 0 ? query : request->body);
+    struct slice statement = query.size > 0 ? query : request->body;
+    job->is_write = engine_sql_is_insert(statement);
+    struct queue *queue = slice_equal(statement, SLICE(ENGINE_CHECK_SQL)) ? engine->checks : job->is_write ? engine->writes : engine->queries;
     atomic_fetch_add(&engine->pending, 1);
-    if (queue_try_push(job->is_write ? engine->writes : engine->queries, job)) return;
+    if (queue_try_push(queue, job)) return;
     atomic_fetch_sub(&engine->pending, 1);
     engine_job_destroy(job);
     refuse(request, 503, ENGINE_EXCEPTION_TOO_MANY_QUERIES, "Too many simultaneous queries");

@@ -14,6 +14,9 @@
 #include "engine/sql.h"
 #include "os/thread.h"
 
+/* Whoever asks whether the engine works does not wait behind statements that take their time: they would be ended with it. */
+#define ENGINE_CHECK_SQL "SELECT 1"
+
 /* Inserts do not wait behind queries, and two are enough: merging is the limit of sustained load. */
 #define ENGINE_WRITER_COUNT 2
 
@@ -72,9 +75,9 @@ struct engine {
     int lock_fd;
     engine_chdb_connection root; /* keeps the directory open */
 
-    struct queue *queries, *writes;
+    struct queue *queries, *writes, *checks;
     struct engine_worker *workers;
-    size_t worker_count;     /* readers, then writers */
+    size_t worker_count;     /* readers, then writers, then the one for checks */
     atomic_size_t pending;   /* jobs between handler and answer */
     atomic_bool stopping;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The threads that run statements: readers, each with a runner beside it, and writers. */
+/* The threads that run statements: readers, each with a runner beside it, writers, and one reader for checks alone. */
 #include "engine/engine_priv.h"
 
 #include <errno.h>
@@ -186,11 +186,11 @@ static void work(void *context)
     }
 }
 
-static enum error_code start_worker(struct engine *engine, struct engine_worker *worker, bool is_reader,
-                                    struct error *error)
+static enum error_code start_worker(struct engine *engine, struct engine_worker *worker, struct queue *queue, struct error *error)
 {
+    bool is_reader = queue != engine->writes;
     worker->engine = engine;
-    worker->queue = is_reader ? engine->queries : engine->writes;
+    worker->queue = queue;
     sem_init(&worker->start, 0, 0);
     sem_init(&worker->done, 0, 0);
     enum error_code code = 0;
@@ -205,15 +205,17 @@ static enum error_code start_worker(struct engine *engine, struct engine_worker 
 
 enum error_code engine_pool_start(struct engine *engine, struct error *error)
 {
-    size_t readers = engine->settings.query_limit;
+    size_t readers = engine->settings.query_limit, count = readers + ENGINE_WRITER_COUNT + 1;
     engine->queries = queue_create(engine->settings.queue_limit);
     engine->writes = queue_create(engine->settings.queue_limit);
-    engine->workers = calloc(readers + ENGINE_WRITER_COUNT, sizeof *engine->workers);
-    if (!engine->queries || !engine->writes || !engine->workers)
+    engine->checks = queue_create(engine->settings.queue_limit);
+    engine->workers = calloc(count, sizeof *engine->workers);
+    if (!engine->queries || !engine->writes || !engine->checks || !engine->workers)
         return error_set(error, ERROR_MEMORY, "no memory to start the engine");
-    for (size_t i = 0; i < readers + ENGINE_WRITER_COUNT; i++) {
+    for (size_t i = 0; i < count; i++) {
         engine->worker_count = i + 1;
-        enum error_code code = start_worker(engine, &engine->workers[i], i < readers, error);
+        struct queue *queue = i < readers ? engine->queries : i + 1 < count ? engine->writes : engine->checks;
+        enum error_code code = start_worker(engine, &engine->workers[i], queue, error);
         if (code) return code;
     }
     return 0;
@@ -223,6 +225,7 @@ void engine_pool_stop(struct engine *engine)
 {
     if (engine->queries) queue_close(engine->queries);
     if (engine->writes) queue_close(engine->writes);
+    if (engine->checks) queue_close(engine->checks);
     for (size_t i = 0; i < engine->worker_count; i++) {
         struct engine_worker *worker = &engine->workers[i];
         os_thread_join(&worker->thread);
@@ -238,5 +241,6 @@ void engine_pool_stop(struct engine *engine)
     engine->worker_count = 0;
     if (engine->queries) queue_destroy(engine->queries);
     if (engine->writes) queue_destroy(engine->writes);
-    engine->queries = engine->writes = NULL;
+    if (engine->checks) queue_destroy(engine->checks);
+    engine->queries = engine->writes = engine->checks = NULL;
 }

@@ -102,6 +102,19 @@ describe('engine supervision', { concurrency: false }, () => {
     assert.equal(await engine.value(`${slow} SETTINGS max_execution_time = 0`), '100000');
   });
 
+  it('says that it works while statements take all its readers, and goes on with them', async () => {
+    await start('--queries', '2');
+    const sleeps = () => engine.query('SELECT sum(sleepEachRow(1)) FROM numbers(4) SETTINGS max_block_size = 1, function_sleep_max_microseconds_per_block = 0');
+    const full = [sleeps(), sleeps()];
+    let done = 0;
+    for (const each of full) each.then(() => done++);
+    await waitFor('both readers have a statement', async () => (await engine.value('SELECT 1')) === '1' && engine.alive && done === 0);
+    const checks = [];
+    for (let i = 0; i < 5; i++) checks.push(await engine.value('SELECT 1'));
+    assert.deepEqual([checks, done], [Array(5).fill('1'), 0], 'checks come before statements that were there first');
+    for (const each of full) assert.equal((await each).text, '0\n');
+  });
+
   it('ends when a statement cannot be killed, for its supervisor to start it again', async () => {
     await start('--grace', '300', '--stuck', '1500');
     const gone = engine.query(UNKILLABLE, { max_execution_time: 1 }).then(() => 'answered', () => 'cut');
