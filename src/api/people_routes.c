@@ -114,7 +114,7 @@ static void person_submit(struct api_call *call, void (*run)(struct query_job *j
     struct person_job *job = arena_allocate(call->request->arena, sizeof *job);
     enum error_code code = job ? ERROR_NONE : error_set(&error, ERROR_MEMORY, "out of memory for a request");
     if (code == ERROR_NONE) {
-        *job = (struct person_job){.job.run = run, .call = call,
+        *job = (struct person_job){.job = {.run = run, .owner_id = call->caller.tenant_id}, .call = call,
                                    .person = {.tenant_id = call->caller.tenant_id, .name = SLICE_EMPTY}};
         code = person_read(call, &job->person, &error);
     }

@@ -175,6 +175,8 @@ enum error_code api_question_ask(struct api_call *call, struct store_session *se
 bool api_question_submit(struct api_question *question)
 {
     question->job.run = question_run;
+    const struct api_caller *caller = &question->call->caller;
+    question->job.owner_id = caller->tenant_id[0] ? caller->tenant_id : caller->organization_id;
     question->status = 200;
     question->content_type = "application/json";
     return query_pool_submit(question->call->loop->api->settings.pool, &question->job);
