@@ -210,16 +210,20 @@ static enum error_code spans_answer(struct query_context *context, struct buffer
 
 /* ---- summaries ---- */
 
-/* Counted pages are read from the first on, so that they are cut like pages by cursor. */
+/* Counted pages are looked for from the first on, so that they are cut like pages by cursor; figures are of the one that is shown. */
 static enum error_code find_page(struct traces_filter *filter, struct page *page, struct traces_figures **ret_figures,
                                  size_t *ret_count, struct error *error)
 {
     enum error_code code = ERROR_NONE;
+    size_t before = page->number ? (page->number - 1) * page->limit : 0;
     page->has_more = true;
+    *ret_figures = NULL;
     *ret_count = 0;
-    for (size_t i = 1; !code && page->has_more && i < page->number; i++)
-        code = traces_find(filter, page->limit, &page->place, ret_figures, ret_count, &page->has_more, error);
-    *ret_count = 0;
+    while (!code && page->has_more && before) {
+        size_t count = before < TRACES_SEARCH_LIMIT ? before : TRACES_SEARCH_LIMIT;
+        code = traces_pass(filter, count, &page->place, &page->has_more, error);
+        before -= count;
+    }
     if (!code && page->has_more)
         code = traces_find(filter, page->limit, &page->place, ret_figures, ret_count, &page->has_more, error);
     return code;

@@ -77,6 +77,18 @@ static enum error_code drop_shown(const struct traces_filter *filter, int64_t af
     return code;
 }
 
+/* The candidates' places alone, for traces that are passed over: all of them have figures. */
+static void take_places(const struct candidate *candidates, size_t count, struct traces_figures *figures, int64_t *places,
+                        size_t *ret_taken)
+{
+    *ret_taken = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (candidates[i].is_out) continue;
+        places[*ret_taken] = candidates[i].ns;
+        figures[(*ret_taken)++] = (struct traces_figures){.trace_id = candidates[i].id};
+    }
+}
+
 /* The candidates' figures, in their order; those that were dropped are left out. */
 static enum error_code take_figures(const struct traces_filter *filter, struct candidate *candidates, size_t count,
                                     struct traces_figures *figures, int64_t *places, size_t *ret_taken,
@@ -108,7 +120,7 @@ static enum error_code take_figures(const struct traces_filter *filter, struct c
     return code;
 }
 
-static enum error_code find_stretch(struct traces_filter *filter, struct traces_place_of *place, size_t wanted,
+static enum error_code find_stretch(struct traces_filter *filter, struct traces_place_of *place, size_t wanted, bool is_passed,
                                     struct traces_figures *figures, int64_t *places, size_t *ret_taken,
                                     struct error *error)
 {
@@ -132,10 +144,13 @@ static enum error_code find_stretch(struct traces_filter *filter, struct traces_
         if (place->stretch_ns < STRETCH_MOST_NS / STRETCH_GROWTH) place->stretch_ns *= STRETCH_GROWTH;
     }
     code = drop_shown(filter, shown_after_ns, candidates, rows.count, error);
-    return code ? code : take_figures(filter, candidates, rows.count, figures, places, ret_taken, error);
+    if (code) return code;
+    if (!is_passed) return take_figures(filter, candidates, rows.count, figures, places, ret_taken, error);
+    take_places(candidates, rows.count, figures, places, ret_taken);
+    return ERROR_NONE;
 }
 
-enum error_code traces_find(struct traces_filter *filter, size_t limit, struct traces_place_of *place,
+static enum error_code find(struct traces_filter *filter, size_t limit, bool is_passed, struct traces_place_of *place,
                             struct traces_figures **ret_figures, size_t *ret_count, bool *ret_has_more,
                             struct error *error)
 {
@@ -147,7 +162,7 @@ enum error_code traces_find(struct traces_filter *filter, size_t limit, struct t
     while (count < wanted && place->ns >= filter->from_ns) {
         size_t taken = 0;
         enum error_code code =
-            find_stretch(filter, place, wanted - count, figures + count, places + count, &taken, error);
+            find_stretch(filter, place, wanted - count, is_passed, figures + count, places + count, &taken, error);
         if (code) return code;
         count += taken;
     }
@@ -160,6 +175,22 @@ enum error_code traces_find(struct traces_filter *filter, size_t limit, struct t
     *ret_figures = figures;
     *ret_count = count;
     return ERROR_NONE;
+}
+
+enum error_code traces_find(struct traces_filter *filter, size_t limit, struct traces_place_of *place,
+                            struct traces_figures **ret_figures, size_t *ret_count, bool *ret_has_more,
+                            struct error *error)
+{
+    return find(filter, limit, false, place, ret_figures, ret_count, ret_has_more, error);
+}
+
+enum error_code traces_pass(struct traces_filter *filter, size_t count, struct traces_place_of *place, bool *ret_has_more,
+                            struct error *error)
+{
+    struct traces_figures *figures;
+    size_t passed;
+    ASSERT(!filter->is_without_errors); /* which is known of figures only */
+    return find(filter, count, true, place, &figures, &passed, ret_has_more, error);
 }
 
 enum error_code traces_find_logs(struct query_context *context, struct traces_figures *figures, size_t count,

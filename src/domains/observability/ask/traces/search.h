@@ -70,6 +70,9 @@ struct traces_place_of {
 enum error_code traces_find(struct traces_filter *filter, size_t limit, struct traces_place_of *place,
                             struct traces_figures **ret_figures, size_t *ret_count, bool *ret_has_more,
                             struct error *error) MUST_CHECK;
+/* Passes over so many (at most TRACES_SEARCH_LIMIT) without looking at what they come to; not for a filter without errors. */
+enum error_code traces_pass(struct traces_filter *filter, size_t count, struct traces_place_of *place, bool *ret_has_more,
+                            struct error *error) MUST_CHECK;
 /* Sets has_logs of all of them. */
 enum error_code traces_find_logs(struct query_context *context, struct traces_figures *figures, size_t count,
                                  struct error *error) MUST_CHECK;
