@@ -169,7 +169,7 @@ const questions = [
   ['timeseries', 'source=sessions', 'source', 'events'], ['timeseries', 'from=soon', 'from', ''], ['timeseries', 'to=2026-13-01', 'to', ''],
   ['timeseries', 'from=1795248000', 'from', 'milliseconds'], ['timeseries', 'from=2026-01-02&to=2026-01-01', 'from', ''],
   ['timeseries', 'from=1969-01-01&to=1970-02-01', 'from', '1970'], ['timeseries', 'to=2300-01-01', 'to', '2199'],
-  ['timeseries', 'period=8d', 'period', '7d'], ['timeseries', 'period=7d&from=2026-01-01', 'period', ''], ['timeseries', 'interval=second', 'interval', 'minute'],
+  ['timeseries', 'period=8x', 'period', '7d'], ['timeseries', 'period=7d&from=2026-01-01', 'period', ''], ['timeseries', 'interval=second', 'interval', 'minute'],
   ['timeseries', 'interval=minute&from=2026-01-01&to=2026-03-01', 'interval', '5000'], ['timeseries', 'timezone=Mars/Base', 'timezone', 'Mars/Base'],
   ['timeseries', 'timezone=../../etc/passwd', 'timezone', ''], ['timeseries', 'compare=next', 'compare', 'previous'],
   ['timeseries', 'filter=path', 'filter', ''], ['timeseries', 'filter=colour:is:red', 'filter', 'colour'], ['timeseries', 'filter=path:like:x', 'filter', 'like'],
