@@ -389,6 +389,25 @@ test('a delta point that came alone has grown since its start', async () => {
   assert.deepEqual([await query('count_over_time(adjacent_total[5m])'), await query('adjacent_total'), await query('sum_over_time(adjacent_total[5m])')], [[4], [6], [0 + 1 + 3 + 6]]);
 });
 
+test('of delta points further apart than a range, and of exponential ones, each counts as well', async () => {
+  const at = Math.floor(Date.now() / MINUTE) * MINUTE - MINUTE, point = (age, length) => ({ timeUnixNano: ns(at - age), startTimeUnixNano: ns(at - age - length) });
+  const body = { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'rare' }) }, scopeMetrics: [{ metrics: [
+    { name: 'rare.errors', sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [20, 10, 0].map((age) => ({ ...point(age * MINUTE, 10 * MINUTE), asInt: '5' })) } },
+    { name: 'rare.sizes', exponentialHistogram: { aggregationTemporality: 1, dataPoints: [10, 0].map((age) => ({ ...point(age * MINUTE, MINUTE), count: '4', sum: 24, scale: 0, positive: { offset: 2, bucketCounts: ['4'] } })) } },
+    { name: 'young', sum: { aggregationTemporality: 1, isMonotonic: true, dataPoints: [2, 1, 0].map((age) => ({ ...point(age * MINUTE, MINUTE), asInt: '60' })) } },
+  ] }] }] };
+  assert.equal((await server.post('/v1/metrics', body, { key })).text, '{}');
+  const query = async (text, time = at) => (await server.get(`/api/v1/query?time=${time / 1000}&query=${encodeURIComponent(text)}`, key)).json.data.result.map(({ value }) => Number(value[1]));
+  await waitFor('they are stored', async () => (await query('rare_errors_total')).length && (await query('rare_sizes_count')).length && (await query('young_total')).length);
+  assert.deepEqual(await query('increase(young_total[5m])'), [180]);
+  assert.deepEqual(await query('increase(rare_errors_total[5m])'), [5]);
+  assert.deepEqual(await query('increase(rare_errors_total[5m])', at - 6 * MINUTE), []); // nothing in this range
+  assert.deepEqual(await query('increase(rare_sizes_count[5m])'), [4]);
+  assert.deepEqual(await query('histogram_quantile(0.5, rate(rare_sizes[5m]))'), [6]); // the middle of 4 to 8
+  // Parts of histograms are stretched by half a distance, below zero too.
+  assert.deepEqual(await query('histogram_count(increase(rare_sizes[5m]))'), [4 * 90 / 60]);
+});
+
 test('another tenant sees nothing of it', async () => {
   for (const path of ['', '/names', '/labels', '/labels/route', '/exemplars']) {
     const answer = await server.get(`${METRICS}${path}?metricName=requests&from=${BEGIN}&to=${END}`, other);

@@ -30,7 +30,8 @@ static const struct part {
 /*
  * A delta point says what came since its start: a series of levels has one there too, the level before it, or a counter that
  * counted once would have no increase. Such a row carries this number, which is not a number; where the point before ends at
- * the start, as they do one after another, that one takes its place.
+ * the start, as they do one after another, that one takes its place. A start further back than half a range is brought that near:
+ * no range would hold both ends of points that are as far apart as it is long, and with half of it none counts twice on average.
  */
 #define START_BITS UINT64_C(0x7ff8000000057a27)
 struct sample { uint64_t series_id; int64_t time_ms; double value; double bound; };
@@ -74,6 +75,14 @@ void prometheus_write_ranges(struct query_text *text, const struct prometheus_as
                           (long long)range_ms);
 }
 
+void prometheus_write_start(struct query_text *text, const struct promql_window *window)
+{
+    int64_t range_ms = window->selector->range_ms;
+    query_text_add(text, "toUnixTimestamp64Milli(start_timestamp) AS said_ms, ");
+    if (range_ms) query_text_printf(text, "if(said_ms > 0, greatest(said_ms, ms - %lld), 0) AS start_ms, ", (long long)(range_ms / 2));
+    else query_text_add(text, "said_ms AS start_ms, ");
+}
+
 /* The statement for samples of one part. Thin: only the newest of each step, which is all that an instant selector sees. */
 static void write_statement(struct query_text *text, const struct prometheus_asked *asked, const struct prometheus_found *found, size_t count,
                             enum prometheus_part number)
@@ -87,7 +96,8 @@ static void write_statement(struct query_text *text, const struct prometheus_ask
     else if (asked->is_delta)
         query_text_printf(text, "SELECT series_id, query_row.1, if(query_row.2 = 1, value, reinterpretAsFloat64(toUInt64(%llu)))%s FROM (\n", (unsigned long long)START_BITS, bound);
     else query_text_printf(text, "SELECT series_id, ms, value%s FROM (\n", bound);
-    query_text_printf(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, %s", asked->is_delta ? "toUnixTimestamp64Milli(start_timestamp) AS start_ms, " : "");
+    query_text_add(text, "SELECT series_id, timestamp, segment, toUnixTimestamp64Milli(timestamp) AS ms, ");
+    if (asked->is_delta) prometheus_write_start(text, window);
     if (part->bound) query_text_printf(text, "pair.1 AS bound, pair.2 AS value\nFROM observability.%s ARRAY JOIN arrayZip(%s, %s) AS pair", part->table, part->bounds, part->values);
     else query_text_printf(text, "%s%s\nFROM observability.%s", part->value, strcmp(part->value, "value") ? " AS value" : "", part->table);
     prometheus_write_where(text, window, found, count, number);

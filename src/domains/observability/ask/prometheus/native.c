@@ -13,7 +13,7 @@ enum side { NEGATIVE, POSITIVE, SIDES };
 struct numbers { const char *items; size_t count; };      /* doubles, not aligned */
 struct point {
     uint64_t series_id;
-    int64_t time_ms;
+    int64_t time_ms, start_ms;
     uint8_t is_stale;
     double count, sum, threshold, zero;
     int32_t schema;
@@ -60,7 +60,7 @@ static bool take_numbers(struct slice *rest, struct numbers *ret_numbers)
 
 static bool take_point(struct slice *rest, struct point *point)
 {
-    return take(rest, &point->series_id, 8) && take(rest, &point->time_ms, 8) && take(rest, &point->is_stale, 1) && take(rest, &point->count, 8) &&
+    return take(rest, &point->series_id, 8) && take(rest, &point->time_ms, 8) && take(rest, &point->start_ms, 8) && take(rest, &point->is_stale, 1) && take(rest, &point->count, 8) &&
            take(rest, &point->sum, 8) && take(rest, &point->threshold, 8) && take(rest, &point->zero, 8) && take(rest, &point->schema, 4) &&
            take(rest, &point->offsets[POSITIVE], 4) && take_numbers(rest, &point->counts[POSITIVE]) && take(rest, &point->offsets[NEGATIVE], 4) &&
            take_numbers(rest, &point->counts[NEGATIVE]);
@@ -68,11 +68,13 @@ static bool take_point(struct slice *rest, struct point *point)
 
 static void write_statement(struct query_text *text, const struct prometheus_reader *reader, size_t from, size_t count, size_t limit)
 {
-    query_text_add(text, "SELECT series_id, ms, toUInt8(bitAnd(flags, 1)), if(is_float = 1, count_float, toFloat64(count)), ifNull(sum, nan), zero_threshold,"
+    query_text_add(text, "SELECT series_id, ms, start_ms, toUInt8(bitAnd(flags, 1)), if(is_float = 1, count_float, toFloat64(count)), ifNull(sum, nan), zero_threshold,"
                          " if(is_float = 1, zero_count_float, toFloat64(zero_count)), scale,"
                          " positive_offset, if(is_float = 1, positive_counts_float, arrayMap(c -> toFloat64(c), positive_counts)),"
                          " negative_offset, if(is_float = 1, negative_counts_float, arrayMap(c -> toFloat64(c), negative_counts)) FROM (\n"
-                         "SELECT *, toUnixTimestamp64Milli(timestamp) AS ms FROM observability.metric_histogram_samples");
+                         "SELECT toUnixTimestamp64Milli(timestamp) AS ms, ");
+    prometheus_write_start(text, reader->asked->window);
+    query_text_add(text, "* FROM observability.metric_histogram_samples");
     prometheus_write_where(text, reader->asked->window, reader->found + from, count, PROMETHEUS_NATIVE);
     prometheus_write_ranges(text, reader->asked);
     query_text_printf(text, ")\nORDER BY series_id, timestamp, segment LIMIT %zu", limit);
@@ -234,9 +236,19 @@ static enum error_code add_series(struct prometheus_reader *reader, const struct
     return code;
 }
 
+/* What a delta point has at its start when none ends there (fetch.c): nothing of its own. */
+static void add_start(struct prometheus_reader *reader, const struct point *point, struct point *points, size_t *count)
+{
+    const struct prometheus_found *found = prometheus_reader_find(reader, point->series_id, PROMETHEUS_NATIVE);
+    bool is_alone = *count == 0 || points[*count - 1].time_ms < point->start_ms;
+    if (!found || !found->is_delta || point->is_stale || !is_alone) return;
+    if (point->start_ms <= 0 || point->start_ms < reader->asked->window->start_ms || point->start_ms >= point->time_ms) return;
+    points[(*count)++] = (struct point){.series_id = point->series_id, .time_ms = point->start_ms, .schema = point->schema, .threshold = point->threshold};
+}
+
 static enum error_code add_all(struct prometheus_reader *reader, struct slice rows, size_t limit, size_t *ret_count, struct error *error)
 {
-    struct point *points = arena_allocate(reader->arena, (limit + 1) * sizeof *points);
+    struct point *points = arena_allocate(reader->arena, 2 * (limit + 1) * sizeof *points); /* with a start for each */
     struct point point;
     size_t count = 0, total = 0;
     enum error_code code = ERROR_NONE;
@@ -254,6 +266,7 @@ static enum error_code add_all(struct prometheus_reader *reader, struct slice ro
         if (!more) break;
         /* Of points of one millisecond the last counts. */
         if (count && points[count - 1].time_ms == point.time_ms) count--;
+        add_start(reader, &point, points, &count);
         points[count++] = point;
     }
     *ret_count = total;

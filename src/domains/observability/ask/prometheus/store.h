@@ -47,6 +47,8 @@ const struct prometheus_found *prometheus_reader_find(const struct prometheus_re
 void prometheus_write_where(struct query_text *text, const struct promql_window *window, const struct prometheus_found *found, size_t count, enum prometheus_part part);
 /* " AND ..": without the samples between ranges, which nobody sees. `ms` is in the SELECT. */
 void prometheus_write_ranges(struct query_text *text, const struct prometheus_asked *asked);
+/* "start_ms, ": where a delta point has the level before it, 0 when that is not known. `ms` is in the SELECT. */
+void prometheus_write_start(struct query_text *text, const struct promql_window *window);
 /* Rows of so many bytes each, 0: any. */
 enum error_code prometheus_rows(struct prometheus_read *read, struct query_text *text, size_t row_bytes, struct buffer *rows, struct error *error) MUST_CHECK;
 /* native.c: the parts of native histograms. *row_limit loses more than the rows: each is many numbers. */
