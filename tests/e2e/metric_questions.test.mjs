@@ -224,6 +224,17 @@ test('exponential histograms have quantiles too', async () => {
     assertEqual(flat(await ask({ metricName: 'size', aggregation })), new Map([[String(BEGIN), quantile(share, edges, counts)]]), aggregation);
 });
 
+/** Every three hours 100 more, and 10 values of 7: 60 hours, then silence for a day and a half, then one more of each. */
+const sparse = (() => {
+  const first = Math.floor(END / HOUR) * HOUR - 5 * DAY + 5 * MINUTE, start = first - 40 * HOUR, at = [...Array.from({ length: 20 }, (_, i) => first + i * 3 * HOUR), first + 93 * HOUR];
+  const numbers = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: 1000 + 100 * i }));
+  const histograms = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), count: 50 + 10 * i, sum: 7 * (50 + 10 * i), bucketCounts: [0, 50 + 10 * i, 0], explicitBounds: [5, 10] }));
+  const exponentials = histograms.map(({ bucketCounts, explicitBounds, ...point }) => ({ ...point, scale: 0, positive: { offset: 2, bucketCounts: [bucketCounts[1]] } }));
+  const metrics = [{ name: 'sparse', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: numbers } }, { name: 'sparse.times', histogram: { aggregationTemporality: 2, dataPoints: histograms } },
+    { name: 'sparse.sizes', exponentialHistogram: { aggregationTemporality: 2, dataPoints: exponentials } }];
+  return { first, at, body: { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'sparse' }) }, scopeMetrics: [{ metrics }] }] } };
+})();
+
 test('hours and days of rollups, with raw points at both ends, say what raw points say', async () => {
   const next = random(3), from = Math.floor((END - 4 * DAY) / DAY) * DAY - 5 * HOUR, dataPoints = [];
   for (const route of ['/a', '/b', '/c'])
@@ -234,10 +245,12 @@ test('hours and days of rollups, with raw points at both ends, say what raw poin
       dataPoints.push({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: total, attributes: attributes({ route }) });
     }
   const body = { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'old' }) }, scopeMetrics: [{ metrics: [{ name: 'old', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints } }] }] }] };
-  assert.equal((await server.post('/v1/metrics', body, { key })).text, '{}');
+  // What the next test asks about comes now: its hours are made in one go with these.
+  for (const one of [body, sparse.body]) assert.equal((await server.post('/v1/metrics', one, { key })).text, '{}');
   const closed = Math.floor((Date.now() - 5 * MINUTE) / HOUR) * HOUR, count = (until) => dataPoints.filter((p) => Number(p.timeUnixNano.slice(0, -6)) < until).length;
   for (const [table, until] of [['hourly', closed], ['daily', Math.floor(closed / DAY) * DAY]])
-    await waitFor(`${table} rollups are made`, async () => Number((await server.sql(`SELECT sum(count) AS n FROM observability.metric_samples_${table} FINAL WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'old')`))[0].n) >= count(until), 60_000);
+    await waitFor(`${table} rollups are made`, async () => Number((await server.sql(`SELECT sum(count) AS n FROM observability.metric_samples_${table} FINAL WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'old')`))[0].n) >= count(until), 120_000);
+  await waitFor('all of it is made', async () => (await ask({ metricName: 'old', interval: '1d', tier: 'day', from, to: END })).metadata.tier === 'day');
   for (const [tier, words] of [['hour', { interval: '6h', groupBy: ['route'] }], ['hour', {}], ['day', { interval: '1d' }]])
     for (const aggregation of words.interval ? ['avg', 'min', 'max', 'last', 'increase'] : ['count', 'rate']) {
       const question = { metricName: 'old', aggregation, from: from + 17 * MINUTE, to: END - 3 * MINUTE, ...words };
@@ -252,21 +265,15 @@ test('hours and days of rollups, with raw points at both ends, say what raw poin
 });
 
 test('a step counts however far apart its points are, by hours and days of rollups as well', async () => {
-  // Every three hours 100 more, and 10 values of 7: 60 hours, then silence for a day and a half, then one more of each.
-  const first = Math.floor(END / HOUR) * HOUR - 5 * DAY + 5 * MINUTE, start = first - 40 * HOUR, at = [...Array.from({ length: 20 }, (_, i) => first + i * 3 * HOUR), first + 93 * HOUR];
-  const numbers = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: 1000 + 100 * i }));
-  const histograms = at.map((time, i) => ({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), count: 50 + 10 * i, sum: 7 * (50 + 10 * i), bucketCounts: [0, 50 + 10 * i, 0], explicitBounds: [5, 10] }));
-  const exponentials = histograms.map(({ bucketCounts, explicitBounds, ...point }) => ({ ...point, scale: 0, positive: { offset: 2, bucketCounts: [bucketCounts[1]] } }));
-  const metrics = [{ name: 'sparse', sum: { aggregationTemporality: 2, isMonotonic: true, dataPoints: numbers } }, { name: 'sparse.times', histogram: { aggregationTemporality: 2, dataPoints: histograms } },
-    { name: 'sparse.sizes', exponentialHistogram: { aggregationTemporality: 2, dataPoints: exponentials } }];
-  assert.equal((await server.post('/v1/metrics', { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'sparse' }) }, scopeMetrics: [{ metrics }] }] }, { key })).text, '{}');
+  const { first, at } = sparse;
   const closed = Math.floor((Date.now() - 5 * MINUTE) / HOUR) * HOUR, today = Math.floor(closed / DAY) * DAY;
   for (const [table, until] of [['hourly', closed], ['daily', today]])
     await waitFor(`${table} rollups are made`, async () => Number((await server.sql(`SELECT sum(count) AS n FROM observability.metric_samples_${table} FINAL WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name = 'sparse')`))[0].n)
-      >= at.filter((time) => time < until).length, 60_000);
+      >= at.filter((time) => time < until).length, 120_000);
   await waitFor('histograms are stored', async () => Number((await server.sql("SELECT count() AS n FROM observability.metric_histogram_samples WHERE series_id IN (SELECT series_id FROM observability.metric_series WHERE metric_name LIKE 'sparse.%')"))[0].n) >= 42);
   const figure = async (words) => (await ask({ metricName: 'sparse', aggregation: 'increase', ...words })).data.map(({ points }) => points.map(({ value }) => value));
   const whole = { from: first - HOUR, to: first + 58 * HOUR };
+  await waitFor('all of it is made', async () => (await ask({ metricName: 'sparse', interval: '1d', tier: 'day', ...whole })).metadata.tier === 'day');
   for (const tier of ['raw', 'hour']) {
     assert.deepEqual(await figure({ ...whole, tier }), [[1900]], tier); // 19 steps: of the first point nothing is known
     assert.deepEqual(await figure({ from: first + 4 * HOUR, to: first + 58 * HOUR, tier }), [[1800]], `${tier}: the first step begins before the time asked for`);
@@ -286,6 +293,23 @@ test('a step counts however far apart its points are, by hours and days of rollu
     assert.deepEqual(await figure({ from: first + 84 * HOUR, to: first + 94 * HOUR, metricName }), [], metricName);
   }
   assert.deepEqual(await figure({ ...whole, metricName: 'sparse.times', aggregation: 'p50' }), [[7.5]]);
+});
+
+test('hours long over that have just been sent are in the answer at once, whether they are rolled up or not', async () => {
+  const first = Math.floor(END / HOUR) * HOUR - 40 * HOUR, at = Array.from({ length: 120 }, (_, i) => first + i * 6 * MINUTE);
+  const dataPoints = at.map((time) => ({ timeUnixNano: ns(time), asInt: '1' }));
+  assert.equal((await server.post('/v1/metrics', { resourceMetrics: [{ resource: { attributes: attributes({ 'service.name': 'late' }) }, scopeMetrics: [{ metrics: [{ name: 'late', gauge: { dataPoints } }] }] }] }, { key })).text, '{}');
+  const question = { metricName: 'late', aggregation: 'sum', from: first, to: first + 12 * HOUR, tier: 'hour' };
+  const sum = (answer) => add(answer.data.flatMap(({ points }) => points.map(({ value }) => value)));
+  await waitFor('the points are stored', async () => sum(await ask({ ...question, tier: 'raw' })) === 120);
+  await waitFor('they are rolled up', async () => {
+    for (const words of [{}, { interval: '1h' }]) {
+      const answer = await ask({ ...question, ...words });
+      assert.equal(sum(answer), 120, answer.metadata.tier);
+      if (answer.metadata.tier === 'raw') return false;
+    }
+    return true;
+  }, 60_000);
 });
 
 test('filters, pages and intervals without points', async () => {
@@ -325,7 +349,7 @@ test('names, labels and their values', async () => {
   assert.deepEqual((await get('names?prefix=lat')).map(({ name }) => name), ['latency.cumulative', 'latency.delta']);
   assert.deepEqual(await get('labels?metricName=requests'), [{ name: 'route', series: 4 }]);
   assert.deepEqual(await get('labels/route?metricName=requests'), [{ value: '/a', series: 2 }, { value: '/b', series: 2 }]);
-  assert.deepEqual((await get('labels/serviceName?label=route:/a')).map(({ value }) => value).filter((value) => !['old', 'sparse'].includes(value)), ['cart', 'payment']);
+  assert.deepEqual((await get('labels/serviceName?label=route:/a')).map(({ value }) => value).filter((value) => !['old', 'sparse', 'late'].includes(value)), ['cart', 'payment']);
   assert.deepEqual((await get('labels/region')).map(({ value }) => value), ['eu', 'us']);
 });
 

@@ -2,6 +2,7 @@
 /* Finds the hours to be made, makes them and their days, writes down how far it is. */
 #include "domains/observability/metrics/rollup.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 
 #include "base/log.h"
@@ -21,6 +22,10 @@ struct rollup_work {
     int64_t time;                /* start, in seconds */
     size_t tenants, tenants_size; /* in rollup->tenants; size 0: all */
 };
+
+static atomic_uint_least64_t progress; /* of this process's rollup: questions are asked on other threads */
+
+uint64_t metrics_rollup_progress(void) { return atomic_load(&progress); }
 
 void metrics_rollup_free(struct metrics_rollup *rollup)
 {
@@ -49,12 +54,14 @@ static enum error_code read_progress(struct metrics_rollup *rollup, struct domai
         code = error_set(error, ERROR_CORRUPT, "the answer about rollups of metrics is not two numbers");
     buffer_free(&out);
     rollup->is_known = !code;
+    if (!code) atomic_store(&progress, rollup->segment);
     return code;
 }
 
 static void looked(struct metrics_rollup *rollup)
 {
     rollup->segment = rollup->wanted_segment;
+    atomic_store(&progress, rollup->segment);
     rollup->rows = rollup->wanted_rows;
     rollup->closed = rollup->wanted_closed;
     rollup->wanted_segment = 0;

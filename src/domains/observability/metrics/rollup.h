@@ -47,6 +47,8 @@ struct metrics_rollup {
 void metrics_rollup_free(struct metrics_rollup *rollup);
 /* Works for about a second. `is_last`: does nothing. */
 void metrics_rollup_tick(struct metrics_rollup *rollup, struct domain_host *host, int64_t now_ms);
+/* Samples of segments beyond this one may stand in no rollup yet. 0: not known, nothing was made by this process. */
+uint64_t metrics_rollup_progress(void);
 bool metrics_rollup_has_work(const struct metrics_rollup *rollup);
 
 #endif

@@ -131,6 +131,25 @@ static const struct metrics_tier TIERS[] = {
     {"hour", "metric_samples_hourly", "hour", "toDateTime", "toUnixTimestamp(hour) * 1000", HOUR_MS, 1000, 48 * HOUR_MS},
 };
 
+/* From the earliest sample on that came since rollups were last made, points are raw: a sender that was cut off sends hours long over. */
+static enum error_code end_before_new_ones(struct query_context *context, struct metrics_question *question, const struct metrics_tier *tier, struct error *error)
+{
+    struct query_text text;
+    struct query_rows rows;
+    uint64_t progress = metrics_rollup_progress();
+    if (!progress) return ERROR_NONE;
+    query_text_init(&text, context->arena);
+    query_text_printf(&text, "SELECT toUnixTimestamp64Milli(min(timestamp)), count() FROM observability.metric_samples WHERE tenant_id = {tenant:String} AND segment > %llu AND",
+                      (unsigned long long)progress);
+    metrics_time_write(&text, question->rolled_from_ms, question->rolled_to_ms);
+    query_text_add(&text, " AND series_id IN (SELECT series_id FROM ");
+    metrics_series_write(&text, question, NOT_HISTOGRAMS);
+    query_text_add(&text, ")");
+    enum error_code code = query_rows_ask(context, &text, 2, &rows, error);
+    if (!code && rows.count && query_rows_integer(&rows, 0, 1) > 0) question->rolled_to_ms = query_rows_integer(&rows, 0, 0) / tier->bucket_ms * tier->bucket_ms;
+    return code;
+}
+
 enum error_code metrics_tier_choose(struct query_context *context, struct metrics_question *question, struct error *error)
 {
     bool is_state = metrics_quantile_of(question->aggregation) < 0;
@@ -142,7 +161,7 @@ enum error_code metrics_tier_choose(struct query_context *context, struct metric
         if (question->wanted_tier == METRICS_AUTO ? !fits : question->wanted_tier != METRICS_DAY - i) continue;
         if (question->interval_ms % tier->bucket_ms)
             return error_set_field(error, ERROR_INVALID, "tier", "tier=%s needs an interval of whole %ss", tier->name, tier->name);
-        /* Buckets are made in their order: up to the newest there is all are made, but for samples that came since the last look. */
+        /* Buckets are made in their order: up to the newest there is all are made, but for samples that came since rollups were made. */
         query_text_init(&text, context->arena);
         query_text_printf(&text, "SELECT max(%s) FROM observability.%s WHERE tenant_id = {tenant:String} AND %s >= %s(%lld)", tier->milliseconds, tier->table, tier->column,
                           tier->make, (long long)((question->from_ms + tier->bucket_ms - 1) / tier->bucket_ms * tier->bucket_ms / tier->unit_ms));
@@ -152,6 +171,9 @@ enum error_code metrics_tier_choose(struct query_context *context, struct metric
         question->rolled_from_ms = (question->from_ms + tier->bucket_ms - 1) / tier->bucket_ms * tier->bucket_ms;
         question->rolled_to_ms = newest_ms && newest_ms + tier->bucket_ms < end_ms ? newest_ms + tier->bucket_ms : end_ms;
         if (!newest_ms || question->rolled_from_ms >= question->rolled_to_ms) continue;
+        code = end_before_new_ones(context, question, tier, error);
+        if (code) return code;
+        if (question->rolled_from_ms >= question->rolled_to_ms) continue;
         question->tier = tier;
         return ERROR_NONE;
     }
