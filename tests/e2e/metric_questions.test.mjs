@@ -432,6 +432,16 @@ test('of delta points further apart than a range, and of exponential ones, each 
   assert.deepEqual(await query('histogram_count(increase(rare_sizes[5m]))'), [4 * 90 / 60]);
 });
 
+test('who asks for buckets of an exponential histogram is told how its quantiles are asked for', async () => {
+  const query = async (text) => (await server.get(`/api/v1/query?time=${times.at(-1) / 1000}&query=${encodeURIComponent(text)}`, key)).json;
+  const answer = await query('histogram_quantile(0.5, rate(size_bucket[5m]))');
+  assert.deepEqual([answer.status, answer.data.result, answer.warnings.length], ['success', [], 1]);
+  const [, advice] = answer.warnings[0].match(/as in (histogram_quantile\(.+\))$/);
+  const [{ value }] = (await query(advice)).data.result;
+  assert.ok(Number(value[1]) > 1 && Number(value[1]) < 2 ** 10, value);
+  for (const text of ['latency_cumulative_milliseconds_bucket', 'none_bucket', 'size_count']) assert.equal((await query(text)).warnings, undefined, text);
+});
+
 test('another tenant sees nothing of it', async () => {
   for (const path of ['', '/names', '/labels', '/labels/route', '/exemplars']) {
     const answer = await server.get(`${METRICS}${path}?metricName=requests&from=${BEGIN}&to=${END}`, other);

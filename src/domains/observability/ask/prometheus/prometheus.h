@@ -22,6 +22,7 @@ struct prometheus_read {
     struct arena *arena;
     struct arena *samples;    /* of the series being read */
     size_t memory_bytes, samples_bytes; /* of both arenas, out of PROMETHEUS_SHARED_BYTES; of the second */
+    struct slice warning;     /* what the answer says beside itself; empty: nothing */
     int64_t deadline_ms;      /* monotonic is not known here: wall clock; 0: none of the asker's own */
 };
 /* After an error there is nothing to end. Ending twice is harmless. */

@@ -55,7 +55,14 @@ static enum error_code evaluate(struct query_context *context, const struct prom
         buffer_append_byte(out, '{');
         promql_result_write_members(&result, out);
         if (query_context_text(context, "stats").size) write_stats(&result, os_clock_monotonic_us() - started_us, out);
-        buffer_append_string(out, "}}");
+        buffer_append_byte(out, '}');
+        if (read.warning.size) {
+            struct json_writer writer = {.out = out};
+            buffer_append_string(out, ",\"warnings\":[");
+            json_writer_string(&writer, read.warning);
+            buffer_append_byte(out, ']');
+        }
+        buffer_append_byte(out, '}');
         context->to_ms = query->end_ms;
     }
     prometheus_read_end(&read);

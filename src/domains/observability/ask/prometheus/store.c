@@ -212,6 +212,29 @@ enum error_code prometheus_store_find(struct prometheus_read *read, const struct
     return code;
 }
 
+/* Their bounds change with what is measured: as series told apart by le they would begin in the middle, and their rates be wrong. */
+enum error_code prometheus_store_warn(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms, struct error *error)
+{
+    struct query_text text;
+    struct query_rows rows;
+    struct buffer warning = {0};
+    struct slice name = wanted_name(selector), end = SLICE("_bucket");
+    if (read->warning.size || name.size <= end.size || !slice_equal(slice_from(name, name.size - end.size), end)) return ERROR_NONE;
+    name = slice_first(name, name.size - end.size);
+    query_text_init(&text, read->arena);
+    query_text_add(&text, "SELECT metric_name FROM observability.metric_series WHERE tenant_id = {tenant:String} AND metric_type = 'exponential_histogram' AND prometheus_name = ");
+    query_text_value(&text, name);
+    write_days(&text, start_ms, end_ms);
+    query_text_add(&text, " LIMIT 1");
+    enum error_code code = query_rows_ask(read->context, &text, 1, &rows, error);
+    if (code || !rows.count) return code;
+    buffer_printf(&warning, "%.*s is an exponential histogram, which has no series %.*s_bucket: ask for the histogram itself, as in histogram_quantile(0.9, rate(%.*s[5m]))",
+                  SLICE_ARGS(name), SLICE_ARGS(name), SLICE_ARGS(name));
+    read->warning = arena_copy(read->arena, buffer_slice(&warning));
+    buffer_free(&warning);
+    return ERROR_NONE;
+}
+
 static int compare_series(const void *a, const void *b)
 {
     return promql_labels_compare(&((const struct promql_series *)a)->labels, &((const struct promql_series *)b)->labels);

@@ -24,6 +24,9 @@ struct prometheus_found {
 /* Series that fit the selector but for le and quantile, sorted by id and part. */
 enum error_code prometheus_store_find(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
                                       struct prometheus_found **ret_found, size_t *ret_count, struct error *error) MUST_CHECK;
+/* Of a selector that finds nothing: a warning where its name is that of buckets an exponential histogram has not. */
+enum error_code prometheus_store_warn(struct prometheus_read *read, const struct promql_selector *selector, int64_t start_ms, int64_t end_ms,
+                                      struct error *error) MUST_CHECK;
 /* What is asked of the store. */
 struct prometheus_asked {
     const struct promql_window *window;

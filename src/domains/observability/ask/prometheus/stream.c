@@ -142,6 +142,7 @@ enum error_code prometheus_fetch(void *context, const struct promql_window *wind
     ASSERT(arena == read->arena);
     enum error_code code = prometheus_check(read, error);
     if (!code) code = prometheus_store_find(read, window->selector, window->start_ms, window->end_ms, &stream.found, &stream.found_count, error);
+    if (!code && !stream.found_count) code = prometheus_store_warn(read, window->selector, window->start_ms, window->end_ms, error);
     if (code) return code;
     for (size_t i = 0; i < stream.found_count; i++) stream.asked.is_delta |= stream.found[i].is_delta;
     stream.asked.is_thin = prometheus_may_be_thin(window) && !stream.asked.is_delta;
