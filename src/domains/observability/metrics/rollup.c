@@ -27,6 +27,12 @@ static atomic_uint_least64_t progress; /* of this process's rollup: questions ar
 
 uint64_t metrics_rollup_progress(void) { return atomic_load(&progress); }
 
+/* A segment without samples when it was looked at was the open one, into which samples may come. */
+static void publish(const struct metrics_rollup *rollup)
+{
+    atomic_store(&progress, rollup->rows || !rollup->segment ? rollup->segment : rollup->segment - 1);
+}
+
 void metrics_rollup_free(struct metrics_rollup *rollup)
 {
     buffer_free(&rollup->work);
@@ -54,15 +60,15 @@ static enum error_code read_progress(struct metrics_rollup *rollup, struct domai
         code = error_set(error, ERROR_CORRUPT, "the answer about rollups of metrics is not two numbers");
     buffer_free(&out);
     rollup->is_known = !code;
-    if (!code) atomic_store(&progress, rollup->segment);
+    if (!code) publish(rollup);
     return code;
 }
 
 static void looked(struct metrics_rollup *rollup)
 {
     rollup->segment = rollup->wanted_segment;
-    atomic_store(&progress, rollup->segment);
     rollup->rows = rollup->wanted_rows;
+    publish(rollup);
     rollup->closed = rollup->wanted_closed;
     rollup->wanted_segment = 0;
 }
