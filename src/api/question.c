@@ -130,6 +130,16 @@ static enum error_code question_out_of_time(const struct api_settings *settings,
                      (long long)settings->query_timeout_ms / 1000);
 }
 
+/* Of the event store's "Code: 427. DB::Exception: .. cannot compile re2: a(, error: missing ): a(. Look at https://.." the reason alone. */
+static enum error_code question_regexp_refused(struct error *error)
+{
+    char reason[200];
+    const char *begin = strstr(error->message, "error: "), *end = begin ? strstr(begin, ". Look at ") : NULL;
+    if (!end) return error->code = ERROR_INVALID;
+    snprintf(reason, sizeof reason, "%.*s", (int)(end - begin - 7), begin + 7);
+    return error_set(error, ERROR_INVALID, "a regular expression cannot be read: %s (the syntax is RE2's)", reason);
+}
+
 enum error_code api_question_check(const struct api_call *call, struct error *error)
 {
     if (atomic_load_explicit(&call->request->cancelled, memory_order_relaxed)) return error_set(error, ERROR_CANCELLED, "nobody waits for the answer");
@@ -165,7 +175,7 @@ enum error_code api_question_ask(struct api_call *call, struct store_session *se
     if (code == ERROR_TOO_LARGE)
         return error_set(error, code, "the answer is larger than %u MiB: ask for fewer rows", API_QUESTION_ANSWER_BYTES >> 20);
     if (code == ERROR_NONE && out && out->failed) return error_set(error, ERROR_MEMORY, "out of memory for an answer");
-    if (code == ERROR_STORE && error->detail == REGEXP_REFUSED) code = error->code = ERROR_INVALID;
+    if (code == ERROR_STORE && error->detail == REGEXP_REFUSED) code = question_regexp_refused(error);
     if (code != ERROR_NONE && error->detail == MEMORY_REFUSED && !strstr(error->message, "(total)"))
         code = error_set(error, ERROR_TOO_LARGE, "the question needs more memory than one may take (%llu MiB, query.memory): ask about "
                          "less time, or narrow it with filters", (unsigned long long)(settings->query_memory_bytes >> 20));

@@ -84,6 +84,12 @@ static bool json_parser_shrink(struct json_parser *parser, size_t text_size)
     return true;
 }
 
+void json_parser_rest(struct json_parser *parser)
+{
+    bool is_small = json_parser_shrink(parser, 0);
+    (void)is_small; /* without memory for a smaller one it stays, and the next document tries again */
+}
+
 static enum error_code json_set_malformed(struct slice text, enum json_simdjson_result result, struct error *error)
 {
     struct json_fault fault;

@@ -513,8 +513,8 @@ void ingest_handle(struct ingest_loop *loop, const struct domain *domain, const 
     ingest_take(loop, domain, route, request, false);
 }
 
-void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
-                 struct request *request, bool is_repeated)
+static void ingest_take_request(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                                struct request *request, bool is_repeated)
 {
     struct ingest *ingest = loop->ingest;
     struct error error = {0};
@@ -591,4 +591,11 @@ void ingest_take(struct ingest_loop *loop, const struct domain *domain, const st
     }
     *loop->open->waiters_end = waiter;
     loop->open->waiters_end = &waiter->next;
+}
+
+void ingest_take(struct ingest_loop *loop, const struct domain *domain, const struct domain_route *route,
+                 struct request *request, bool is_repeated)
+{
+    ingest_take_request(loop, domain, route, request, is_repeated);
+    json_parser_rest(loop->json);
 }

@@ -190,6 +190,8 @@ test('bodies are snappy within their limits, types and keys are checked', async 
   for (const type of ['application/json', 'application/x-protobuf;proto=other.Request'])
     assert.match((await sent(post(snappy(body), { 'content-type': type }), 415)).text, /^content-type: /);
   await sent(post(snappy(body), {}, null), 401);
+  await sent(post(snappy(body), { 'x-tenant-id': a.tenant }), 204);
+  assert.match((await sent(post(snappy(body), { 'x-tenant-id': b.tenant }), 403)).text, /^x-tenant-id: /);
 });
 
 test('points that cannot be stored are counted in the answer, and the others are stored', async () => {
@@ -199,7 +201,7 @@ test('points that cannot be stored are counted in the answer, and the others are
     assert.equal(answer.json.partialSuccess?.rejectedDataPoints, '1', answer.text);
     assert.match(answer.json.partialSuccess.errorMessage, reason);
   };
-  await rejected({ name: 'p', gauge: { dataPoints: [{ asInt: 1 }] } }, /data point 0: time_unix_nano is missing/);
+  await rejected({ name: 'p', gauge: { dataPoints: [{ asInt: 1 }] } }, /data point 0: time_unix_nano is missing \(named "p"\)/);
   await rejected({ name: 'p', sum: { dataPoints: [ok] } }, /aggregation_temporality must be 1 \(delta\) or 2 \(cumulative\)/);
   await rejected({ name: 'p', gauge: { dataPoints: [{ ...ok, timeUnixNano: nano(NOW + 86400_000) }] } }, /time_unix_nano is more than ten minutes in the future/);
   await rejected({ gauge: { dataPoints: [ok] } }, /the metric has no name/);

@@ -35,7 +35,7 @@ test('spans sent as JSON are found by the id of their trace, by their own tenant
 test('a span that cannot be stored is counted in the answer, and the others are stored', async () => {
   const answer = await server.post('/v1/traces', request(span('00'.repeat(16), 'eee19b7ec3c1b174'), span('11'.repeat(16), 'eee19b7ec3c1b174')), { key: a.secret_key });
   assert.equal(answer.status, 200);
-  assert.deepEqual(answer.json, { partialSuccess: { rejectedSpans: '1', errorMessage: 'span 0: trace_id must be 16 bytes, not all zero' } });
+  assert.deepEqual(answer.json, { partialSuccess: { rejectedSpans: '1', errorMessage: 'span 0: trace_id must be 16 bytes, not all zero (named "GET /cart")' } });
 });
 
 test('a request that breaks off is refused whole', async () => {

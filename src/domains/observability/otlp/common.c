@@ -365,6 +365,17 @@ enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, en
 }
 
 #define OTLP_REASONS_BYTES 1000 /* of the message about refused items: the first ones say enough */
+#define OTLP_REASON_NAME_BYTES 100
+
+/* As much of a name as a message holds, between characters; nothing of what is no text. */
+static struct slice name_for_message(struct slice name)
+{
+    size_t size = name.size < OTLP_REASON_NAME_BYTES ? name.size : OTLP_REASON_NAME_BYTES;
+    while (size && size < name.size && ((unsigned char)name.data[size] & 0xc0) == 0x80) size--;
+    struct slice shown = slice_first(name, size);
+    return slice_is_utf8(shown) ? shown : SLICE_EMPTY;
+}
+
 void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...)
 {
     char text[256];
@@ -376,6 +387,8 @@ void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
     buffer_printf(&decoder->reason, "%s%s %zu: %s", decoder->reason.size ? "; " : "", item, decoder->item - 1, text);
+    struct slice name = name_for_message(decoder->item_name);
+    if (name.size) buffer_printf(&decoder->reason, " (named \"%.*s\")", SLICE_ARGS(name));
 }
 
 enum error_code otlp_item_begin(struct otlp_decoder *decoder, struct error *error)

@@ -104,6 +104,7 @@ struct otlp_decoder {
     struct arena *arena;         /* the request's */
     void *root;                  /* the request's struct, begins with struct otlp_common */
     size_t item;                 /* items begun, refused ones included: for messages and the limit */
+    struct slice item_name;      /* of the span, of the point's metric: for messages; empty: it has none */
     size_t refused;
     const char *refused_name;    /* of the answer: "rejectedSpans" */
     struct buffer reason;        /* of the first refused items */
@@ -168,7 +169,7 @@ enum error_code otlp_too_large(struct otlp_decoder *decoder, const char *reason,
 /* What is nested too deep or too long (ERROR_TOO_LARGE, but for otlp_too_large) refuses its item, not the request: counts that and returns ERROR_NONE;
  * passes on other errors. */
 enum error_code otlp_item_end(struct otlp_decoder *decoder, const char *item, enum error_code code, struct error *error) MUST_CHECK;
-/* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero". */
+/* Counts one item as refused and keeps the reason of the first ones: "span 17: trace_id must be 16 bytes, not all zero (named "GET /")". */
 void otlp_refuse_item(struct otlp_decoder *decoder, const char *item, const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Bytes of that size, not all zero. */
 bool otlp_id_is_valid(struct slice id, size_t size);

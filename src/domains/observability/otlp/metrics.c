@@ -208,6 +208,7 @@ static enum error_code point_end(struct otlp_decoder *decoder, const char *reaso
     struct metrics_known *known = NULL;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
+    decoder->item_name = metrics->metric.name;
     if (decoder->too_many) reason = decoder->too_many; /* before what else is wrong with the rest of it */
     if (!reason) reason = point_refusal(decoder);
     if (!reason) code = point_series(decoder, &known, &reason, error);

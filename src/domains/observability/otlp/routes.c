@@ -9,7 +9,7 @@ static enum error_code take(const struct domain_input *input, struct domain_outp
     enum error_code code = observability_owner_headers_check(input->request, input->key->tenant, error);
     if (code) return code;
     struct otlp_decoder decoder = {.input = input, .output = output, .arena = input->request->arena, .refused_name = refused_name,
-                                   .service_name = SLICE_EMPTY, .resource_text = SLICE_EMPTY, .scope_text = SLICE_EMPTY};
+                                   .item_name = SLICE_EMPTY, .service_name = SLICE_EMPTY, .resource_text = SLICE_EMPTY, .scope_text = SLICE_EMPTY};
     decoder.root = arena_allocate(decoder.arena, OTLP_ROOT_BYTES);
     if (!decoder.root) return error_set(error, ERROR_MEMORY, "out of memory");
     domain_rows_mark(output->rows);

@@ -289,6 +289,7 @@ static enum error_code span_end(struct otlp_decoder *decoder, struct error *erro
     struct otlp_traces *traces = decoder->root;
     enum error_code code = otlp_item_begin(decoder, error);
     if (code) return code;
+    decoder->item_name = traces->span.name;
     const char *reason = span_refusal(decoder, &traces->span);
     if (reason) otlp_refuse_item(decoder, "span", "%s", reason);
     else if ((code = otlp_shared_take(decoder, error)) == ERROR_NONE) code = span_append(decoder, traces, error);

@@ -292,6 +292,8 @@ static void answer(struct remote_write *write, bool is_2, struct domain_output *
 enum error_code prometheus_write_decode(const struct domain_input *input, struct domain_output *output, struct error *error)
 {
     struct slice proto;
+    enum error_code code = observability_owner_headers_check(input->request, input->key->tenant, error);
+    if (code) return code;
     if (!content_type_of(input->request, &proto))
         return error_set_field(error, ERROR_UNSUPPORTED_MEDIA, "content-type", "must be application/x-protobuf");
     bool is_2 = slice_equal(proto, SLICE("io.prometheus.write.v2.Request"));
@@ -301,7 +303,7 @@ enum error_code prometheus_write_decode(const struct domain_input *input, struct
     struct remote_write write = {.input = input, .arena = arena_create(SERIES_ARENA_BYTES)};
     if (!write.arena) return error_set(error, ERROR_MEMORY, "out of memory");
     domain_rows_mark(output->rows);
-    enum error_code code = metrics_writer_begin(&write.writer, input, output, error);
+    code = metrics_writer_begin(&write.writer, input, output, error);
     if (code) {
         arena_destroy(write.arena);
         return code;
