@@ -336,7 +336,7 @@ static void native_rows_arrive_compressed(void **state)
 {
     struct buffer native = make_native(1, 20000), out = {0};
     struct error error = {0};
-    struct store_insert insert = {"contract", "rows", "token", buffer_slice(&native), 60000};
+    struct store_insert insert = {.database = "contract", .table = "rows", .token = "token", .native = buffer_slice(&native), .timeout_ms = 60000};
     size_t before = atomic_load(&world.request_bytes);
     enum error_code code = store_session_insert(world.session, &insert, &error);
     assert_string_equal(error.message, "");

@@ -241,6 +241,7 @@ test('hours and days of rollups, with raw points at both ends, say what raw poin
     for (let time = from, total = 0, start = from - MINUTE; time < END; time += Math.floor(1 + next() * 8) * 2 * MINUTE) {
       if (next() < 0.02) time += Math.floor(next() * 3) * HOUR; // silence
       if (next() < 0.03) [total, start] = [0, time - 1000];
+      if (time >= END) break;
       total += Math.floor(next() * 50);
       dataPoints.push({ timeUnixNano: ns(time), startTimeUnixNano: ns(start), asInt: total, attributes: attributes({ route }) });
     }

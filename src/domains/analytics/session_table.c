@@ -287,11 +287,14 @@ int64_t session_table_keep_ms(const struct session_table *table)
 
 static uint64_t seen_hash(const struct session_key *key) { return key->halves[1] ? key->halves[1] : 1; }
 
-static void seen_put(uint64_t *slots, size_t capacity, uint64_t hash)
+/* Whether it was not there. */
+static bool seen_put(uint64_t *slots, size_t capacity, uint64_t hash)
 {
     size_t at = hash & (capacity - 1);
     while (slots[at] && slots[at] != hash) at = (at + 1) & (capacity - 1);
+    bool is_new = !slots[at];
     slots[at] = hash;
+    return is_new;
 }
 
 static bool seen_find(const uint64_t *slots, size_t capacity, uint64_t hash)
@@ -335,10 +338,7 @@ void session_seen_add(struct session_table *table, const struct session_key *key
             seen->capacity[0] = capacity;
         }
     }
-    if (seen->count[0] + 1 < seen->capacity[0]) {
-        seen_put(seen->slots[0], seen->capacity[0], seen_hash(key));
-        seen->count[0]++;
-    }
+    if (seen->count[0] + 1 < seen->capacity[0]) seen->count[0] += seen_put(seen->slots[0], seen->capacity[0], seen_hash(key));
     pthread_mutex_unlock(&seen->mutex);
 }
 
@@ -377,6 +377,8 @@ static struct session *session_get(struct session_table *table, const struct ses
     struct session *session = session_search(shard, key);
     if (!session) session = session_shard_add(table, shard, key, tenant, id, now_ms);
     if (session) return session;
+    /* Its row will be made from what is stored; the next event of it may find room, and must not begin it anew. */
+    session_seen_add(table, key, now_ms);
     pthread_mutex_unlock(&shard->mutex);
     table_overflow(table, now_ms);
     return NULL;

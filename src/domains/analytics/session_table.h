@@ -31,7 +31,7 @@
  * never comes here), and is `pending` until its batch is durable. Whenever memory may differ from what is stored, the
  * session is `doubtful`: nothing is written for it until its facts were made anew from its stored events:
  *   - its batch was given up: the event was counted and is not stored; or a flush failed: nobody knows whether its rows are
- *   - its id was seen before, and its facts were dropped since (a client may use its own ids as long as it likes)
+ *   - its id was seen before, and its facts were dropped since (a client may use its own ids as long as it likes), or never found room
  *   - no memory for its facts
  *   - a person's rows were removed, perhaps some of its events (session_forget.c)
  * An event that finds no room in the table at all makes the table `overflown` since its time: then all sessions with events

@@ -579,6 +579,30 @@ static void test_a_full_table_drops_what_is_written_for_what_is_new(void **state
     harness_destroy(&bench.harness);
 }
 
+static void test_an_id_that_found_no_room_is_in_doubt_when_it_finds_some(void **state)
+{
+    struct bench bench;
+    struct test_host *host = host_create();
+    bench_create(&bench);
+    host->host.commit = commit_and_forget;
+    struct session_table *small = session_table_create(SESSION_TIMEOUT_MS, 640), *own = bench.table;
+    bench.context.sessions = bench.harness.rows.state = bench.table = small;
+    take_many(&bench, 0, 3000); /* nothing of these is written: none may go */
+    assert_int_equal(NOON_MS, small->overflown_ms);
+    int missing = 0;
+    char id[32];
+    do snprintf(id, sizeof id, "tab-%d", ++missing);
+    while (bench_session(&bench, id));
+    analytics_session_state.tick(small, &host->host, NOON_MS + 1, false);
+    take_many(&bench, missing, 1);
+    assert_non_null(bench_session(&bench, id));
+    assert_true(bench_session(&bench, id)->is_doubtful); /* its events from before are stored as well */
+    session_table_destroy(small);
+    bench.harness.rows.state = bench.table = own;
+    host_destroy(host);
+    harness_destroy(&bench.harness);
+}
+
 /* ---- erasure ---- */
 static void test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more(void **state)
 {
@@ -669,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_however_many_doubts_there_are_statements_stay_within_what_the_event_store_parses),
         cmocka_unit_test(test_an_id_that_comes_back_after_its_session_was_dropped_is_in_doubt),
         cmocka_unit_test(test_events_beyond_the_limit_are_noted_and_not_lost),
+        cmocka_unit_test(test_an_id_that_found_no_room_is_in_doubt_when_it_finds_some),
         cmocka_unit_test(test_a_full_table_drops_what_is_written_for_what_is_new),
         cmocka_unit_test(test_a_visit_that_is_erased_gets_no_row_and_no_end_any_more),
         cmocka_unit_test(test_an_event_of_a_server_joins_the_visit_of_its_person_and_does_not_count),

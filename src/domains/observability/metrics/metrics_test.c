@@ -222,7 +222,7 @@ static void a_point_has_the_value_that_was_sent_last_or_is_refused(void **state)
     point_gives("\"asInt\":\"7\",\"asDouble\":9", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":9");
     point_gives("\"asDouble\":9,\"asInt\":\"7\"", 200, OBSERVABILITY_SAMPLES, "\"mantissa\":7");
     point_gives("\"flags\":1", 200, OBSERVABILITY_SAMPLES, "\"scale\":126");
-    point_gives("\"flags\":0", 200, -1, "\"rejectedDataPoints\":\"1\",\"errorMessage\":\"data point 0: it has no value: neither as_int nor as_double\"");
+    point_gives("\"flags\":0", 200, -1, "\"rejectedDataPoints\":\"1\",\"errorMessage\":\"data point 0: it has no value: neither as_int nor as_double (named \\\"load\\\")\"");
     point_gives("\"asInt\":\"9223372036854775808\"", 400, -1, "NumberDataPoint.asInt must be a whole number of 64 bits");
 }
 
@@ -282,7 +282,7 @@ static void points_of_series_beyond_the_limit_are_refused_with_the_reason_and_co
     observability_domain.state->metrics(harness->rows.state, registry);
     post_points(harness, 0, 2, "{}", 2, 2);
     post_points(harness, 0, 4, "{\"partialSuccess\":{\"rejectedDataPoints\":\"1\",\"errorMessage\":\"data point 3: it is a new series, and the tenant has sent 3 today, as "
-                "many as metrics.series_limit allows\"}}", 3, 1);
+                "many as metrics.series_limit allows (named \\\"load\\\")\"}}", 3, 1);
     post_points(harness, 0, 3, "{}", 3, 0);
     metric_registry_write(registry, &text);
     assert_true(slice_find(buffer_slice(&text), SLICE("\nmillrace_metric_series 3\n")) >= 0);

@@ -68,7 +68,7 @@ static void a_span_with_too_many_attributes_is_refused_alone(void **state)
     add_span(&body, 2, 513);
     add_span(&body, 3, 1);
     buffer_append_string(&body, "]}]}]}");
-    send(*state, &body, 2, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 1: it has more than 512 attributes\"");
+    send(*state, &body, 2, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 1: it has more than 512 attributes (named \\\"x\\\")\"");
 }
 
 static void a_resource_with_too_many_attributes_refuses_its_spans(void **state)
@@ -81,7 +81,7 @@ static void a_resource_with_too_many_attributes_refuses_its_spans(void **state)
     buffer_append_string(&body, "]}]},{\"scopeSpans\":[{\"spans\":[");
     add_span(&body, 1, 0);
     buffer_append_string(&body, "]}]}]}");
-    send(*state, &body, 1, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 0: its resource has more than 512 attributes\"");
+    send(*state, &body, 1, "\"rejectedSpans\":\"1\",\"errorMessage\":\"span 0: its resource has more than 512 attributes (named \\\"x\\\")\"");
 }
 
 static void add_resource(struct buffer *body, size_t size)

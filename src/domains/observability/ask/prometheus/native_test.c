@@ -64,8 +64,10 @@ static void add_row(struct fixture *f, int64_t time_ms, uint8_t is_stale, double
 {
     double sum = 10 * count, threshold = 0.5, zero = 1;
     uint64_t id = 7;
+    int64_t start_ms = 0;
     buffer_append(&f->rows, &id, 8);
     buffer_append(&f->rows, &time_ms, 8);
+    buffer_append(&f->rows, &start_ms, 8);
     buffer_append(&f->rows, &is_stale, 1);
     buffer_append(&f->rows, &count, 8);
     buffer_append(&f->rows, &sum, 8);
