@@ -6,6 +6,7 @@
 
 #define TOP_DEFAULT 10         /* entries of each list, as Prometheus */
 #define TOP_LIMIT 10000
+#define HEAD_MS (3 * 3600 * INT64_C(1000))
 
 static enum error_code answer(struct buffer *out, const char *data)
 {
@@ -54,7 +55,7 @@ static void write_statement(struct query_text *text, int64_t day, int64_t limit)
                       " (toUInt8(%d), '', toUInt64(1))], if(k = '__name__', [(toUInt8(%d), v, n), (toUInt8(%d), '', n)], []))) AS entry FROM (\n",
                       VALUES_BY_NAME, BYTES_BY_NAME, BY_PAIR, PAIRS, BY_METRIC, SERIES);
     query_text_printf(text, "SELECT pair.1 AS k, pair.2 AS v, count() AS n FROM (SELECT prometheus_name, labels FROM observability.metric_series\n"
-                      "WHERE tenant_id = {tenant:String} AND day = toDate(%lld) LIMIT 1 BY series_id)\n"
+                      "WHERE tenant_id = {tenant:String} AND day >= toDate(%lld) LIMIT 1 BY series_id)\n"
                       "ARRAY JOIN arrayConcat([('__name__', toString(prometheus_name))], arrayMap((k, v) -> (toString(k), v), mapKeys(labels), mapValues(labels))) AS pair\n"
                       "WHERE pair.2 != '' GROUP BY k, v)) GROUP BY list, name ORDER BY list, value DESC, name LIMIT %lld BY list",
                       (long long)day, (long long)limit);
@@ -67,13 +68,13 @@ static int64_t total(const struct query_rows *rows, enum list list)
     return 0;
 }
 
-/* Of the day that has begun: series as they are stored, a histogram is one. */
+/* Of the days in which the last hours lie that a head of Prometheus holds at most: series as they are stored, a histogram is one. */
 enum error_code prometheus_tsdb(struct query_context *context, struct buffer *out, struct error *error)
 {
     struct query_text text;
     struct query_rows rows;
     struct json_writer writer = {.out = out};
-    int64_t limit, day = context->now_ms / 86400000;
+    int64_t limit, day = (context->now_ms - HEAD_MS) / 86400000;
     enum error_code code = query_context_integer(context, "limit", 1, TOP_LIMIT, TOP_DEFAULT, &limit, error);
     if (code) return code;
     query_text_init(&text, context->arena);
