@@ -3,21 +3,21 @@
 #include <math.h>
 
 #include "domains/observability/ask/metrics/metrics.h"
+#include "domains/observability/ask/row_binary.h"
 #include "query/rows.h"
 
 #define HOUR_NS INT64_C(3600000000000)
 #define HISTOGRAMS " AND metric_type IN ('histogram', 'exponential_histogram')"
 #define INDEX_LIMIT 100000 /* buckets of one exponential point: a thousand times what SDKs make */
 
-struct numbers { const char *items; size_t count; }; /* doubles, not aligned */
 struct point {
     uint64_t series_id;
     int64_t time_ns, start_ns;
     double count, sum, min, max; /* NaN: not said */
-    struct numbers bounds, counts;
+    struct row_binary_numbers bounds, counts;
     int32_t scale, positive_offset, negative_offset;
     double zero_threshold, zero_count;
-    struct numbers positive, negative;
+    struct row_binary_numbers positive, negative;
 };
 /* What a group had in an interval. */
 struct gathered {
@@ -39,7 +39,7 @@ struct gathering {
     bool failed;
 };
 
-static double number_at(const struct numbers *numbers, size_t index)
+static double number_at(const struct row_binary_numbers *numbers, size_t index)
 {
     double value;
     memcpy(&value, numbers->items + index * sizeof value, sizeof value);
@@ -48,35 +48,16 @@ static double number_at(const struct numbers *numbers, size_t index)
 
 /* ---- rows of the statement ---- */
 
-static bool take(struct slice *rest, void *out, size_t size)
-{
-    if (rest->size < size) return false;
-    memcpy(out, rest->data, size);
-    *rest = slice_from(*rest, size);
-    return true;
-}
-
-static bool take_numbers(struct slice *rest, struct numbers *ret_numbers)
-{
-    uint64_t count = 0;
-    unsigned char byte = 0x80;
-    for (unsigned shift = 0; byte & 0x80; shift += 7) {
-        if (shift > 28 || !take(rest, &byte, 1)) return false;
-        count |= (uint64_t)(byte & 0x7f) << shift;
-    }
-    if (count > rest->size / sizeof(double)) return false;
-    *ret_numbers = (struct numbers){rest->data, (size_t)count};
-    *rest = slice_from(*rest, (size_t)count * sizeof(double));
-    return true;
-}
-
 static bool take_point(struct slice *rest, struct point *point)
 {
-    return take(rest, &point->series_id, 8) && take(rest, &point->time_ns, 8) && take(rest, &point->start_ns, 8) && take(rest, &point->count, 8) &&
-           take(rest, &point->sum, 8) && take(rest, &point->min, 8) && take(rest, &point->max, 8) && take_numbers(rest, &point->bounds) &&
-           take_numbers(rest, &point->counts) && take(rest, &point->scale, 4) && take(rest, &point->zero_threshold, 8) && take(rest, &point->zero_count, 8) &&
-           take(rest, &point->positive_offset, 4) && take_numbers(rest, &point->positive) && take(rest, &point->negative_offset, 4) &&
-           take_numbers(rest, &point->negative);
+    return row_binary_take(rest, &point->series_id, 8) && row_binary_take(rest, &point->time_ns, 8) &&
+           row_binary_take(rest, &point->start_ns, 8) && row_binary_take(rest, &point->count, 8) &&
+           row_binary_take(rest, &point->sum, 8) && row_binary_take(rest, &point->min, 8) &&
+           row_binary_take(rest, &point->max, 8) && row_binary_take_numbers(rest, &point->bounds) &&
+           row_binary_take_numbers(rest, &point->counts) && row_binary_take(rest, &point->scale, 4) &&
+           row_binary_take(rest, &point->zero_threshold, 8) && row_binary_take(rest, &point->zero_count, 8) &&
+           row_binary_take(rest, &point->positive_offset, 4) && row_binary_take_numbers(rest, &point->positive) &&
+           row_binary_take(rest, &point->negative_offset, 4) && row_binary_take_numbers(rest, &point->negative);
 }
 
 /* ---- groups ---- */
@@ -144,7 +125,7 @@ static void add_bucket(struct gathering *gathering, struct gathered *item, doubl
 /* ---- steps ---- */
 
 /* The count of the bucket `index` of a scale `shift` smaller: it joins 2^shift of them. */
-static double count_at(const struct numbers *counts, int32_t offset, unsigned shift, int64_t index)
+static double count_at(const struct row_binary_numbers *counts, int32_t offset, unsigned shift, int64_t index)
 {
     double sum = 0;
     int64_t first = (index << shift) - offset, end = ((index + 1) << shift) - offset;
@@ -155,7 +136,7 @@ static double count_at(const struct numbers *counts, int32_t offset, unsigned sh
 /* Of the positive or the negative side: what is in `now` and was not in `before` (NULL: nothing was). */
 static void add_side(struct gathering *gathering, struct gathered *item, const struct point *now, const struct point *before, bool is_negative)
 {
-    const struct numbers *counts = is_negative ? &now->negative : &now->positive, *had = !before ? NULL : is_negative ? &before->negative : &before->positive;
+    const struct row_binary_numbers *counts = is_negative ? &now->negative : &now->positive, *had = !before ? NULL : is_negative ? &before->negative : &before->positive;
     int32_t offset = is_negative ? now->negative_offset : now->positive_offset, had_offset = !before ? 0 : is_negative ? before->negative_offset : before->positive_offset;
     int32_t scale = before && before->scale < now->scale ? before->scale : now->scale;
     unsigned shift = (unsigned)(now->scale - scale), had_shift = before ? (unsigned)(before->scale - scale) : 0;

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "domains/observability/ask/prometheus/store.h"
+#include "domains/observability/ask/row_binary.h"
 
 #define ROW_COST 32         /* a row is that many samples, roughly: as SDKs and Prometheus make them, some dozen buckets */
 #define SIDE_LIMIT 2000     /* buckets of one side of a series: more are put together, as SDKs do with more than 160 */
@@ -10,7 +11,6 @@
 #define STALE_SCHEMA 127    /* of points that only end a series */
 
 enum side { NEGATIVE, POSITIVE, SIDES };
-struct numbers { const char *items; size_t count; };      /* doubles, not aligned */
 struct point {
     uint64_t series_id;
     int64_t time_ms, start_ms;
@@ -18,7 +18,7 @@ struct point {
     double count, sum, threshold, zero;
     int32_t schema;
     int32_t offsets[SIDES];  /* as OpenTelemetry counts: bucket i begins at base^i */
-    struct numbers counts[SIDES];
+    struct row_binary_numbers counts[SIDES];
 };
 
 /* One value for every point and part: count, sum, zero, then the buckets of both sides. */
@@ -36,34 +36,16 @@ enum { COUNT, SUM, ZERO, BUCKETS };
 
 static double *part_values(const struct table *table, size_t part) { return table->values + part * table->points; }
 
-static bool take(struct slice *rest, void *out, size_t size)
-{
-    if (rest->size < size) return false;
-    memcpy(out, rest->data, size);
-    *rest = slice_from(*rest, size);
-    return true;
-}
-
-static bool take_numbers(struct slice *rest, struct numbers *ret_numbers)
-{
-    uint64_t count = 0;
-    unsigned char byte = 0x80;
-    for (unsigned shift = 0; byte & 0x80; shift += 7) {
-        if (shift > 28 || !take(rest, &byte, 1)) return false;
-        count |= (uint64_t)(byte & 0x7f) << shift;
-    }
-    if (count > rest->size / sizeof(double)) return false;
-    *ret_numbers = (struct numbers){rest->data, (size_t)count};
-    *rest = slice_from(*rest, (size_t)count * sizeof(double));
-    return true;
-}
-
 static bool take_point(struct slice *rest, struct point *point)
 {
-    return take(rest, &point->series_id, 8) && take(rest, &point->time_ms, 8) && take(rest, &point->start_ms, 8) && take(rest, &point->is_stale, 1) && take(rest, &point->count, 8) &&
-           take(rest, &point->sum, 8) && take(rest, &point->threshold, 8) && take(rest, &point->zero, 8) && take(rest, &point->schema, 4) &&
-           take(rest, &point->offsets[POSITIVE], 4) && take_numbers(rest, &point->counts[POSITIVE]) && take(rest, &point->offsets[NEGATIVE], 4) &&
-           take_numbers(rest, &point->counts[NEGATIVE]);
+    return row_binary_take(rest, &point->series_id, 8) && row_binary_take(rest, &point->time_ms, 8) &&
+           row_binary_take(rest, &point->start_ms, 8) && row_binary_take(rest, &point->is_stale, 1) &&
+           row_binary_take(rest, &point->count, 8) && row_binary_take(rest, &point->sum, 8) &&
+           row_binary_take(rest, &point->threshold, 8) && row_binary_take(rest, &point->zero, 8) &&
+           row_binary_take(rest, &point->schema, 4) && row_binary_take(rest, &point->offsets[POSITIVE], 4) &&
+           row_binary_take_numbers(rest, &point->counts[POSITIVE]) &&
+           row_binary_take(rest, &point->offsets[NEGATIVE], 4) &&
+           row_binary_take_numbers(rest, &point->counts[NEGATIVE]);
 }
 
 static void write_statement(struct query_text *text, const struct prometheus_reader *reader, size_t from, size_t count, size_t limit)
