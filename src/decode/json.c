@@ -27,6 +27,8 @@ struct json_parser {
 
 /* After a larger document than this the parser's memory (about 13 times the text) is given back before the next one. */
 #define JSON_KEPT_CAPACITY_BYTES (1u << 20)
+/* And after one larger than this at once: below it, who sends large ones sends the next soon, and fresh pages for it cost as much as parsing. */
+#define JSON_RESTING_CAPACITY_BYTES (8u << 20)
 #define JSON_COUNT_SATURATED 0xffffffu
 
 static inline uint64_t json_word(struct json_value value)
@@ -86,6 +88,7 @@ static bool json_parser_shrink(struct json_parser *parser, size_t text_size)
 
 void json_parser_rest(struct json_parser *parser)
 {
+    if (json_simdjson_capacity(parser->simdjson) <= JSON_RESTING_CAPACITY_BYTES) return;
     bool is_small = json_parser_shrink(parser, 0);
     (void)is_small; /* without memory for a smaller one it stays, and the next document tries again */
 }

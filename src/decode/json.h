@@ -20,7 +20,7 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_INT, JSON_UINT, JSON_DOUBLE, JSON_ST
 
 struct json_parser *json_parser_create(void); /* NULL when out of memory */
 void json_parser_destroy(struct json_parser *parser);
-/* After a document, for who keeps a parser: what a large one took (some 13 times its text) is given back now, not when the next one comes. Values
+/* After a document, for who keeps a parser: what one of more than 8 MiB took (some 13 times its text) is given back now, not when a small one comes. Values
  * of the document are no more. */
 void json_parser_rest(struct json_parser *parser);
 /* ERROR_INVALID with the reason and, where known, the byte offset; ERROR_MEMORY. Trailing bytes are refused. */

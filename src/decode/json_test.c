@@ -226,7 +226,7 @@ static void gives_back_what_a_large_text_took(void **state)
     struct fixture *fixture = *state;
     struct buffer large = {0};
     buffer_append_string(&large, "[0");
-    for (int i = 0; i < 4 << 20; i++) buffer_append_string(&large, ",1");
+    for (int i = 0; i < 6 << 20; i++) buffer_append_string(&large, ",1");
     buffer_append_string(&large, "]");
     struct json_value root;
     size_t before = mallinfo2().hblkhd + mallinfo2().uordblks;
